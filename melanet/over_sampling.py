@@ -1,0 +1,362 @@
+"""GANOversampler: rare classes filled up with translations of the other classes' samples."""
+
+from collections import Counter
+from numbers import Integral, Real
+
+import numpy as np
+from imblearn.over_sampling.base import BaseOverSampler
+from imblearn.utils import check_target_type
+from imblearn.utils._validation import ArraysTransformer
+from scipy import sparse
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from melanet import recipes, synthesis
+from melanet.augmentation import FLIPS
+from melanet.cyclegan import CycleGAN
+from melanet.preprocessing import read_form
+from melanet.saving import load_sampler, save_sampler
+
+_POSITIVE_INT = Interval(Integral, 1, None, closed="left")
+
+
+class GANOversampler(BaseOverSampler):
+    """Over-sample with translations of the other classes' samples, made by CycleGANs.
+
+    For every class that needs samples, a CycleGAN learns to translate samples of the majority
+    class (or of all other classes) into it. What it makes keeps the variety of the source
+    (pose, light, background) and takes on the look of the rare class.
+
+    Parameters
+    ----------
+    sampling_strategy : float, str, dict or callable, default="auto"
+        As in imbalanced-learn: which classes to fill up, and how far.
+    preset : {"default", "paper"}, default="default"
+        Recipe of the training. "paper" is that of Zunair & Ben Hamza (2020), with one
+        simultaneous update of all four networks in place of three alternating ones.
+    image_shape : tuple of int or None, default=None
+        (H, W) or (H, W, C), if the rows of a two-dimensional X are images; without it they are
+        rows of a table.
+    value_range : (float, float) or None, default=None
+        Limits that pixels can take. By default integers of 8 or 16 bits take their dtype's
+        range, and floats the first of [0, 1], [-1, 1] and [0, 255] that holds them.
+    sources : {"majority", "all"}, default="majority"
+        Classes whose samples are translated.
+    generator : {"unet", "resnet"} or None, default=None
+        Kind of the generators for images.
+    steps, epochs : int or None, default=None
+        Training budget for each class: steps, or epochs of the smaller set. Give one.
+    batch_size : int or None, default=None
+        Pairs of samples in a step.
+    learning_rate : float or None, default=None
+        Adam's rate.
+    augment : bool or None, default=None
+        Whether images of both sets are changed a little while the CycleGAN trains: rotated,
+        shifted, zoomed.
+    flip : {"horizontal", "vertical", "both"}, False or None, default=None
+        Mirror images that stand for the same class, in training and where a source is reused.
+        The default preset permits none, since a mirrored digit is no digit.
+    reject : bool or None, default=None
+        Whether translations must pass a judge that was trained on the real samples; what fails
+        twice is replaced by an augmented copy of a real sample of the class.
+    pretrained : dict or None, default=None
+        ``{label: CycleGAN or path of one}``: labels whose CycleGAN is not trained but taken; it
+        translates to its "B". Labels that are missing train.
+    random_state : int, RandomState instance or None, default=None
+        Seed. The same seed gives the same bits on one machine and thread count; no global
+        generator is touched.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        label -> number of samples made.
+    cyclegans_ : dict
+        label -> CycleGAN that translates into the label's class, its "B".
+    history_ : dict
+        label -> dict of lists, the losses by epoch; empty for a pretrained one.
+    recipe_ : dict
+        The settings that were used.
+    form_ : ImageForm or TableForm
+        Layout, dtype and range of the data.
+    source_indices_ : ndarray of int of shape (n_synthetic,)
+        For each synthetic sample, the row of X that it was made from.
+    source_kind_ : ndarray of str of shape (n_synthetic,)
+        "translation", or "copy" for an augmented copy.
+    n_features_in_ : int
+        Size of X's second axis.
+
+    See Also
+    --------
+    melanet.CycleGAN : What it trains.
+
+    Notes
+    -----
+    Originals come first in the result, unchanged and in order. Parameters that are None take
+    the preset's value, and an explicit value wins. Augment also while you train the classifier
+    on the result: measured, that matters more than how the classes were balanced. Results are
+    no basis for a diagnosis.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from sklearn.datasets import load_digits
+    >>> from melanet import GANOversampler
+    >>> X, y = load_digits(n_class=2, return_X_y=True)
+    >>> X, y = X.reshape(-1, 8, 8)[:200], y[:200]
+    >>> keep = [i for i in range(200) if y[i] == 0 or i < 40]
+    >>> sampler = GANOversampler(value_range=(0, 16), steps=20, random_state=0)
+    >>> X_res, y_res = sampler.fit_resample(X[keep], y[keep])
+    >>> Counter(y_res.tolist())[0] == Counter(y_res.tolist())[1]
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseOverSampler._parameter_constraints,
+        "preset": [StrOptions(set(recipes.PRESETS))],
+        "image_shape": ["array-like", None],
+        "value_range": ["array-like", None],
+        "sources": [StrOptions({"majority", "all"})],
+        "generator": [StrOptions({"unet", "resnet"}), None],
+        "steps": [_POSITIVE_INT, None],
+        "epochs": [_POSITIVE_INT, None],
+        "batch_size": [_POSITIVE_INT, None],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "augment": ["boolean", None],
+        "flip": [StrOptions(set(FLIPS)), "boolean", None],
+        "reject": ["boolean", None],
+        "pretrained": [dict, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy="auto",
+        preset="default",
+        image_shape=None,
+        value_range=None,
+        sources="majority",
+        generator=None,
+        steps=None,
+        epochs=None,
+        batch_size=None,
+        learning_rate=None,
+        augment=None,
+        flip=None,
+        reject=None,
+        pretrained=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.preset = preset
+        self.image_shape = image_shape
+        self.value_range = value_range
+        self.sources = sources
+        self.generator = generator
+        self.steps = steps
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.augment = augment
+        self.flip = flip
+        self.reject = reject
+        self.pretrained = pretrained
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_X_y(self, X, y):
+        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
+        X = _as_numbers(X)
+        if X.ndim == 2:
+            X, y = validate_data(self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"])
+        else:
+            X = check_array(X, allow_nd=True, input_name="X", estimator=self)
+            validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
+            if len(X) != len(y):
+                raise ValueError(f"X and y must have one length. Received: {len(X)} and {len(y)}")
+        return X, y, binarize_y
+
+    def _fit_resample(self, X, y):
+        self.form_ = read_form(X, self.image_shape, self.value_range)
+        self.recipe_ = recipes.resolve(self, self.form_.tensor_shape)
+        pretrained = self._check_pretrained(y)
+        counts = Counter(y.tolist())
+        needs = {label: n for label, n in self.sampling_strategy_.items() if n}
+        for label in needs:
+            if counts[_plain(label)] < 2:
+                raise ValueError(
+                    f"Class {label!r} has 1 sample; at least 2 are needed to learn what the "
+                    "class looks like. Collect more, or leave it out by sampling_strategy"
+                )
+        random_state = check_random_state(self.random_state)
+        result = synthesis.fill_up(
+            self.recipe_,
+            samples=self.form_.encode(X),
+            y=y,
+            needs=needs,
+            sources={label: self._source_rows(y, label, counts) for label in needs},
+            pretrained=pretrained,
+            seed=int(random_state.randint(2**31 - 1)),
+            verbose=self.verbose,
+        )
+        self.cyclegans_ = {**pretrained, **result.cyclegans}
+        self.history_ = {label: result.histories.get(label, {}) for label in self.cyclegans_}
+        self.source_indices_ = result.source_indices
+        self.source_kind_ = result.source_kinds
+        made = self.form_.decode(result.samples)
+        labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
+        if sparse.issparse(X):
+            X_resampled = sparse.vstack([X, X.__class__(made)], format=X.format)
+        else:
+            X_resampled = np.concatenate([X, made])
+        return X_resampled, np.concatenate([y, *labels])
+
+    def _check_pretrained(self, y):
+        models = {}
+        present = {_plain(label): label for label in np.unique(y)}
+        for label, source in (self.pretrained or {}).items():
+            if label not in present:
+                raise ValueError(
+                    f"pretrained has the key {label!r}, but y has no such class. "
+                    f"Received: classes {sorted(present)}"
+                )
+            model = CycleGAN.from_pretrained(source)
+            if model.sample_shape != self.form_.tensor_shape:
+                raise ValueError(
+                    f"pretrained[{label!r}] translates samples of shape {model.sample_shape}, but "
+                    f"X holds samples of shape {self.form_.tensor_shape}. Resize the images to "
+                    "the model's size, or leave the key out to train"
+                )
+            models[present[label]] = model
+        return models
+
+    def _source_rows(self, y, label, counts):
+        others = y != label
+        if self.sources == "majority":
+            # Of equally large classes the first wins, so that the choice repeats.
+            rivals = {c: n for c, n in sorted(counts.items()) if c != _plain(label)}
+            others = y == max(rivals, key=rivals.get)
+        return np.flatnonzero(others)
+
+    def translate(self, X, label):
+        """Make samples of a class from samples of other classes.
+
+        The sampler keeps no training images, so they have to be passed in.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples in the form that was given to ``fit_resample``.
+        label : int, str, ...
+            The class to translate into, a key of `cyclegans_`.
+
+        Returns
+        -------
+        array-like of the same form
+            One translation for each sample, in order. They are not judged.
+
+        Raises
+        ------
+        ValueError
+            If there is no CycleGAN for `label`, or X has another form.
+        sklearn.exceptions.NotFittedError
+            Before ``fit_resample``.
+        """
+        check_is_fitted(self, "cyclegans_")
+        if label not in self.cyclegans_:
+            raise ValueError(
+                f"label must be one of the classes that were filled up, "
+                f"{[_plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
+            )
+        values = _as_numbers(X)
+        values = check_array(values, allow_nd=True, accept_sparse=["csr", "csc"], input_name="X")
+        made = self.form_.decode(
+            synthesis.translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
+        )
+        if sparse.issparse(values):
+            made = values.__class__(made)
+        return ArraysTransformer(X, X).transform(made, made)[0]
+
+    def save(self, path):
+        """Write the fitted sampler to one file, without pickle.
+
+        The file holds the parameters, the CycleGANs and what is known of the data's form; no
+        training images. It is whole or not there.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, by custom ending in ``.melanet``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before ``fit_resample``.
+        """
+        check_is_fitted(self, "cyclegans_")
+        save_sampler(self, path)
+
+    @classmethod
+    def load(cls, path):
+        """Read a sampler that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file.
+
+        Returns
+        -------
+        GANOversampler
+            Fitted. To fill up other data with its CycleGANs, without training, pass them on:
+            ``GANOversampler(pretrained=sampler.cyclegans_)``.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is not a saved sampler.
+        """
+        return load_sampler(cls, path)
+
+    def _more_tags(self):
+        return {"X_types": ["2darray", "sparse", "dataframe", "3darray"]}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _plain(label):
+    """Return a NumPy scalar as Python's own value."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _as_numbers(X):
+    """Return X as an array (or the DataFrame or sparse matrix it is), refusing what has no numbers."""
+    if sparse.issparse(X) or hasattr(X, "iloc"):
+        return X
+    try:
+        X = np.asarray(X)
+    except ValueError:  # NumPy's word for ragged
+        X = np.fromiter(X, dtype=object)
+    if X.dtype.kind in "USOMm" and X.ndim == 1 and len(X):
+        shapes = sorted({np.shape(x) for x in X} if X.dtype == object else set(), key=str)[:3]
+        raise ValueError(
+            "X must be one array of samples of one shape. Received: "
+            + (f"samples of shapes such as {shapes}" if shapes else f"an array of dtype {X.dtype}")
+            + ". Resize or crop ragged images to one size first"
+        )
+    if X.dtype.kind in "USMm":
+        raise ValueError(
+            f"X must be numeric. Received: dtype {X.dtype}. Convert it, for instance by "
+            "X.astype(float)"
+        )
+    return X

@@ -1,0 +1,113 @@
+"""Batches of two unpaired sets for `CycleGAN.fit`."""
+
+import keras
+import numpy as np
+
+from melanet.augmentation import FLIPS, flip_images
+
+
+class UnpairedImages(keras.utils.PyDataset):
+    """Batches that pair samples of two sets at random, for ``CycleGAN.fit``.
+
+    An epoch shows every sample of the smaller set; each sample of the larger set has the same
+    chance. What batch i of epoch e holds depends on `seed`, e and i alone.
+
+    Parameters
+    ----------
+    A, B : array-like of shape (n_a, ...) and (n_b, ...)
+        The two sets, in [-1, 1], of samples of one shape: images
+        ``(height, width, channels)`` or rows ``(n_features,)``.
+    batch_size : int, default=1
+        Pairs in a batch; the paper's value is 1. All batches have this size: where an epoch
+        does not divide, a set starts again in a new order.
+    seed : int, default=0
+        Seed of order, flips and augmentation.
+    steps : int or None, default=None
+        Batches in an epoch; by default as many as show the smaller set once.
+    flip : {"horizontal", "vertical", "both"} or None, default=None
+        Mirror both samples of a pair together with probability one half ("horizontal" is the
+        paper's).
+    augment : callable or None, default=None
+        ``augment(images, rng) -> images`` applied to both sets, such as
+        `melanet.augmentation.Augmentation`.
+    **kwargs
+        Passed to ``keras.utils.PyDataset``.
+
+    Raises
+    ------
+    ValueError
+        If a set is empty, the samples' shapes differ, or a parameter is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet import UnpairedImages
+    >>> batches = UnpairedImages(np.zeros((9, 8, 8, 1)), np.ones((4, 8, 8, 1)), batch_size=2)
+    >>> len(batches)
+    2
+    >>> ((a, b),) = batches[0]
+    >>> a.shape, b.shape
+    ((2, 8, 8, 1), (2, 8, 8, 1))
+    """
+
+    def __init__(
+        self, A, B, batch_size=1, seed=0, *, steps=None, flip=None, augment=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.A, self.B = np.asarray(A, "float32"), np.asarray(B, "float32")
+        for name, value in (("A", self.A), ("B", self.B)):
+            if value.ndim < 2 or not len(value):
+                raise ValueError(
+                    f"{name} must hold at least one sample, as an array of shape (n, height, "
+                    f"width, channels) or (n, n_features). Received: shape {value.shape}"
+                )
+        if self.A.shape[1:] != self.B.shape[1:]:
+            raise ValueError(
+                "A and B must hold samples of the same shape. "
+                f"Received: {self.A.shape[1:]} and {self.B.shape[1:]}"
+            )
+        for name, value in (("batch_size", batch_size), ("steps", steps)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
+        if flip is not None and flip not in FLIPS:
+            raise ValueError(f"flip must be None or one of {FLIPS}. Received: flip={flip!r}")
+        if flip is not None and self.A.ndim != 4:
+            raise ValueError(
+                f"flip needs images of shape (n, height, width, channels). Received: {self.A.shape}"
+            )
+        self.batch_size = batch_size
+        self.seed = seed
+        self.steps = steps or -(-min(len(self.A), len(self.B)) // batch_size)
+        self.flip = flip
+        self.augment = augment
+        self.epoch = 0
+        self._draw_order()
+
+    def _draw_order(self):
+        rng = np.random.default_rng([self.seed, self.epoch])
+        draws = self.steps * self.batch_size
+        self._order = [
+            np.concatenate([rng.permutation(n) for _ in range(-(-draws // n))])[:draws]
+            for n in (len(self.A), len(self.B))
+        ]
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        """Return batch `index` of the present epoch as ``((a, b),)``."""
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        a, b = (x[order[rows]] for x, order in zip((self.A, self.B), self._order))
+        if self.flip is not None:
+            # Side by side in the channels, the two of a pair take one toss.
+            both = flip_images(np.concatenate([a, b], axis=-1), self.flip, rng)
+            a, b = np.split(both, 2, axis=-1)
+        if self.augment is not None:
+            a, b = self.augment(a, rng), self.augment(b, rng)
+        return ((a, b),)
+
+    def on_epoch_end(self):
+        """Draw the next epoch's order."""
+        self.epoch += 1
+        self._draw_order()
