@@ -84,7 +84,9 @@ class Augmentation:
         ndarray of the same shape, float32
             In [-1, 1].
         """
-        changed = np.stack([self._warp(image, rng) for image in flip_images(images, self.flip, rng)])
+        changed = np.stack(
+            [self._warp(image, rng) for image in flip_images(images, self.flip, rng)]
+        )
         if self.colour and changed.shape[-1] > 1:
             n, channels = len(changed), changed.shape[-1]
             gain = 1 + rng.uniform(-self.colour, self.colour, (n, 1, 1, 1))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from melanet import networks
+from melanet import networks, weights
 from melanet.unpaired import UnpairedImages
 
 __all__ = ["CycleGAN", "UnpairedImages", "adam"]
@@ -55,6 +55,11 @@ class _Total(keras.losses.Loss):
         return y_pred
 
 
+def _is_generator(model):
+    shape = model.input_shape
+    return shape == model.output_shape and all(isinstance(n, int) for n in shape[1:])
+
+
 def _per_sample(x):
     return ops.mean(ops.cast(x, "float32"), axis=tuple(range(1, len(x.shape))))
 
@@ -86,7 +91,8 @@ class CycleGAN(keras.Model):
     generator_ab, generator_ba : keras.Model
         Map samples of A to B, and of B to A, in [-1, 1].
     discriminator_a, discriminator_b : keras.Model
-        Map samples to scores of any shape, near 1 for real samples of their set.
+        Map samples to scores of any shape, near 1 for real samples of their set. Without
+        training, they and `generator_ba` can be None: A -> B is still translated.
     adversarial_weight, cycle_weight, identity_weight : float, default=1.0, 10.0, 1.0
         Weights of the generators' terms.
     **kwargs
@@ -185,8 +191,7 @@ class CycleGAN(keras.Model):
             judge = networks.patch_discriminator
         else:
             raise ValueError(
-                f"generator must be one of {networks.GENERATORS}. "
-                f"Received: generator={generator!r}"
+                f"generator must be one of {networks.GENERATORS}. Received: generator={generator!r}"
             )
         seeds = [4 * seed + i for i in range(4)]
         return cls(
@@ -199,47 +204,74 @@ class CycleGAN(keras.Model):
 
     @classmethod
     def from_pretrained(cls, source):
-        """Read a CycleGAN from a file.
+        """Read a CycleGAN, or a generator that was trained in one.
 
         Parameters
         ----------
         source : str, path-like or CycleGAN
-            A ``.keras`` file that ``save`` wrote, read in Keras' safe mode. A CycleGAN is
-            returned as it is.
+            "isic2016" for the paper's published generator (A benign, B malignant lesions,
+            256x256x3), which is fetched once; or the path of a ``.keras`` file with a CycleGAN
+            or a generator A -> B, or of a generator's HDF5 file by Keras 2. Files are read as
+            `melanet.weights.read_model` says. A CycleGAN is returned as it is.
 
         Returns
         -------
         CycleGAN
+            Of a file with one generator it translates to "B" only: its other networks are None.
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
+        ConnectionError
+            If a published file cannot be fetched.
         ValueError
-            If the file holds no CycleGAN.
+            If the file holds neither a CycleGAN nor a generator.
         """
         if isinstance(source, cls):
             return source
-        try:
-            path = Path(source)
-        except TypeError:
+        path = weights.locate(source, "generator")
+        model = weights.read_model(path)
+        if isinstance(model, cls):
+            return model
+        if not _is_generator(model):
             raise ValueError(
-                f"A pretrained model must be a CycleGAN or the path of one. Received: {source!r}"
-            ) from None
-        if not path.is_file():
-            raise FileNotFoundError(f"There is no CycleGAN at this path. Received: {str(source)!r}")
-        try:
-            model = keras.saving.load_model(path, safe_mode=True)
-        except Exception as error:
-            raise ValueError(
-                f"The file is no CycleGAN that Keras can read. Received: {str(source)!r} ({error})"
-            ) from error
-        if not isinstance(model, cls):
-            raise ValueError(
-                f"The file must hold a CycleGAN. Received: {str(source)!r}, which holds a "
-                f"{type(model).__name__}"
+                "The file must hold a CycleGAN or a generator, whose output has its input's "
+                f"shape. Received: {str(path)!r}, which holds a {type(model).__name__} from "
+                f"{model.input_shape} to {model.output_shape}"
             )
-        return model
+        return cls(model, None, None, None)
+
+    def export_generators(self, folder):
+        """Write the generators as plain Keras models, ``b2m.keras`` and ``m2b.keras``.
+
+        The names are the released project's: benign (A) to malignant (B), and back. Each file
+        is whole or not there. ``keras.models.load_model`` reads them after
+        ``import melanet.layers``.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            Where to write; made if missing.
+
+        Returns
+        -------
+        list of Path
+            The files: of a CycleGAN with one generator, ``b2m.keras`` alone.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name, generator in (("b2m", self.generator_ab), ("m2b", self.generator_ba)):
+            if generator is not None:
+                paths.append(folder / f"{name}.keras")
+                partial = folder / f".{name}.partial.keras"
+                try:
+                    generator.save(partial)
+                    partial.replace(paths[-1])
+                finally:
+                    partial.unlink(missing_ok=True)
+        return paths
 
     @property
     def sample_shape(self):
@@ -262,6 +294,7 @@ class CycleGAN(keras.Model):
             ``fake_b``, ``fake_a`` (translations), ``same_a``, ``same_b`` (each generator on its
             own target set), ``cycled_a``, ``cycled_b`` (there and back).
         """
+        self._check_complete()
         a, b = inputs
         n = ops.shape(a)[0]
         # Statistics are per sample: one call on both batches equals two calls.
@@ -301,7 +334,9 @@ class CycleGAN(keras.Model):
         cycle = _distance(y_pred["cycled_a"], a) + _distance(y_pred["cycled_b"], b)
         identity = _distance(y_pred["same_a"], a) + _distance(y_pred["same_b"], b)
         discriminator = sum(_squares(s, 1.0) for s in real) + sum(_squares(s, 0.0) for s in fake)
-        accuracy = sum(_per_sample(s > 0.5) for s in real) + sum(_per_sample(s <= 0.5) for s in fake)
+        accuracy = sum(_per_sample(s > 0.5) for s in real) + sum(
+            _per_sample(s <= 0.5) for s in fake
+        )
         terms = (discriminator, accuracy / 4, adversarial, cycle, identity)
         for tracker, value in zip(self._terms, terms, strict=True):
             tracker.update_state(value)
@@ -314,6 +349,38 @@ class CycleGAN(keras.Model):
         for penalty in self.losses:  # of regularisers in the user's own networks
             total = total + penalty
         return self._total(total, total)
+
+    def fit(self, x=None, *args, shuffle=False, **kwargs):
+        """Train by Keras' own ``fit``, on batches in the order that the data set gives.
+
+        Parameters
+        ----------
+        x : UnpairedImages
+            Or any data set that yields ``((a, b),)``.
+        *args, **kwargs
+            As in ``keras.Model.fit``: epochs, callbacks, verbose.
+        shuffle : bool, default=False
+            Keras would reorder the batches by Python's global generator, which the data set's
+            seed does not reach.
+
+        Returns
+        -------
+        keras.callbacks.History
+            With the total ``loss``, ``discriminator_loss``, ``discriminator_accuracy`` (the
+            share of real and translated patches told right), ``adversarial_loss``,
+            ``cycle_loss`` and ``identity_loss``, unweighted sums over both directions.
+        """
+        self._check_complete()
+        return super().fit(x, *args, shuffle=shuffle, **kwargs)
+
+    def _check_complete(self):
+        missing = [name for name in _NETWORKS if getattr(self, name) is None]
+        if missing:
+            raise ValueError(
+                "Training takes all four networks of a CycleGAN; this one was read from a file "
+                f"of one generator and lacks {', '.join(missing)}. Build them, by "
+                "CycleGAN.from_shape, and pass the generator on as its generator_ab"
+            )
 
     def translate(self, x, to="B", batch_size=32):
         """Translate samples to the other set.
@@ -335,10 +402,17 @@ class CycleGAN(keras.Model):
         Raises
         ------
         ValueError
-            If `to` is neither "A" nor "B", or `x` has another shape or values outside [-1, 1].
+            If `to` is neither "A" nor "B", or a generator that is missing, or `x` has another
+            shape or values outside [-1, 1].
         """
         if to not in ("A", "B"):
             raise ValueError(f'to must be "A" or "B". Received: to={to!r}')
+        generator = self.generator_ab if to == "B" else self.generator_ba
+        if generator is None:
+            raise ValueError(
+                'This CycleGAN was read from a file of one generator, A -> B: it translates to "B" '
+                f'only. Received: to="{to}"'
+            )
         x = np.asarray(x, "float32")
         if x.shape[1:] != self.sample_shape:
             raise ValueError(
@@ -353,7 +427,6 @@ class CycleGAN(keras.Model):
             )
         if not len(x):
             return x
-        generator = self.generator_ab if to == "B" else self.generator_ba
         return generator.predict(x, batch_size=batch_size, verbose=0)
 
     def get_config(self):

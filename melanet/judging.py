@@ -37,9 +37,9 @@ def _network(shape, n_classes, seed):
     if min(shape[:2]) > _SIDE:
         x = layers.Resizing(_SIDE, _SIDE)(x)
     for i, width in enumerate((16, 32, 64)):
-        x = layers.Conv2D(
-            width, 3, padding="same", activation="relu", kernel_initializer=init(i)
-        )(x)
+        x = layers.Conv2D(width, 3, padding="same", activation="relu", kernel_initializer=init(i))(
+            x
+        )
         if min(x.shape[1:3]) >= 4:
             x = layers.MaxPooling2D()(x)
     x = layers.Dense(64, activation="relu", kernel_initializer=init(8))(layers.Flatten()(x))
@@ -97,12 +97,10 @@ class Judge:
             self._answer = forest.fit(samples, codes).predict_proba
             return self
         model = _network(samples.shape[1:], int(codes.max()) + 1, self.seed)
-        model.compile(
-            optimizer=keras.optimizers.Adam(1e-3), loss="sparse_categorical_crossentropy"
-        )
+        model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="sparse_categorical_crossentropy")
         augment = Augmentation(flip=self.flip)
         batches = _BalancedBatches(samples, codes, self.steps, self.seed, augment)
-        model.fit(batches, epochs=1, verbose=0)
+        model.fit(batches, epochs=1, shuffle=False, verbose=0)
         self._answer = lambda x: model.predict(x, batch_size=256, verbose=0)
         return self
 

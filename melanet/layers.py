@@ -62,11 +62,11 @@ class InstanceNormalization(keras.layers.Layer):
             )
         kept = None if self.axis is None else self.axis % rank
         self._reduced = tuple(i for i in range(1, rank) if i != kept)
-        self._broadcast = [1] * rank
-        size = 1
-        if kept is not None:
-            size = input_shape[kept]
-            self._broadcast[kept] = size
+        size = 1 if kept is None else input_shape[kept]
+        # Gamma and beta broadcast by themselves along the last axis.
+        self._broadcast = (
+            None if kept in (None, rank - 1) else [1] * kept + [size] + [1] * (rank - kept - 1)
+        )
         if self.scale:
             self.gamma = self.add_weight(name="gamma", shape=(size,), initializer="ones")
         if self.center:
@@ -80,11 +80,15 @@ class InstanceNormalization(keras.layers.Layer):
         # The floor keeps the gradient of the root finite on a constant sample.
         factor = 1.0 / (ops.sqrt(ops.maximum(variance, 1e-12)) + self.epsilon)
         if self.scale:
-            factor = factor * ops.reshape(ops.cast(self.gamma, "float32"), self._broadcast)
+            factor = factor * self._spread(self.gamma)
         x = x * factor
         if self.center:
-            x = x + ops.reshape(ops.cast(self.beta, "float32"), self._broadcast)
+            x = x + self._spread(self.beta)
         return ops.cast(x, self.compute_dtype)
+
+    def _spread(self, weight):
+        weight = ops.cast(weight, "float32")
+        return weight if self._broadcast is None else ops.reshape(weight, self._broadcast)
 
     def compute_output_shape(self, input_shape):
         """Return the input's shape."""
@@ -181,7 +185,10 @@ class UpsamplingConv2D(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self._taps = phase_taps(kernel_size)
+        taps = phase_taps(kernel_size)
+        self._reach = taps.shape[1]
+        # Rows: place in the window, then phase; columns: taps of the plain kernel.
+        self._sums = np.einsum("pdt,qeu->depqtu", taps, taps).reshape(-1, kernel_size**2)
 
     def build(self, input_shape):
         """Create the plain kernel and the bias."""
@@ -199,10 +206,12 @@ class UpsamplingConv2D(keras.layers.Layer):
 
     def call(self, inputs):
         """Convolve at the low resolution and deal the phases out to their pixels."""
-        taps = ops.cast(self._taps, self.compute_dtype)
+        reach, channels = self._reach, inputs.shape[-1]
+        sums = ops.cast(self._sums, self.compute_dtype)
         kernel = ops.cast(self.kernel, self.compute_dtype)
-        kernel = ops.einsum("pdt,qeu,tuio->deipqo", taps, taps, kernel)
-        reach, channels = self._taps.shape[1], inputs.shape[-1]
+        kernel = ops.matmul(sums, ops.reshape(kernel, (self.kernel_size**2, -1)))
+        kernel = ops.reshape(kernel, (reach * reach, 4, channels, self.filters))
+        kernel = ops.transpose(kernel, (0, 2, 1, 3))
         kernel = ops.reshape(kernel, (reach, reach, channels, 4 * self.filters))
         x = ops.conv(inputs, kernel, strides=1, padding="same", data_format="channels_last")
         if self.use_bias:

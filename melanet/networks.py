@@ -148,7 +148,9 @@ def resnet_generator(shape, *, filters=32, depth=None, blocks=4, seed=0, name="r
         y = layers.ReLU()(norm(conv(x, x.shape[-1], 3)))
         x = layers.Add()([x, norm(conv(y, x.shape[-1], 3))])
     for level in reversed(range(depth)):
-        x = UpsamplingConv2D(filters * 2**level, 3, use_bias=False, kernel_initializer=next(init))(x)
+        x = UpsamplingConv2D(filters * 2**level, 3, use_bias=False, kernel_initializer=next(init))(
+            x
+        )
         x = layers.ReLU()(norm(x))
     x = conv(x, shape[-1], 5, use_bias=True, activation="tanh")
     return keras.Model(inputs, crop(x), name=name)

@@ -38,7 +38,16 @@ _TABLE = {
     "paper": {"filters": 128, "discriminator_filters": 128},
 }
 _IMAGES_ONLY = {"generator": None, "augment": False, "flip": None, "stretch": False}
-_CHOICES = ("generator", "steps", "epochs", "batch_size", "learning_rate", "augment", "flip", "reject")
+_CHOICES = (
+    "generator",
+    "steps",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "augment",
+    "flip",
+    "reject",
+)
 
 
 def resolve(choices, shape):

@@ -145,6 +145,8 @@ def train(recipe, A, B, *, seed, name="", verbose=0):
     total = epochs * len(batches)
     decay = total if recipe["decay"] else None
     cyclegan.compile(optimizer=adam(recipe["learning_rate"], decay))
+    # Built beforehand, TensorFlow traces the step once instead of twice.
+    cyclegan.optimizer.build(cyclegan.trainable_variables)
     callbacks = [StopOnNonFinite(f"CycleGAN {name}".strip())]
     if verbose:
         callbacks.append(Progress(f"CycleGAN {name}".strip(), total))
@@ -206,7 +208,9 @@ def _make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng):
         source[failed], _ = _cycle(own, len(failed), rng)
         copies = samples[source[failed]]
         # A row of a table is copied as it is: nothing is known of what may change in it.
-        made[failed] = copies if copies.ndim == 2 else Augmentation(flip=recipe["flip"])(copies, rng)
+        made[failed] = (
+            copies if copies.ndim == 2 else Augmentation(flip=recipe["flip"])(copies, rng)
+        )
     return made, source, kinds
 
 

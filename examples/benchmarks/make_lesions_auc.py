@@ -75,12 +75,12 @@ def cnn_auc(X, y, seed):
     keras.utils.set_random_seed(seed)
     model = small_cnn()
     stop = keras.callbacks.EarlyStopping(
-        "val_auc", mode="max", patience=8, restore_best_weights=True
+        "val_auc", mode="max", patience=5, restore_best_weights=True
     )
     model.fit(
         Turned(X[:800], y[:800], seed),
         validation_data=(X[800:1000], y[800:1000]),
-        epochs=30,
+        epochs=16,
         callbacks=[stop],
         verbose=0,
     )

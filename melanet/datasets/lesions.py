@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state, check_scalar
 
 _SMALLEST_SIDE = 8
 _SMALLEST_CANVAS = 128  # thin structures need pixels to be drawn with, whatever is kept of them
-_SEPARATION = 3.0  # between the classes' mean severities at difficulty 0, in standard deviations
+_SEPARATION = 2.7  # between the classes' mean severities at difficulty 0, in standard deviations
 _ANGLES = np.linspace(-np.pi, np.pi, 512, endpoint=False)
 
 # Reflected red, green and blue: skin without pigment, and what is lost per unit of each pigment.
@@ -73,7 +73,9 @@ def make_lesions(
     anything about real lesions; never use it for diagnosis.
 
     With `s` the standard deviation of a class, the means of each criterion's latent severity lie
-    ``3 * (1 - difficulty) * s`` apart, and the normal distribution function maps them to (0, 1).
+    ``2.7 * (1 - difficulty) * s`` apart, and the normal distribution function maps them to (0, 1).
+    A small convolutional network taught with 800 balanced pictures has a test AUC of about 0.98,
+    0.86 and 0.52 at difficulty 0.1, 0.5 and 0.9 (``examples/benchmarks/make_lesions_auc.py``).
 
     With an int as `random_state`, picture ``i`` depends on its label and its seed alone: it is the
     same in a larger data set if its label is.

@@ -16,13 +16,13 @@ from melanet.datasets import lesions, make_lesions
 @pytest.fixture(scope="module")
 def clear():
     """Balanced pictures of classes that are easily told apart."""
-    return make_lesions(240, weights=(0.5, 0.5), difficulty=0.0, random_state=0)
+    return make_lesions(160, weights=(0.5, 0.5), difficulty=0.0, random_state=0)
 
 
 @pytest.fixture(scope="module")
 def usual():
     """Balanced pictures at the default difficulty."""
-    return make_lesions(400, weights=(0.5, 0.5), random_state=1)
+    return make_lesions(300, weights=(0.5, 0.5), random_state=1)
 
 
 def lesion_mask(image):
@@ -181,7 +181,7 @@ def test_shape_and_colour_carry_the_class_and_difficulty_hides_it(usual):
         features = [[mirror_mismatch(image), colour_spread(image)] for image in X]
         return cross_validated_auc(np.array(features), y)
 
-    hard = make_lesions(400, weights=(0.5, 0.5), difficulty=0.9, random_state=1)
+    hard = make_lesions(300, weights=(0.5, 0.5), difficulty=0.9, random_state=1)
     assert 0.62 < auc(*usual) < 0.92
     assert auc(*hard) < auc(*usual) - 0.05
 

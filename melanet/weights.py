@@ -1,0 +1,259 @@
+"""Published weights: where they are, fetching them, and reading model files without running them.
+
+What other modules call, in one line each::
+
+    path = weights.locate("isic2016", "classifier")   # a published name or a local path -> Path
+    path = weights.fetch("isic2016", "generator")     # a published name -> Path in the cache
+    model = weights.read_model(path)                  # Keras 2 .h5 or .keras -> keras.Model
+
+`read_model` gives a functional model with the file's layer names and input size, and raises
+ValueError, naming the file and what is wrong, for everything that it does not take.
+"""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+from melanet.downloading import cache_folder, fetch_file
+
+_RELEASE = "https://github.com/hasibzunair/adversarial-lesions/releases/latest/download"
+_MODEL_CARD = "https://huggingface.co/hasibzunair/melanet/resolve/main"
+# name -> kind -> file, and the addresses of its folder, the first preferred
+PUBLISHED = {
+    "isic2016": {
+        "generator": ("isic2016_benign_to_malignant_cyclegan_generator.h5", (_RELEASE,)),
+        "classifier": ("MelaNet.h5", (_RELEASE, _MODEL_CARD)),
+    }
+}
+_HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+_FOREIGN = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x80": "a pickle, which could run any code and is never read",
+    b"{": "JSON",
+    b"<": "a web page",
+}
+# What a .keras file may name. Layers: those that compute on their inputs and nothing else.
+_LAYERS = frozenset(
+    """Activation Add Average AveragePooling1D AveragePooling2D BatchNormalization CenterCrop
+    Concatenate Conv1D Conv2D Conv2DTranspose Cropping1D Cropping2D Dense DepthwiseConv2D Dropout
+    ELU Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalMaxPooling1D GlobalMaxPooling2D GroupNormalization Identity InputLayer
+    LayerNormalization LeakyReLU MaxPooling1D MaxPooling2D Maximum Minimum Multiply Normalization
+    PReLU Permute RandomBrightness RandomContrast RandomFlip RandomRotation RandomTranslation
+    RandomZoom ReLU RepeatVector Rescaling Reshape Resizing SeparableConv2D Softmax
+    SpatialDropout2D Subtract UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D
+    ZeroPadding2D""".split()
+)
+_MODELS = frozenset(["DTypePolicy", "DTypePolicyMap", "Functional", "Model", "Sequential"])
+_ADMITTED = {  # module -> classes, None for all of it
+    "keras": _MODELS,
+    "keras.models": _MODELS,
+    "keras.src.models.functional": _MODELS,
+    "keras.src.models.sequential": _MODELS,
+    "keras.layers": _LAYERS,
+    **dict.fromkeys(
+        f"keras.{part}"
+        for part in (
+            "activations constraints dtype_policies initializers losses metrics optimizers "
+            "optimizers.schedules regularizers"
+        ).split()
+    ),
+}
+_VALUES = frozenset(["__keras_tensor__", "__numpy__", "__tensor__", "__ellipsis__", "__slice__"])
+
+
+def fetch(name="isic2016", kind="generator", *, sources=None):
+    """Fetch a published model file, once, and return its place in the cache folder.
+
+    The first fetch notes the file's sha256 beside it; a file that differs later is refused.
+
+    Parameters
+    ----------
+    name : {"isic2016"}, default="isic2016"
+        Which weights: those of Zunair & Ben Hamza (2020).
+    kind : {"generator", "classifier"}, default="generator"
+        The benign -> malignant generator, or MelaNet.
+    sources : sequence of str or None, default=None
+        Addresses of folders, such as a mirror's, in place of the publisher's.
+
+    Returns
+    -------
+    Path
+        The file, in the folder ``weights`` of ``MELANET_HOME`` (default ``~/.cache/melanet``,
+        or ``melanet`` in ``XDG_CACHE_HOME``).
+
+    Raises
+    ------
+    ValueError
+        If `name` or `kind` is unknown, or the file is not the one that was first fetched.
+    ConnectionError
+        If no source gave the file.
+
+    Examples
+    --------
+    >>> from melanet import weights
+    >>> path = weights.fetch("isic2016", "generator")  # doctest: +SKIP
+    """
+    if name not in PUBLISHED:
+        raise ValueError(f"name must be one of {list(PUBLISHED)}. Received: name={name!r}")
+    if kind not in PUBLISHED[name]:
+        raise ValueError(f"kind must be one of {list(PUBLISHED[name])}. Received: kind={kind!r}")
+    file, folders = PUBLISHED[name][kind]
+    path = cache_folder() / "weights" / file
+    return fetch_file(
+        [f"{folder.rstrip('/')}/{file}" for folder in sources or folders],
+        path,
+        check=_check_whole,
+        remedy=f"Without a network: get the file elsewhere, and give its path in place of "
+        f"{name!r}, or put it at {path}",
+    )
+
+
+def _check_whole(path):
+    """Refuse a web page in place of the file, or a file that was cut before it came here."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            whole = "model_config" in file.attrs
+    except OSError as error:
+        raise ValueError(f"what came is no whole HDF5 file ({error})") from error
+    if not whole:
+        raise ValueError("what came is an HDF5 file without a model")
+
+
+def locate(source, kind):
+    """Find a model file by a published name or a path.
+
+    Parameters
+    ----------
+    source : str or path-like
+        "isic2016", which is fetched, or the path of a file.
+    kind : {"generator", "classifier"}
+        Which of the published files.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        If `source` is neither text nor path-like.
+    FileNotFoundError
+        If it is neither a published name nor the path of a file.
+    """
+    if isinstance(source, str) and source in PUBLISHED:
+        return fetch(source, kind)
+    if not isinstance(source, (str, os.PathLike)):
+        raise ValueError(
+            f"A model must be given as a path or one of {list(PUBLISHED)}. Received: {source!r}"
+        )
+    if not Path(source).is_file():
+        raise FileNotFoundError(
+            f"There is no model file at this path, and published are {list(PUBLISHED)}. "
+            f"Received: {str(source)!r}"
+        )
+    return Path(source)
+
+
+def read_model(path):
+    """Read a model file of Keras 2 (HDF5) or Keras 3 (``.keras``), executing nothing in it.
+
+    Only known layers are admitted, and of a ``.keras`` file classes that this process has
+    registered itself with ``keras.saving.register_keras_serializable``. Optimizer and loss are
+    left out, but for a `CycleGAN`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Name of the file; what it is, its bytes say.
+
+    Returns
+    -------
+    keras.Model
+        With the file's layer names and input size; a Keras 2 model with up-sampling
+        convolutions fused (`melanet.layers.UpsamplingConv2D`).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is truncated, no model file, or holds something that is not admitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from melanet import networks, weights
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     networks.unet_generator((16, 16, 3), filters=4).save(f"{folder}/generator.keras")
+    ...     model = weights.read_model(f"{folder}/generator.keras")
+    >>> model.input_shape
+    (None, 16, 16, 3)
+    """
+    path = Path(path)
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if head == _HDF5:
+        from melanet import legacy
+
+        return legacy.read(path)
+    if head.startswith(_ZIP):
+        return _read_keras(path)
+    looks = (what for start, what in _FOREIGN.items() if head.startswith(start))
+    what = "empty" if not head else next(looks, "neither HDF5 nor .keras")
+    raise ValueError(
+        f"A model file must be HDF5 of Keras 2 or a .keras file. Received: {str(path)!r}, "
+        f"which is {what}"
+    )
+
+
+def _read_keras(path):
+    import keras
+
+    import melanet.cyclegan  # noqa: F401  registers our classes
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if "config.json" not in archive.namelist():
+                raise ValueError("it is a zip of something else: it has no config.json")
+            config = json.loads(archive.read("config.json"))
+        ours = config.get("registered_name") == "melanet>CycleGAN"
+        if not ours:
+            config.pop("compile_config", None)
+        _admit(config)
+        model = keras.saving.load_model(path, compile=ours, safe_mode=True)
+        if not ours and not hasattr(model, "output_shape"):
+            raise ValueError(f"it holds a {type(model).__name__}, no functional model")
+        return model
+    except Exception as error:  # the file is not trusted: whatever is wrong with it, say which
+        raise ValueError(
+            f"This .keras file cannot be read. Received: {str(path)!r} ({error})"
+        ) from error
+
+
+def _admit(config):
+    """Walk a configuration and refuse each class that is not admitted."""
+    import keras
+
+    if isinstance(config, list):
+        for value in config:
+            _admit(value)
+    elif isinstance(config, dict):
+        if "class_name" in config:
+            name, module = config["class_name"], config.get("module")
+            classes = _ADMITTED.get(module, ())
+            known = (
+                name in _VALUES
+                or (name == "function" and (module == "builtins" or module in _ADMITTED))
+                or classes is None
+                or name in classes
+                or keras.saving.get_registered_object(config.get("registered_name")) is not None
+            )
+            if not known:
+                raise ValueError(f"it holds {module}.{name}, which is not admitted")
+        for value in config.values():
+            _admit(value)

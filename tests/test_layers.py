@@ -1,0 +1,160 @@
+import keras
+import numpy as np
+import pytest
+
+from melanet.layers import InstanceNormalization, ReflectionPadding2D, UpsamplingConv2D, phase_taps
+
+
+def numpy_of(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def upsample_then_convolve(x, kernel, bias):
+    """Nearest up-sampling by two and a 'same' convolution, pixel by pixel."""
+    k = len(kernel)
+    big = x.repeat(2, axis=1).repeat(2, axis=2)
+    before = (k - 1) // 2
+    padded = np.pad(big, ((0, 0), (before, k - 1 - before), (before, k - 1 - before), (0, 0)))
+    out = np.empty((*big.shape[:3], kernel.shape[-1]))
+    for i in range(big.shape[1]):
+        for j in range(big.shape[2]):
+            window = padded[:, i : i + k, j : j + k]
+            out[:, i, j] = np.tensordot(window, kernel, axes=3) + bias
+    return out
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4)])
+def test_upsampling_conv_equals_upsampling_then_convolution(rng, kernel_size, size):
+    x = rng.normal(size=(2, *size, 3)).astype("float32")
+    layer = UpsamplingConv2D(5, kernel_size)
+    layer.build(x.shape)
+    layer.bias.assign(rng.normal(size=5))
+    expected = upsample_then_convolve(x, numpy_of(layer.kernel), numpy_of(layer.bias))
+    np.testing.assert_allclose(numpy_of(layer(x)), expected, atol=2e-5)
+
+
+def test_upsampling_conv_stores_the_plain_kernel_and_trades_weights_with_conv2d(rng):
+    x = rng.normal(size=(1, 6, 7, 3)).astype("float32")
+    fused = UpsamplingConv2D(4, 4, activation="relu")
+    plain = keras.layers.Conv2D(4, 4, padding="same", activation="relu")
+    big = keras.layers.UpSampling2D(2)(x)
+    plain.build(big.shape)
+    fused.build(x.shape)
+    fused.set_weights(plain.get_weights())
+    np.testing.assert_allclose(numpy_of(fused(x)), numpy_of(plain(big)), atol=2e-5)
+
+
+def test_upsampling_conv_does_9_16_of_the_work_for_a_4x4_kernel():
+    reach = phase_taps(4).shape[1]
+    assert 4 * reach**2 / (4 * 4**2) == 9 / 16
+
+
+def test_upsampling_conv_gradient_reaches_every_tap():
+    model = keras.Sequential([keras.Input((3, 3, 2)), UpsamplingConv2D(2, 4)])
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
+    before = numpy_of(model.layers[0].kernel).copy()
+    model.fit(np.ones((1, 3, 3, 2)), np.full((1, 6, 6, 2), 5.0), verbose=0)
+    assert (numpy_of(model.layers[0].kernel) != before).all()
+
+
+@pytest.mark.parametrize("arguments", [(0, 3), (4, 0), (4, 2.5), ("4", 3)])
+def test_upsampling_conv_refuses_bad_sizes(arguments):
+    with pytest.raises(ValueError, match="must be a positive integer. Received"):
+        UpsamplingConv2D(*arguments)
+
+
+def test_upsampling_conv_refuses_rows():
+    with pytest.raises(ValueError, match=r"Received an input of shape \(None, 4\)"):
+        UpsamplingConv2D(4, 3).build((None, 4))
+
+
+def instance_norm(x, axis, gamma, beta, epsilon=1e-3):
+    out = np.empty_like(x, dtype="float64")
+    for n, sample in enumerate(x.astype("float64")):
+        if axis is None:
+            groups = [Ellipsis]
+        else:
+            groups = [(slice(None),) * (axis - 1) + (c,) for c in range(x.shape[axis])]
+        for i, group in enumerate(groups):
+            values = sample[group]
+            std = np.sqrt(((values - values.mean()) ** 2).sum() / values.size)
+            out[n][group] = gamma[i] * (values - values.mean()) / (std + epsilon) + beta[i]
+    return out
+
+
+@pytest.mark.parametrize(("axis", "size"), [(None, 1), (3, 3), (-1, 3), (1, 4)])
+def test_instance_normalization_equals_its_definition(rng, axis, size):
+    x = (rng.normal(size=(2, 4, 5, 3)) * 3 + 2).astype("float32")
+    layer = InstanceNormalization(axis=axis)
+    layer.build(x.shape)
+    gamma, beta = rng.normal(size=size), rng.normal(size=size)
+    assert layer.gamma.shape == (size,)
+    layer.set_weights([gamma, beta])
+    expected = instance_norm(x, None if axis is None else axis % 4, gamma, beta)
+    np.testing.assert_allclose(numpy_of(layer(x)), expected, atol=1e-5)
+
+
+def test_instance_normalization_adds_epsilon_to_the_deviation():
+    x = np.array([-1e-3, 1e-3], "float32").reshape(1, 2)
+    layer = InstanceNormalization(epsilon=1e-3)
+    np.testing.assert_allclose(numpy_of(layer(x)), [[-0.5, 0.5]], rtol=1e-5)
+
+
+def test_instance_normalization_of_a_constant_has_a_finite_gradient():
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(4, use_bias=False), InstanceNormalization()]
+    )
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+    model.fit(np.zeros((1, 4)), np.ones((1, 4)), verbose=0)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_instance_normalization_computes_in_float32_under_mixed_precision():
+    layer = InstanceNormalization(dtype="mixed_bfloat16")
+    x = (1000 + np.arange(8.0)).reshape(1, 8)
+    y = layer(keras.ops.cast(x, "float32"))
+    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+    assert np.isfinite(numpy_of(keras.ops.cast(y, "float32"))).all()
+
+
+@pytest.mark.parametrize("axis", [0, 4, -4])
+def test_instance_normalization_names_a_wrong_axis(axis):
+    with pytest.raises(ValueError, match=f"Received: axis={axis}"):
+        InstanceNormalization(axis=axis).build((None, 4, 4, 3))
+
+
+def test_reflection_padding_equals_numpy(rng):
+    x = rng.normal(size=(2, 5, 4, 2)).astype("float32")
+    padding = ((1, 2), (3, 0))
+    expected = np.pad(x, ((0, 0), *padding, (0, 0)), mode="reflect")
+    layer = ReflectionPadding2D(padding)
+    np.testing.assert_array_equal(numpy_of(layer(x)), expected)
+    assert layer.compute_output_shape(x.shape) == expected.shape
+
+
+def test_reflection_padding_falls_back_to_zeros_where_a_side_is_too_short():
+    y = numpy_of(ReflectionPadding2D(((0, 1), (0, 1)))(np.ones((1, 1, 1, 1), "float32")))
+    np.testing.assert_array_equal(y[0, :, :, 0], [[1, 0], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        InstanceNormalization(axis=-1, epsilon=0.01, scale=False),
+        UpsamplingConv2D(3, 5, activation="tanh", use_bias=False),
+        ReflectionPadding2D(((1, 1), (0, 1))),
+    ],
+)
+def test_layers_survive_a_file(tmp_path, rng, layer):
+    model = keras.Sequential([keras.Input((6, 6, 3)), layer])
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    x = rng.normal(size=(2, 6, 6, 3)).astype("float32")
+    np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
+    assert again.layers[0].get_config() == layer.get_config()
