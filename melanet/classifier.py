@@ -294,7 +294,7 @@ class MelaNet(FittedNetwork):
         self.value_range_, self.dtype_ = form.value_range, form.dtype
         self.history_ = {k: [float(v) for v in values] for k, values in history.history.items()}
         # Without the optimiser, which is twice the network's size and has done its work.
-        self.model_ = keras.Model(model.inputs, model.outputs, name=model.name)
+        self.model_ = keras.Model(model.input, model.output, name=model.name)
         return self
 
     def _optimizer(self):

@@ -8,7 +8,7 @@ import re
 import time
 from pathlib import Path
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14  # bytes; what a cut can lose
 _TIMEOUT = (10, 30)  # seconds to connect, and between two packets
 _TRIES = 4  # without progress
 _PAUSE = 1.0  # seconds after the first failure, doubled by each further one
@@ -84,6 +84,8 @@ def fetch_file(urls, path, *, check=None, remedy=""):
         pin, digest = path.with_name(f"{path.name}.json"), _sha256(candidate)
         known = _read_json(pin).get("sha256")
         if known is None:
+            if here and check is not None:
+                _check_here(path, check)
             _write_json(pin, {"sha256": digest, "size": candidate.stat().st_size})
         elif known != digest:
             if not here:
@@ -97,6 +99,13 @@ def fetch_file(urls, path, *, check=None, remedy=""):
         if not here:
             candidate.replace(path)
     return path
+
+
+def _check_here(path, check):
+    try:
+        check(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is not what it should be: {error}. Delete it") from error
 
 
 def _from_any(urls, path, check, remedy):
@@ -150,9 +159,9 @@ def _attempt(url, partial):
             with open(partial, "ab" if start else "wb") as file:
                 for chunk in answer.iter_content(_CHUNK):
                     file.write(chunk)
-    except requests.exceptions.InvalidURL as error:
-        raise _Refused(str(error)) from error
     except requests.RequestException as error:
+        if isinstance(error, ValueError):  # requests' word for an address that is none
+            raise _Refused(str(error)) from error
         raise _Again(f"{type(error).__name__}: {error}") from error
     size = partial.stat().st_size
     if total is not None and size != total:

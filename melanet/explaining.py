@@ -77,7 +77,7 @@ def grad_cam(model, images, columns):
     """
     maps = last_convolution(model).output
     scores = model.layers[-1]
-    features = keras.Model(model.inputs, maps)(ops.convert_to_tensor(images), training=False)
+    features = keras.Model(model.inputs[0], maps)(ops.convert_to_tensor(images), training=False)
     rest = keras.Model(maps, scores.input)
     weights = ops.transpose(ops.take(scores.kernel, columns, axis=1))
 

@@ -12,6 +12,8 @@ from melanet.labelled import network_input, resize
 from melanet.preprocessing import read_form
 from melanet.saving_classifier import load_classifier, save_classifier
 
+_NO_FIT = object()
+
 
 class FittedNetwork(ClassifierMixin, BaseEstimator):
     """The part of `melanet.MelaNet` that needs a trained network only.
@@ -56,7 +58,8 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         ndarray of shape (n,)
             Labels.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def embed(self, X):
         """Compute the pooled features, what the softmax decides by.
@@ -72,7 +75,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             512 features for VGG16.
         """
         model = self._model()
-        return self._run(keras.Model(model.inputs, model.layers[-1].input), X)
+        return self._run(keras.Model(model.inputs[0], model.layers[-1].input), X)
 
     def explain(self, X, *, label=None, return_overlay=False):
         """Show by Grad-CAM where the network finds what speaks for a class.
@@ -232,12 +235,14 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
 
     def _run(self, model, X):
         form, X = self._read(X)
-        shape = model.input_shape[1:]
-        parts = [
-            model.predict_on_batch(network_input(form.encode(X[i : i + self.batch_size]), shape))
-            for i in range(0, len(X), self.batch_size)
-        ]
-        return np.concatenate(parts).astype("float32")
+        n, size = len(X), min(len(X), self.batch_size)
+        parts = []
+        for start in range(0, n, size):
+            # The last batch is filled up: batches of another size are compiled anew.
+            rows = np.arange(start, start + size).clip(max=n - 1)
+            images = network_input(form.encode(X[rows]), model.input_shape[1:])
+            parts.append(model.predict_on_batch(images))
+        return np.concatenate(parts)[:n].astype("float32")
 
     def _read(self, X):
         """Return the form of images to predict on, and the images as an array."""
@@ -256,8 +261,8 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
                 f"if it is, convert it: X.astype({self.dtype_.name!r})"
             )
 
-    def _check_X(self, X, y=None):
-        """Return X as a dense array of numbers, with y if it is given: that is `fit`."""
+    def _check_X(self, X, y=_NO_FIT):
+        """Return X as a dense array of numbers; in `fit`, which passes y, the two."""
         if not sparse.issparse(X) and not hasattr(X, "iloc"):
             try:
                 X = np.asarray(X)
@@ -267,14 +272,14 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
                     "to one size first"
                 ) from error
         options = {"allow_nd": True, "accept_sparse": ["csr", "csc"]}
-        if y is not None:
+        if y is not _NO_FIT:
             X, y = validate_data(self, X, y, **options)
         elif np.ndim(X) <= 2 and hasattr(self, "n_features_in_"):
             X = validate_data(self, X, reset=False, **options)
         else:
             X = check_array(X, input_name="X", estimator=self, **options)
         X = X.toarray() if sparse.issparse(X) else X
-        return X if y is None else (X, y)
+        return X if y is _NO_FIT else (X, y)
 
     def _image_shape(self, X):
         """Return the image shape of rows, None for images."""

@@ -4,6 +4,7 @@ The file is read as data: a JSON text that describes the graph and arrays of wei
 it names code to import or run, and no array is allocated that the file does not hold.
 """
 
+import contextlib
 import json
 import math
 import re
@@ -107,7 +108,7 @@ def _model_config(file):
         if "layer_names" in file.attrs:
             raise ValueError("it holds weights without the model; save the whole model")
         raise ValueError("it is an HDF5 file of something else: it has no model_config")
-    version = _text(file.attrs.get("keras_version", "2"))
+    version = _text(file.attrs.get("keras_version", "2."))
     if not version.startswith("2."):
         raise ValueError(
             f"it was written by Keras {version}; save the model as .keras in place of HDF5"
@@ -167,14 +168,15 @@ def _build(config, weights):
     parents = {name: _parents(node) for name, node in nodes.items()}
     fused = {}  # convolution -> the up-sampling that it takes in
     for name, node in nodes.items():
-        if _is_plain_convolution(node) and len(parents[name]) == 1:
-            up = parents[name][0]
-            users = [n for n, inputs in parents.items() for i in inputs if i == up]
-            if up != target[0] and users == [name] and _is_doubling(nodes.get(up)):
-                fused[name] = up
+        with _naming(name):
+            if _is_plain_convolution(node) and len(parents[name]) == 1:
+                up = parents[name][0]
+                users = [n for n, inputs in parents.items() for i in inputs if i == up]
+                if up != target[0] and users == [name] and _is_doubling(nodes.get(up)):
+                    fused[name] = up
     tensors = {}
     for name, node in nodes.items():  # Keras wrote them in the order of the graph
-        try:
+        with _naming(name):
             if node["class_name"] == "InputLayer":
                 tensors[name] = _input(node)
             elif name in fused:
@@ -183,11 +185,17 @@ def _build(config, weights):
             elif name not in fused.values():
                 inputs = [tensors[parent] for parent in parents[name]]
                 tensors[name] = _apply(_layer(node), inputs, weights)
-        except KeyError as error:
-            raise ValueError(f"layer {name!r} lacks {error}") from error
-        except Exception as error:
-            raise ValueError(f"layer {name!r}: {error}") from error
     return keras.Model(tensors[source[0]], tensors[target[0]], name=config.get("name"))
+
+
+@contextlib.contextmanager
+def _naming(layer):
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"layer {layer!r} lacks {error}") from error
+    except Exception as error:
+        raise ValueError(f"layer {layer!r}: {error}") from error
 
 
 def _parents(node):
@@ -222,8 +230,9 @@ def _settings(node):
         if value is _REQUIRED:
             raise ValueError(f"the setting {key!r} is missing")
         settings[_RENAMED.get(key, key)] = value
-    if settings.get("activation", "linear") not in _ACTIVATIONS:
-        raise ValueError(f"the activation {settings['activation']!r} is not read")
+    activation = settings.get("activation", "linear")
+    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
+        raise ValueError(f"the activation {activation!r} is not read")
     if settings.get("interpolation", "nearest") != "nearest":
         raise ValueError(f"the interpolation {settings['interpolation']!r} is not read")
     return build, settings

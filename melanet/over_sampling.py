@@ -190,7 +190,7 @@ class GANOversampler(BaseOverSampler):
         for label in needs:
             if counts[_plain(label)] < 2:
                 raise ValueError(
-                    f"Class {label!r} has 1 sample; at least 2 are needed to learn what the "
+                    f"Class {_plain(label)!r} has 1 sample; at least 2 are needed to learn what the "
                     "class looks like. Collect more, or leave it out by sampling_strategy"
                 )
         random_state = check_random_state(self.random_state)

@@ -11,7 +11,7 @@ from melanet.judging import Judge
 from melanet.reproducibility import reproducible
 from melanet.unpaired import UnpairedImages
 
-_EPOCHS_SHOWN = 20  # a budget in steps is logged in about this many parts
+_MOST_PARTS = 10  # a budget in steps is logged in equal parts, at most this many
 _JITTER = 0.05  # sd of the change of a table's row that is used again, in a range of width 2
 
 
@@ -124,7 +124,7 @@ def train(recipe, A, B, *, seed, name="", verbose=0):
     if recipe["epochs"]:
         epochs, steps = recipe["epochs"], None
     else:
-        epochs = min(_EPOCHS_SHOWN, recipe["steps"])
+        epochs = max(n for n in range(1, _MOST_PARTS + 1) if recipe["steps"] % n == 0)
         steps = recipe["steps"] // epochs
     batches = UnpairedImages(
         A,

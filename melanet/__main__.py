@@ -1,0 +1,7 @@
+"""``python -m melanet``."""
+
+import sys
+
+from melanet.cli import main
+
+sys.exit(main())
