@@ -121,7 +121,7 @@ def _from_any(urls, path, check, remedy):
         except (_Refused, _Again) as error:
             reasons.append(f"{url}: {error}")
         except ValueError as error:
-            partial.unlink()
+            partial.unlink(missing_ok=True)
             reasons.append(f"{url}: {error}")
     reasons = "; ".join(reasons)
     raise ConnectionError(f"{path.name} could not be fetched ({reasons}). {remedy}".strip())

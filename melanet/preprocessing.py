@@ -194,6 +194,8 @@ class TableForm:
 
     def decode(self, tensor):
         """Return rows in the user's dtype."""
+        if not len(tensor):  # scikit-learn's scaler refuses
+            return np.zeros((0, *self.tensor_shape), self.dtype)
         unit = (np.clip(tensor, -1.0, 1.0).astype("float64") + 1) / 2
         X = self._scaler.inverse_transform(unit)
         X[:, self.whole] = np.rint(X[:, self.whole])

@@ -144,6 +144,12 @@ def test_table_values_stay_within_each_column(rng):
     assert (made[:, 2] == np.rint(made[:, 2])).all()
 
 
+def test_no_rows_decode_to_no_rows(rng):
+    form = read_form(rng.normal(size=(20, 3)).astype("float32"))
+    made = form.decode(np.zeros((0, 3)))
+    assert (made.shape, made.dtype) == ((0, 3), np.float32)
+
+
 def test_an_outlier_does_not_squeeze_a_column(rng):
     X = rng.normal(size=(200, 1))
     X[0] = 1e9
