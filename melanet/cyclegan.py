@@ -1,75 +1,18 @@
 """The CycleGAN: four networks, one loss, trained by the stock ``fit``."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras import ops
 
 from melanet import networks, weights
+from melanet.objectives import Total, adam, distance, judge
 from melanet.unpaired import UnpairedImages
 
 __all__ = ["CycleGAN", "UnpairedImages", "adam"]
 
 _NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
-_TERMS = (
-    "discriminator_loss",
-    "discriminator_accuracy",
-    "adversarial_loss",
-    "cycle_loss",
-    "identity_loss",
-)
-
-
-def adam(learning_rate=2e-4, decay_steps=None):
-    """Return the paper's optimizer, Adam with beta_1 = .5.
-
-    Parameters
-    ----------
-    learning_rate : float, default=2e-4
-        The paper's rate.
-    decay_steps : int or None, default=None
-        Steps over which the rate falls linearly to zero; None keeps it constant, as the paper.
-
-    Returns
-    -------
-    keras.optimizers.Adam
-
-    Examples
-    --------
-    >>> from melanet.cyclegan import adam
-    >>> float(adam(decay_steps=100).learning_rate)
-    0.00019999999494757503
-    """
-    if decay_steps is not None:
-        learning_rate = keras.optimizers.schedules.PolynomialDecay(
-            learning_rate, decay_steps, end_learning_rate=0.0, power=1.0
-        )
-    return keras.optimizers.Adam(learning_rate, beta_1=0.5)
-
-
-class _Total(keras.losses.Loss):
-    """The mean of the per-sample totals; Keras scales it where a batch is spread over devices."""
-
-    def call(self, y_true, y_pred):
-        return y_pred
-
-
-def _is_generator(model):
-    shape = model.input_shape
-    return shape == model.output_shape and all(isinstance(n, int) for n in shape[1:])
-
-
-def _per_sample(x):
-    return ops.mean(ops.cast(x, "float32"), axis=tuple(range(1, len(x.shape))))
-
-
-def _squares(scores, target):
-    return _per_sample(ops.square(ops.cast(scores, "float32") - target))
-
-
-def _distance(x, y):
-    return _per_sample(ops.abs(ops.cast(x, "float32") - ops.cast(y, "float32")))
+_TERMS = ("discriminator_loss", "discriminator_accuracy", "adversarial_loss", "cycle_loss")
+_TERMS += ("identity_loss",)
 
 
 @keras.saving.register_keras_serializable("melanet")
@@ -84,7 +27,8 @@ class CycleGAN(keras.Model):
     discriminators see translations through values, that gradients do not enter. One optimizer
     steps all four networks at once.
 
-    The model is compiled when it is made, with `adam`; call ``compile`` to choose otherwise.
+    The model is compiled when it is made, with the paper's Adam; call ``compile`` to choose
+    otherwise.
 
     Parameters
     ----------
@@ -142,21 +86,33 @@ class CycleGAN(keras.Model):
         self.adversarial_weight = adversarial_weight
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
-        self._total = _Total(name="total")
+        self._total = Total(name="total")
         self._terms = [keras.metrics.Mean(name=name) for name in _TERMS]
         self.built = True  # the four networks are
-        self.compile(optimizer=adam())
+        self.compile()
+
+    def compile(self, optimizer=None, **kwargs):
+        """Configure the training; see ``keras.Model.compile``.
+
+        Parameters
+        ----------
+        optimizer : keras.optimizers.Optimizer or None, default=None
+            None takes `melanet.objectives.adam`, the paper's.
+        **kwargs
+            As in Keras; the losses are the model's own.
+        """
+        super().compile(optimizer=adam() if optimizer is None else optimizer, **kwargs)
+        if None not in [getattr(self, name) for name in _NETWORKS]:
+            # Built beforehand, TensorFlow traces the step once instead of twice.
+            self.optimizer.build(self.trainable_variables)
+
+    def compile_from_config(self, config):
+        """Compile as a saved model was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     @classmethod
     def from_shape(
-        cls,
-        shape,
-        *,
-        generator="unet",
-        filters=32,
-        discriminator_filters=64,
-        seed=0,
-        **kwargs,
+        cls, shape, *, generator="unet", filters=32, discriminator_filters=64, seed=0, **kwargs
     ):
         """Build a CycleGAN for samples of a shape.
 
@@ -183,24 +139,8 @@ class CycleGAN(keras.Model):
         ValueError
             If `shape` or `generator` is none of those above.
         """
-        shape = tuple(int(n) for n in shape)
-        if len(shape) == 1:
-            build, judge = networks.dense_generator, networks.dense_discriminator
-        elif generator in networks.GENERATORS:
-            build = getattr(networks, f"{generator}_generator")
-            judge = networks.patch_discriminator
-        else:
-            raise ValueError(
-                f"generator must be one of {networks.GENERATORS}. Received: generator={generator!r}"
-            )
-        seeds = [4 * seed + i for i in range(4)]
-        return cls(
-            build(shape, filters=filters, seed=seeds[0], name="generator_ab"),
-            build(shape, filters=filters, seed=seeds[1], name="generator_ba"),
-            judge(shape, filters=discriminator_filters, seed=seeds[2], name="discriminator_a"),
-            judge(shape, filters=discriminator_filters, seed=seeds[3], name="discriminator_b"),
-            **kwargs,
-        )
+        built = networks.build_four(shape, generator, filters, discriminator_filters, seed)
+        return cls(*built, **kwargs)
 
     @classmethod
     def from_pretrained(cls, source):
@@ -230,17 +170,8 @@ class CycleGAN(keras.Model):
         """
         if isinstance(source, cls):
             return source
-        path = weights.locate(source, "generator")
-        model = weights.read_model(path)
-        if isinstance(model, cls):
-            return model
-        if not _is_generator(model):
-            raise ValueError(
-                "The file must hold a CycleGAN or a generator, whose output has its input's "
-                f"shape. Received: {str(path)!r}, which holds a {type(model).__name__} from "
-                f"{model.input_shape} to {model.output_shape}"
-            )
-        return cls(model, None, None, None)
+        model = weights.read_generator(source, cls)
+        return model if isinstance(model, cls) else cls(model, None, None, None)
 
     def export_generators(self, folder):
         """Write the generators as plain Keras models, ``b2m.keras`` and ``m2b.keras``.
@@ -257,25 +188,14 @@ class CycleGAN(keras.Model):
         Returns
         -------
         list of Path
-            The files: of a CycleGAN with one generator, ``b2m.keras`` alone.
+            The files; ``b2m.keras`` alone if there is one generator.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for name, generator in (("b2m", self.generator_ab), ("m2b", self.generator_ba)):
-            if generator is not None:
-                paths.append(folder / f"{name}.keras")
-                partial = folder / f".{name}.partial.keras"
-                try:
-                    generator.save(partial)
-                    partial.replace(paths[-1])
-                finally:
-                    partial.unlink(missing_ok=True)
-        return paths
+        pairs = (("b2m", self.generator_ab), ("m2b", self.generator_ba))
+        return weights.write_models(folder, {k: model for k, model in pairs if model is not None})
 
     @property
     def sample_shape(self):
-        """tuple of int: shape of one sample, such as (height, width, channels)."""
+        """Shape of one sample, a tuple of int such as (height, width, channels)."""
         return tuple(self.generator_ab.input_shape[1:])
 
     def call(self, inputs, training=False):
@@ -312,32 +232,14 @@ class CycleGAN(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the sum of the generators' and the discriminators' losses, and log its terms."""
         a, b = x
-        adversarial, real, fake = 0.0, [], []
-        for discriminator, sample, translated in (
-            (self.discriminator_a, a, y_pred["fake_a"]),
-            (self.discriminator_b, b, y_pred["fake_b"]),
-        ):
-            # What the generators learn from: gradients reach the translation, not the weights.
-            score, _ = discriminator.stateless_call(
-                [ops.stop_gradient(v) for v in discriminator.trainable_variables],
-                [ops.stop_gradient(v) for v in discriminator.non_trainable_variables],
-                translated,
-                training=training,
-            )
-            adversarial = adversarial + _squares(score, 1.0)
-            # What the discriminators learn from: gradients reach the weights alone.
-            n = ops.shape(sample)[0]
-            translated = ops.cast(ops.stop_gradient(translated), sample.dtype)
-            scores = discriminator(ops.concatenate([sample, translated]), training=training)
-            real.append(scores[:n])
-            fake.append(scores[n:])
-        cycle = _distance(y_pred["cycled_a"], a) + _distance(y_pred["cycled_b"], b)
-        identity = _distance(y_pred["same_a"], a) + _distance(y_pred["same_b"], b)
-        discriminator = sum(_squares(s, 1.0) for s in real) + sum(_squares(s, 0.0) for s in fake)
-        accuracy = sum(_per_sample(s > 0.5) for s in real) + sum(
-            _per_sample(s <= 0.5) for s in fake
-        )
-        terms = (discriminator, accuracy / 4, adversarial, cycle, identity)
+        judged = [
+            judge(self.discriminator_a, a, y_pred["fake_a"], training),
+            judge(self.discriminator_b, b, y_pred["fake_b"], training),
+        ]
+        adversarial, discriminator, accuracy = (sum(both) for both in zip(*judged))
+        cycle = distance(y_pred["cycled_a"], a) + distance(y_pred["cycled_b"], b)
+        identity = distance(y_pred["same_a"], a) + distance(y_pred["same_b"], b)
+        terms = (discriminator, accuracy / 2, adversarial, cycle, identity)
         for tracker, value in zip(self._terms, terms, strict=True):
             tracker.update_state(value)
         total = (
@@ -377,9 +279,8 @@ class CycleGAN(keras.Model):
         missing = [name for name in _NETWORKS if getattr(self, name) is None]
         if missing:
             raise ValueError(
-                "Training takes all four networks of a CycleGAN; this one was read from a file "
-                f"of one generator and lacks {', '.join(missing)}. Build them, by "
-                "CycleGAN.from_shape, and pass the generator on as its generator_ab"
+                "Training takes all four networks; this CycleGAN was read from a file of one "
+                f"generator and lacks {', '.join(missing)}. Build them by CycleGAN.from_shape"
             )
 
     def translate(self, x, to="B", batch_size=32):

@@ -1,11 +1,13 @@
-"""Layers that Keras does not have: whole-sample instance normalisation, the fused up-sampling
-convolution, and reflection padding."""
+"""Layers that Keras lacks: instance normalisation, a fused up-sampling convolution, padding."""
 
 import keras
 import numpy as np
 from keras import ops
 
 _PACKAGE = "melanet"
+_ACROSS_CHANNELS = tuple(
+    keras.activations.get(name) for name in ("softmax", "log_softmax", "glu", "sparsemax")
+)
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
@@ -156,8 +158,8 @@ class UpsamplingConv2D(keras.layers.Layer):
     Raises
     ------
     ValueError
-        If `filters` or `kernel_size` is not a positive integer, or the input is not
-        ``(batch, height, width, channels)``.
+        If `filters` or `kernel_size` is not a positive integer, the activation mixes channels,
+        or the input is not ``(batch, height, width, channels)``.
 
     Examples
     --------
@@ -180,6 +182,11 @@ class UpsamplingConv2D(keras.layers.Layer):
         for name, value in (("filters", filters), ("kernel_size", kernel_size)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
+        if keras.activations.get(activation) in _ACROSS_CHANNELS:
+            raise ValueError(
+                "activation must act on each value alone, since the phases share their channels "
+                f"until the end. Received: activation={activation!r}; add it as a layer of its own"
+            )
         self.filters = filters
         self.kernel_size = kernel_size
         self.activation = keras.activations.get(activation)

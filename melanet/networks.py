@@ -274,3 +274,43 @@ def dense_discriminator(shape, *, filters=128, seed=0, name="dense_discriminator
     inputs = keras.Input(shape)
     x = _dense(_dense(inputs, filters, init), filters, init)
     return keras.Model(inputs, layers.Dense(1, kernel_initializer=next(init))(x), name=name)
+
+
+def build_four(shape, generator, filters, discriminator_filters, seed):
+    """Build the two generators and the two discriminators of a CycleGAN.
+
+    Parameters
+    ----------
+    shape, generator, filters, discriminator_filters, seed
+        See `melanet.CycleGAN.from_shape`.
+
+    Returns
+    -------
+    list of keras.Model
+        Generators A -> B and B -> A, discriminators of A and of B, each with weights of its own.
+
+    Raises
+    ------
+    ValueError
+        If `shape` or `generator` is none that is known.
+    """
+    shape = tuple(int(n) for n in shape)
+    if len(shape) == 1:
+        translator, judge = dense_generator, dense_discriminator
+    elif generator in GENERATORS:
+        translator = {"unet": unet_generator, "resnet": resnet_generator}[generator]
+        judge = patch_discriminator
+    else:
+        raise ValueError(
+            f"generator must be one of {GENERATORS}. Received: generator={generator!r}"
+        )
+    parts = (
+        (translator, filters, "generator_ab"),
+        (translator, filters, "generator_ba"),
+        (judge, discriminator_filters, "discriminator_a"),
+        (judge, discriminator_filters, "discriminator_b"),
+    )
+    return [
+        build(shape, filters=width, seed=4 * seed + i, name=name)
+        for i, (build, width, name) in enumerate(parts)
+    ]

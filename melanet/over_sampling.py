@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from melanet import recipes, synthesis
 from melanet.augmentation import FLIPS
 from melanet.cyclegan import CycleGAN
-from melanet.preprocessing import read_form
+from melanet.preprocessing import as_numbers, read_form
 from melanet.saving import load_sampler, save_sampler
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
@@ -171,7 +171,7 @@ class GANOversampler(BaseOverSampler):
 
     def _check_X_y(self, X, y):
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        X = _as_numbers(X)
+        X = as_numbers(X)
         if X.ndim == 2:
             X, y = validate_data(self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"])
         else:
@@ -190,8 +190,8 @@ class GANOversampler(BaseOverSampler):
         for label in needs:
             if counts[_plain(label)] < 2:
                 raise ValueError(
-                    f"Class {_plain(label)!r} has 1 sample; at least 2 are needed to learn what the "
-                    "class looks like. Collect more, or leave it out by sampling_strategy"
+                    f"Class {_plain(label)!r} has 1 sample; at least 2 are needed to learn what "
+                    "the class looks like. Collect more, or leave it out by sampling_strategy"
                 )
         random_state = check_random_state(self.random_state)
         result = synthesis.fill_up(
@@ -273,7 +273,7 @@ class GANOversampler(BaseOverSampler):
                 f"label must be one of the classes that were filled up, "
                 f"{[_plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
             )
-        values = _as_numbers(X)
+        values = as_numbers(X)
         values = check_array(values, allow_nd=True, accept_sparse=["csr", "csc"], input_name="X")
         made = self.form_.decode(
             synthesis.translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
@@ -337,26 +337,3 @@ class GANOversampler(BaseOverSampler):
 def _plain(label):
     """Return a NumPy scalar as Python's own value."""
     return label.item() if isinstance(label, np.generic) else label
-
-
-def _as_numbers(X):
-    """Return X as an array (or the DataFrame or sparse matrix it is), refusing what has no numbers."""
-    if sparse.issparse(X) or hasattr(X, "iloc"):
-        return X
-    try:
-        X = np.asarray(X)
-    except ValueError:  # NumPy's word for ragged
-        X = np.fromiter(X, dtype=object)
-    if X.dtype.kind in "USOMm" and X.ndim == 1 and len(X):
-        shapes = sorted({np.shape(x) for x in X} if X.dtype == object else set(), key=str)[:3]
-        raise ValueError(
-            "X must be one array of samples of one shape. Received: "
-            + (f"samples of shapes such as {shapes}" if shapes else f"an array of dtype {X.dtype}")
-            + ". Resize or crop ragged images to one size first"
-        )
-    if X.dtype.kind in "USMm":
-        raise ValueError(
-            f"X must be numeric. Received: dtype {X.dtype}. Convert it, for instance by "
-            "X.astype(float)"
-        )
-    return X

@@ -85,7 +85,7 @@ class ImageForm:
 
     @property
     def tensor_shape(self):
-        """tuple of int: shape of one encoded sample."""
+        """Tuple of int: shape of one encoded sample."""
         return self.image_shape
 
     def encode(self, X):
@@ -174,7 +174,7 @@ class TableForm:
 
     @property
     def tensor_shape(self):
-        """tuple of int: shape of one encoded sample."""
+        """Tuple of int: shape of one encoded sample."""
         return (self.quantiles.shape[1],)
 
     def encode(self, X):
@@ -216,6 +216,29 @@ def form_from_config(config):
     kinds = {form.kind: form for form in (ImageForm, TableForm)}
     options = dict(config)
     return kinds[options.pop("kind")](**options)
+
+
+def as_numbers(X):
+    """Return X as an array, or the DataFrame or sparse matrix it is; refuse what has no numbers."""
+    if sparse.issparse(X) or hasattr(X, "iloc"):
+        return X
+    try:
+        X = np.asarray(X)
+    except ValueError:  # NumPy's word for ragged
+        X = np.fromiter(X, dtype=object)
+    if X.dtype.kind in "USOMm" and X.ndim == 1 and len(X):
+        shapes = sorted({np.shape(x) for x in X} if X.dtype == object else set(), key=str)[:3]
+        raise ValueError(
+            "X must be one array of samples of one shape. Received: "
+            + (f"samples of shapes such as {shapes}" if shapes else f"an array of dtype {X.dtype}")
+            + ". Resize or crop ragged images to one size first"
+        )
+    if X.dtype.kind in "USMm":
+        raise ValueError(
+            f"X must be numeric. Received: dtype {X.dtype}. Convert it, for instance by "
+            "X.astype(float)"
+        )
+    return X
 
 
 def read_form(X, image_shape=None, value_range=None):

@@ -6,8 +6,9 @@ import numpy as np
 
 from melanet.augmentation import Augmentation
 from melanet.callbacks import Progress, StopOnNonFinite
-from melanet.cyclegan import CycleGAN, adam
+from melanet.cyclegan import CycleGAN
 from melanet.judging import Judge
+from melanet.objectives import adam
 from melanet.reproducibility import reproducible
 from melanet.unpaired import UnpairedImages
 
@@ -145,8 +146,6 @@ def train(recipe, A, B, *, seed, name="", verbose=0):
     total = epochs * len(batches)
     decay = total if recipe["decay"] else None
     cyclegan.compile(optimizer=adam(recipe["learning_rate"], decay))
-    # Built beforehand, TensorFlow traces the step once instead of twice.
-    cyclegan.optimizer.build(cyclegan.trainable_variables)
     callbacks = [StopOnNonFinite(f"CycleGAN {name}".strip())]
     if verbose:
         callbacks.append(Progress(f"CycleGAN {name}".strip(), total))

@@ -246,3 +246,65 @@ def _admit(config):
                 raise ValueError(f"it holds {name}, which is not admitted")
         for value in config.values():
             _admit(value)
+
+
+def read_generator(source, whole):
+    """Read a generator, or the CycleGAN that holds it.
+
+    Parameters
+    ----------
+    source : str or path-like
+        A published name or a local path.
+    whole : type
+        The class of a whole CycleGAN.
+
+    Returns
+    -------
+    keras.Model
+        An instance of `whole`, or a generator: a model whose output has its input's shape.
+
+    Raises
+    ------
+    ValueError
+        If the file holds neither; further as `locate` and `read_model`.
+    """
+    path = locate(source, "generator")
+    model = read_model(path)
+    if not isinstance(model, whole):
+        shape = model.input_shape
+        if shape != model.output_shape or not all(isinstance(n, int) for n in shape[1:]):
+            raise ValueError(
+                "The file must hold a CycleGAN or a generator, whose output has its input's "
+                f"shape. Received: {str(path)!r}, which holds a {type(model).__name__} from "
+                f"{shape} to {model.output_shape}"
+            )
+    return model
+
+
+def write_models(folder, models):
+    """Write models as ``.keras`` files, each whole or not there.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Where to write; made if missing.
+    models : dict
+        Name of a file, without its ending -> keras.Model.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, model in models.items():
+        paths.append(folder / f"{name}.keras")
+        partial = folder / f".{name}.partial.keras"
+        try:
+            model.save(partial)
+            partial.replace(paths[-1])
+        finally:
+            partial.unlink(missing_ok=True)
+    return paths

@@ -11,7 +11,7 @@ from melanet.callbacks import (
     picture_grid,
     save_picture,
 )
-from melanet.cyclegan import adam
+from melanet.objectives import adam
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from melanet import CycleGAN, UnpairedImages
 from melanet.augmentation import Augmentation
-from melanet.cyclegan import adam
+from melanet.objectives import adam
 from melanet.reproducibility import reproducible
 
 
@@ -67,11 +67,11 @@ def test_gradients_are_those_of_two_separate_losses_with_frozen_discriminators(s
     weights = generator_weights + discriminator_weights
     assert len(weights) == len(model.trainable_variables)
     before = as_numpy(weights)
-    rate = 0.125
+    rate = 1.0
     model.compile(optimizer=keras.optimizers.SGD(rate))
     history = model.fit(UnpairedImages(a, b, batch_size=2, seed=0), epochs=1, verbose=0).history
     for old, new, gradient in zip(before, as_numpy(weights), as_numpy(expected), strict=True):
-        scale = max(np.abs(gradient).max(), 1e-3)
+        scale = max(np.abs(gradient).max(), 1e-2)  # float32 rounds the weights
         np.testing.assert_allclose((old - new) / rate / scale, gradient / scale, atol=2e-4)
     assert history["loss"][0] == pytest.approx(float(generators + discriminators), rel=1e-5)
     assert history["discriminator_loss"][0] == pytest.approx(float(discriminators), rel=1e-5)

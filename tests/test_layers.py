@@ -69,6 +69,11 @@ def test_upsampling_conv_refuses_bad_sizes(arguments):
         UpsamplingConv2D(*arguments)
 
 
+def test_upsampling_conv_refuses_an_activation_across_channels():
+    with pytest.raises(ValueError, match="Received: activation='softmax'"):
+        UpsamplingConv2D(4, 3, activation="softmax")
+
+
 def test_upsampling_conv_refuses_rows():
     with pytest.raises(ValueError, match=r"Received an input of shape \(None, 4\)"):
         UpsamplingConv2D(4, 3).build((None, 4))

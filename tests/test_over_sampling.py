@@ -141,7 +141,7 @@ def test_form_in_is_form_out(digits, identity, layout, options):
         assert result.dtype == given.dtype
         np.testing.assert_array_equal(result[:50], given)
     if layout == "float":
-        assert 0 <= result.min()
+        assert result.min() >= 0
         assert result.max() <= 1
     np.testing.assert_array_equal(np.asarray(given), np.asarray(untouched))
     more = sampler.translate(given, 1)
@@ -202,7 +202,7 @@ def test_a_ratio_for_two_classes_and_labels_of_text(digits, identity):
     X, y = digits
     names = np.array(["naevus", "melanoma"])[y[:50]]
     sampler = quick(sampling_strategy=0.5, pretrained={"melanoma": identity})
-    X_res, y_res = sampler.fit_resample(X[:50], names)
+    _X_res, y_res = sampler.fit_resample(X[:50], names)
     assert Counter(y_res.tolist()) == {"naevus": 40, "melanoma": 20}
     assert sampler.history_ == {"melanoma": {}}
 
@@ -227,7 +227,7 @@ def test_sources_may_be_all_other_classes(digits, identity):
 def test_even_the_majority_can_grow(digits, identity):
     X, y = digits
     sampler = quick(sampling_strategy={0: 45}, pretrained={0: identity})
-    X_res, y_res = sampler.fit_resample(X, y)
+    _X_res, y_res = sampler.fit_resample(X, y)
     assert Counter(y_res.tolist())[0] == 45
     assert set(y[sampler.source_indices_]) == {1}  # the largest of the others
 

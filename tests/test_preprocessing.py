@@ -49,7 +49,7 @@ def test_integer_images_come_back_exactly(rng, dtype):
     form = read_form(X)
     tensor = form.encode(X)
     assert tensor.dtype == np.float32
-    assert -1 <= tensor.min()
+    assert tensor.min() >= -1
     assert tensor.max() <= 1
     back = form.decode(tensor)
     assert back.dtype == X.dtype
