@@ -11,11 +11,13 @@ from melanet._version import __version__
 _HOME = {
     "CycleGAN": "melanet.cyclegan",
     "GANOversampler": "melanet.over_sampling",
-    "UnpairedImages": "melanet.cyclegan",
+    "MelaNet": "melanet.classifier",
+    "UnpairedImages": "melanet.unpaired",
+    "get_model": "melanet.classifier",
 }
-_MODULES = ("datasets",)
+_MODULES = ("datasets", "losses", "metrics")
 
-__all__ = ["CycleGAN", "GANOversampler", "UnpairedImages", "__version__", "datasets"]
+__all__ = [*_HOME, *_MODULES, "__version__"]
 
 
 def __getattr__(name):

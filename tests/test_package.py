@@ -1,7 +1,9 @@
 import doctest
 import importlib
+import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,24 +29,15 @@ def test_public_names_are_there_and_others_are_not():
         melanet.SMOTE  # noqa: B018
 
 
-MODULES = (
-    "augmentation",
-    "callbacks",
-    "cyclegan",
-    "datasets.lesions",
-    "judging",
-    "layers",
-    "networks",
-    "over_sampling",
-    "preprocessing",
-    "reproducibility",
-    "unpaired",
-)
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(melanet.__path__, "melanet.")
+    if ">>>" in Path(module.module_finder.find_spec(module.name).origin).read_text()
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name):
-    module = importlib.import_module(f"melanet.{name}")
-    results = doctest.testmod(module)
+    results = doctest.testmod(importlib.import_module(name))
     assert results.attempted
     assert not results.failed

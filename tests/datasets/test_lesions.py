@@ -1,4 +1,3 @@
-import doctest
 import subprocess
 import sys
 
@@ -10,7 +9,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from melanet.datasets import lesions, make_lesions
+from melanet.datasets import make_lesions
 
 
 @pytest.fixture(scope="module")
@@ -226,10 +225,6 @@ def test_bad_input(parameters, error, message):
 def test_options_are_keyword_only():
     with pytest.raises(TypeError):
         make_lesions(10, (0.5, 0.5))
-
-
-def test_documented_example_runs():
-    assert doctest.testmod(lesions).failed == 0
 
 
 def test_import_needs_no_deep_learning_library():
