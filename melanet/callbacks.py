@@ -67,7 +67,12 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         """Leave the full bar on the screen."""
-        self._bar.stop()
+        self.stop()
+
+    def stop(self):
+        """Give the screen back, also after an error; more than once does no harm."""
+        if self._bar is not None:
+            self._bar.stop()
 
 
 def picture_grid(rows, pad=2, background=255):

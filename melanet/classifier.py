@@ -275,9 +275,10 @@ class MelaNet(FittedNetwork):
             return LabelledImages(read, codes, class_weights, self.batch_size, **options)
 
         augment = Augmentation() if self.augment is True else self.augment or None
+        loaders = batches(learn, seed=seeds[2], augment=augment), batches(check)
         history = model.fit(
-            batches(learn, seed=seeds[2], augment=augment),
-            validation_data=batches(check),
+            loaders[0],
+            validation_data=loaders[1],
             epochs=self.epochs,
             shuffle=False,
             verbose=min(int(self.verbose), 2),
@@ -290,6 +291,8 @@ class MelaNet(FittedNetwork):
                 *(self.callbacks or ()),
             ],
         )
+        for loader in loaders:
+            loader.read = None  # TensorFlow keeps the loader; the images must not stay
         self.classes_ = classes
         self.value_range_, self.dtype_ = form.value_range, form.dtype
         self.history_ = {k: [float(v) for v in values] for k, values in history.history.items()}

@@ -53,6 +53,6 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ArithmeticError) as error:
         parser.exit(2, f"melanet: {error}\n")
     return 0

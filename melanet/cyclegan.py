@@ -128,11 +128,7 @@ class CycleGAN(keras.Model):
         seed : int, default=0
             Seed of the initial weights.
         **kwargs
-            Passed to the constructor: the weights of the losses, ``name``, ``dtype``.
-
-        Returns
-        -------
-        CycleGAN
+            Passed to the constructor: the weights of the losses, ``name``.
 
         Raises
         ------
@@ -171,7 +167,10 @@ class CycleGAN(keras.Model):
         if isinstance(source, cls):
             return source
         model = weights.read_generator(source, cls)
-        return model if isinstance(model, cls) else cls(model, None, None, None)
+        if not isinstance(model, cls):
+            return cls(model, None, None, None)
+        model.compile()  # an optimizer that has not begun, whatever the file's had done
+        return model
 
     def export_generators(self, folder):
         """Write the generators as plain Keras models, ``b2m.keras`` and ``m2b.keras``.
@@ -188,7 +187,6 @@ class CycleGAN(keras.Model):
         Returns
         -------
         list of Path
-            The files; ``b2m.keras`` alone if there is one generator.
         """
         pairs = (("b2m", self.generator_ab), ("m2b", self.generator_ba))
         return weights.write_models(folder, {k: model for k, model in pairs if model is not None})
@@ -262,8 +260,7 @@ class CycleGAN(keras.Model):
         *args, **kwargs
             As in ``keras.Model.fit``: epochs, callbacks, verbose.
         shuffle : bool, default=False
-            Keras would reorder the batches by Python's global generator, which the data set's
-            seed does not reach.
+            True lets Keras reorder the batches by Python's global generator.
 
         Returns
         -------
@@ -328,7 +325,8 @@ class CycleGAN(keras.Model):
             )
         if not len(x):
             return x
-        return generator.predict(x, batch_size=batch_size, verbose=0)
+        made = generator.predict(x, batch_size=batch_size, verbose=0)
+        return np.asarray(made, "float32")  # also under mixed precision
 
     def get_config(self):
         """Return the four networks' configurations and the weights of the losses."""

@@ -134,9 +134,8 @@ def run_demo(out="melanet-demo", *, n_seeds=3, steps=None, console=None):
 
 
 def _write_pictures(out, X, X_gan, sampler, columns=12):
-    translated = np.flatnonzero(sampler.source_kind_ == "translation")[:columns]
-    if not len(translated):  # every one was replaced by a copy
-        translated = np.arange(columns)
+    # Translations first: copies are shown where there are not enough.
+    translated = np.argsort(sampler.source_kind_ == "copy", kind="stable")[:columns]
     rows = [X[sampler.source_indices_[translated]], X_gan[len(X) + translated]]
     save_picture(
         picture_grid([row[..., None] / 8 - 1 for row in rows]), out / "translations.png", 8

@@ -6,8 +6,14 @@ from keras import layers
 from sklearn.ensemble import RandomForestClassifier
 
 from melanet.augmentation import Augmentation
+from melanet.labelled import resize
 
 _SIDE = 64  # larger images are reduced to this before they are judged
+
+
+def _reduce(samples):
+    large = samples.ndim == 4 and min(samples.shape[1:3]) > _SIDE
+    return resize(samples, (_SIDE, _SIDE)) if large else samples
 
 
 class _BalancedBatches(keras.utils.PyDataset):
@@ -34,14 +40,13 @@ def _network(shape, n_classes, seed):
         return keras.initializers.GlorotUniform(seed=seed + i)
 
     inputs = x = keras.Input(shape)
-    if min(shape[:2]) > _SIDE:
-        x = layers.Resizing(_SIDE, _SIDE)(x)
     for i, width in enumerate((16, 32, 64)):
-        x = layers.Conv2D(width, 3, padding="same", activation="relu", kernel_initializer=init(i))(
-            x
+        convolution = layers.Conv2D(
+            width, 3, padding="same", data_format="channels_last", kernel_initializer=init(i)
         )
+        x = layers.ReLU()(convolution(x))
         if min(x.shape[1:3]) >= 4:
-            x = layers.MaxPooling2D()(x)
+            x = layers.MaxPooling2D(data_format="channels_last")(x)
     x = layers.Dense(64, activation="relu", kernel_initializer=init(8))(layers.Flatten()(x))
     outputs = layers.Dense(n_classes, activation="softmax", kernel_initializer=init(9))(x)
     return keras.Model(inputs, outputs)
@@ -91,7 +96,7 @@ class Judge:
         -------
         Judge
         """
-        codes = np.asarray(codes)
+        codes, samples = np.asarray(codes), _reduce(samples)
         if samples.ndim == 2:
             forest = RandomForestClassifier(class_weight="balanced", random_state=self.seed)
             self._answer = forest.fit(samples, codes).predict_proba
@@ -100,10 +105,13 @@ class Judge:
         model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="sparse_categorical_crossentropy")
         augment = Augmentation(flip=self.flip)
         batches = _BalancedBatches(samples, codes, self.steps, self.seed, augment)
-        model.fit(batches, epochs=1, shuffle=False, verbose=0)
+        try:
+            model.fit(batches, epochs=1, shuffle=False, verbose=0)
+        finally:
+            batches.images = None  # TensorFlow keeps the loader; the images must not stay
         self._answer = lambda x: model.predict(x, batch_size=256, verbose=0)
         return self
 
     def predict(self, samples):
         """Return the class of each sample, as an array of codes."""
-        return np.argmax(self._answer(samples), axis=1)
+        return np.argmax(self._answer(_reduce(samples)), axis=1)

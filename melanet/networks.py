@@ -1,5 +1,6 @@
 """Generators and discriminators, built by functions, for tensors in [-1, 1] of any size."""
 
+from functools import partial
 from itertools import count
 
 import keras
@@ -8,6 +9,8 @@ from keras import layers
 from melanet.layers import InstanceNormalization, ReflectionPadding2D, UpsamplingConv2D
 
 GENERATORS = ("unet", "resnet")
+# Whatever order of axes the user's Keras is set to.
+_conv2d = partial(layers.Conv2D, data_format="channels_last")
 
 
 def _initializers(seed):
@@ -30,7 +33,7 @@ def _pad(x, multiple):
     if not any(extra):
         return x, lambda y: y
     padding = [(n // 2, n - n // 2) for n in extra]
-    return ReflectionPadding2D(padding)(x), layers.Cropping2D(padding)
+    return ReflectionPadding2D(padding)(x), layers.Cropping2D(padding, data_format="channels_last")
 
 
 def unet_generator(shape, *, filters=32, depth=None, seed=0, name="unet"):
@@ -77,7 +80,7 @@ def unet_generator(shape, *, filters=32, depth=None, seed=0, name="unet"):
     x, crop = _pad(inputs, 2**depth)
     skips = []
     for level in range(depth):
-        x = layers.Conv2D(
+        x = _conv2d(
             filters * 2**level, 4, strides=2, padding="same", kernel_initializer=next(init)
         )(x)
         x = InstanceNormalization()(layers.LeakyReLU(0.2)(x))
@@ -134,7 +137,7 @@ def resnet_generator(shape, *, filters=32, depth=None, blocks=4, seed=0, name="r
 
     def conv(x, width, size, **options):
         options = {"padding": "same", "use_bias": False, **options}
-        return layers.Conv2D(width, size, kernel_initializer=next(init), **options)(x)
+        return _conv2d(width, size, kernel_initializer=next(init), **options)(x)
 
     def norm(x):
         return InstanceNormalization(axis=-1)(x)
@@ -198,13 +201,13 @@ def patch_discriminator(shape, *, filters=64, depth=None, seed=0, name="patch_di
     init = _initializers(seed)
     inputs = x = keras.Input(shape)
     for level in range(depth):
-        x = layers.Conv2D(
+        x = _conv2d(
             filters * 2**level, 4, strides=2, padding="same", kernel_initializer=next(init)
         )(x)
         x = layers.LeakyReLU(0.2)(x)
         if level:
             x = InstanceNormalization()(x)
-    x = layers.Conv2D(1, 4, padding="same", kernel_initializer=next(init))(x)
+    x = _conv2d(1, 4, padding="same", kernel_initializer=next(init))(x)
     return keras.Model(inputs, x, name=name)
 
 

@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from melanet import recipes, synthesis
 from melanet.augmentation import FLIPS
 from melanet.cyclegan import CycleGAN
-from melanet.preprocessing import as_numbers, read_form
+from melanet.input_checks import as_numbers, check_needs, plain
+from melanet.preprocessing import read_form
 from melanet.saving import load_sampler, save_sampler
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
@@ -40,7 +41,8 @@ class GANOversampler(BaseOverSampler):
         rows of a table.
     value_range : (float, float) or None, default=None
         Limits that pixels can take. By default integers of 8 or 16 bits take their dtype's
-        range, and floats the first of [0, 1], [-1, 1] and [0, 255] that holds them.
+        range, and wider ones [0, 255]; floats the first of [0, 1], [-1, 1] and [0, 255] that
+        holds them. 12-bit images in 16-bit integers use little of that range: say (0, 4095).
     sources : {"majority", "all"}, default="majority"
         Classes whose samples are translated.
     generator : {"unet", "resnet"} or None, default=None
@@ -59,7 +61,8 @@ class GANOversampler(BaseOverSampler):
         The default preset permits none, since a mirrored digit is no digit.
     reject : bool or None, default=None
         Whether translations must pass a judge that was trained on the real samples; what fails
-        twice is replaced by an augmented copy of a real sample of the class.
+        twice is replaced by an augmented copy of a real sample of the class, or an exact copy
+        of a row.
     pretrained : dict or None, default=None
         ``{label: CycleGAN or path of one}``: labels whose CycleGAN is not trained but taken; it
         translates to its "B". Labels that are missing train.
@@ -84,7 +87,7 @@ class GANOversampler(BaseOverSampler):
     source_indices_ : ndarray of int of shape (n_synthetic,)
         For each synthetic sample, the row of X that it was made from.
     source_kind_ : ndarray of str of shape (n_synthetic,)
-        "translation", or "copy" for an augmented copy.
+        "translation", or "copy" for an augmented copy (of a table's row, an exact one).
     n_features_in_ : int
         Size of X's second axis.
 
@@ -182,21 +185,16 @@ class GANOversampler(BaseOverSampler):
         return X, y, binarize_y
 
     def _fit_resample(self, X, y):
-        self.form_ = read_form(X, self.image_shape, self.value_range)
-        self.recipe_ = recipes.resolve(self, self.form_.tensor_shape)
-        pretrained = self._check_pretrained(y)
+        form = read_form(X, self.image_shape, self.value_range)
+        recipe = recipes.resolve(self, form.tensor_shape)
+        pretrained = self._check_pretrained(y, form.tensor_shape)
         counts = Counter(y.tolist())
         needs = {label: n for label, n in self.sampling_strategy_.items() if n}
-        for label in needs:
-            if counts[_plain(label)] < 2:
-                raise ValueError(
-                    f"Class {_plain(label)!r} has 1 sample; at least 2 are needed to learn what "
-                    "the class looks like. Collect more, or leave it out by sampling_strategy"
-                )
+        needs = check_needs(needs, counts, pretrained)
         random_state = check_random_state(self.random_state)
         result = synthesis.fill_up(
-            self.recipe_,
-            samples=self.form_.encode(X),
+            recipe,
+            samples=form.encode(X),
             y=y,
             needs=needs,
             sources={label: self._source_rows(y, label, counts) for label in needs},
@@ -204,11 +202,17 @@ class GANOversampler(BaseOverSampler):
             seed=int(random_state.randint(2**31 - 1)),
             verbose=self.verbose,
         )
+        # Set together: a fit that fails leaves the one before it as it was.
+        self.form_, self.recipe_ = form, recipe
         self.cyclegans_ = {**pretrained, **result.cyclegans}
         self.history_ = {label: result.histories.get(label, {}) for label in self.cyclegans_}
         self.source_indices_ = result.source_indices
         self.source_kind_ = result.source_kinds
-        made = self.form_.decode(result.samples)
+        made = form.decode(result.samples)
+        if form.kind == "table":
+            copies = result.source_kinds == "copy"
+            rows = X[result.source_indices[copies]]
+            made[copies] = rows.toarray() if sparse.issparse(rows) else rows
         labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
         if sparse.issparse(X):
             X_resampled = sparse.vstack([X, X.__class__(made)], format=X.format)
@@ -216,9 +220,9 @@ class GANOversampler(BaseOverSampler):
             X_resampled = np.concatenate([X, made])
         return X_resampled, np.concatenate([y, *labels])
 
-    def _check_pretrained(self, y):
+    def _check_pretrained(self, y, sample_shape):
         models = {}
-        present = {_plain(label): label for label in np.unique(y)}
+        present = {plain(label): label for label in np.unique(y)}
         for label, source in (self.pretrained or {}).items():
             if label not in present:
                 raise ValueError(
@@ -226,10 +230,10 @@ class GANOversampler(BaseOverSampler):
                     f"Received: classes {sorted(present)}"
                 )
             model = CycleGAN.from_pretrained(source)
-            if model.sample_shape != self.form_.tensor_shape:
+            if model.sample_shape != sample_shape:
                 raise ValueError(
                     f"pretrained[{label!r}] translates samples of shape {model.sample_shape}, but "
-                    f"X holds samples of shape {self.form_.tensor_shape}. Resize the images to "
+                    f"X holds samples of shape {sample_shape}. Resize the images to "
                     "the model's size, or leave the key out to train"
                 )
             models[present[label]] = model
@@ -239,7 +243,7 @@ class GANOversampler(BaseOverSampler):
         others = y != label
         if self.sources == "majority":
             # Of equally large classes the first wins, so that the choice repeats.
-            rivals = {c: n for c, n in sorted(counts.items()) if c != _plain(label)}
+            rivals = {c: n for c, n in sorted(counts.items()) if c != plain(label)}
             others = y == max(rivals, key=rivals.get)
         return np.flatnonzero(others)
 
@@ -271,10 +275,13 @@ class GANOversampler(BaseOverSampler):
         if label not in self.cyclegans_:
             raise ValueError(
                 f"label must be one of the classes that were filled up, "
-                f"{[_plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
+                f"{[plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
             )
         values = as_numbers(X)
-        values = check_array(values, allow_nd=True, accept_sparse=["csr", "csc"], input_name="X")
+        if values.ndim == 2:
+            values = validate_data(self, X=values, reset=False, accept_sparse=["csr", "csc"])
+        else:
+            values = check_array(values, allow_nd=True, input_name="X")
         made = self.form_.decode(
             synthesis.translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
         )
@@ -286,7 +293,8 @@ class GANOversampler(BaseOverSampler):
         """Write the fitted sampler to one file, without pickle.
 
         The file holds the parameters, the CycleGANs and what is known of the data's form; no
-        training images. It is whole or not there.
+        training images. Parameters that cannot be written (a callable, a RandomState) are left out
+        with a warning. The file is whole or not there.
 
         Parameters
         ----------
@@ -313,8 +321,8 @@ class GANOversampler(BaseOverSampler):
         Returns
         -------
         GANOversampler
-            Fitted. To fill up other data with its CycleGANs, without training, pass them on:
-            ``GANOversampler(pretrained=sampler.cyclegans_)``.
+            Fitted. To fill up other data of the same form with its CycleGANs, without training:
+            ``sampler.set_params(pretrained=sampler.cyclegans_).fit_resample(X, y)``.
 
         Raises
         ------
@@ -332,8 +340,3 @@ class GANOversampler(BaseOverSampler):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _plain(label):
-    """Return a NumPy scalar as Python's own value."""
-    return label.item() if isinstance(label, np.generic) else label

@@ -7,16 +7,20 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import QuantileTransformer
 
+from melanet.input_checks import check_image_shape, check_value_range, refuse_channels_first
+
 _FLOAT_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+_SLACK = 1e-3  # of a range's width, by which rounding may leave it
 
 
 def infer_value_range(X):
     """Tell the range that an array's values were scaled to, from its dtype and limits.
 
     Booleans span [0, 1] and integers of 8 or 16 bits their dtype's range. Floats that lie within
-    [0, 1], [-1, 1] or [0, 255] take that range, in this order. Wider integers take [0, 255] if
-    they lie within. The data's own minimum and maximum are never used: a model that is trained
-    on one set must see the next one on the same scale.
+    [0, 1], [-1, 1] or [0, 255], but for rounding, take that range, in this order. Integers of 32
+    or 64 bits, whose dtype's range no picture fills, take [0, 255] if they lie within. The data's
+    own minimum and maximum are never used: a model that is trained on one set must see the next
+    one on the same scale.
 
     Parameters
     ----------
@@ -50,7 +54,8 @@ def infer_value_range(X):
     low, high = X.min(), X.max()
     candidates = _FLOAT_RANGES if X.dtype.kind == "f" else _FLOAT_RANGES[-1:]
     for start, stop in candidates:
-        if start <= low and high <= stop:
+        slack = _SLACK * (stop - start)
+        if start - slack <= low and high <= stop + slack:
             return start, stop
     raise ValueError(
         "value_range cannot be told from X: its values lie within none of "
@@ -98,23 +103,36 @@ class ImageForm:
         """
         X = _dense(X)
         if X.shape[1:] != self.sample_shape:
+            shape = ", ".join(map(str, self.sample_shape))
             raise ValueError(
-                f"X must hold samples of shape {self.sample_shape}, as in fit. "
+                f"X must have the shape (n, {shape}), n samples as in fit; one alone is X[None]. "
                 f"Received: shape {X.shape}"
             )
+        if (X.dtype.kind == "f") != (self.dtype.kind == "f"):
+            raise ValueError(
+                f"X must hold the kind of numbers that were given to fit, {self.dtype}, on the "
+                f"same scale. Received: {X.dtype}"
+            )
         low, high = self.value_range
-        if X.size and not (X.min() >= low and X.max() <= high):
+        slack = _SLACK * (high - low) if X.dtype.kind == "f" else 0.0
+        if X.size and not (X.min() >= low - slack and X.max() <= high + slack):
             raise ValueError(
                 f"X has values outside value_range=({low:g}, {high:g}). "
                 f"Received: values from {X.min():g} to {X.max():g}"
             )
-        scaled = (X.astype("float32") - low) * (2.0 / (high - low)) - 1.0
-        return np.clip(scaled, -1.0, 1.0, dtype="float32").reshape(-1, *self.image_shape)
+        scaled = (X.astype(self._precision) - low) * (2.0 / (high - low)) - 1.0
+        return np.clip(scaled, -1.0, 1.0).astype("float32").reshape(-1, *self.image_shape)
+
+    @property
+    def _precision(self):
+        # Float32 does not hold the ends of wide integers.
+        return "float64" if self.dtype.itemsize > 2 and self.dtype.kind in "iu" else "float32"
 
     def decode(self, tensor):
         """Return samples in the user's layout, dtype and range; floats in between are rounded."""
         low, high = self.value_range
-        X = (np.clip(tensor, -1.0, 1.0) + 1.0) * ((high - low) / 2.0) + low
+        X = np.clip(tensor, -1.0, 1.0).astype(self._precision)
+        X = (X + 1.0) * ((high - low) / 2.0) + low
         if self.dtype == bool:
             X = X > 0.5
         elif self.dtype.kind in "iu":
@@ -218,29 +236,6 @@ def form_from_config(config):
     return kinds[options.pop("kind")](**options)
 
 
-def as_numbers(X):
-    """Return X as an array, or the DataFrame or sparse matrix it is; refuse what has no numbers."""
-    if sparse.issparse(X) or hasattr(X, "iloc"):
-        return X
-    try:
-        X = np.asarray(X)
-    except ValueError:  # NumPy's word for ragged
-        X = np.fromiter(X, dtype=object)
-    if X.dtype.kind in "USOMm" and X.ndim == 1 and len(X):
-        shapes = sorted({np.shape(x) for x in X} if X.dtype == object else set(), key=str)[:3]
-        raise ValueError(
-            "X must be one array of samples of one shape. Received: "
-            + (f"samples of shapes such as {shapes}" if shapes else f"an array of dtype {X.dtype}")
-            + ". Resize or crop ragged images to one size first"
-        )
-    if X.dtype.kind in "USMm":
-        raise ValueError(
-            f"X must be numeric. Received: dtype {X.dtype}. Convert it, for instance by "
-            "X.astype(float)"
-        )
-    return X
-
-
 def read_form(X, image_shape=None, value_range=None):
     """Tell what form X has.
 
@@ -265,7 +260,7 @@ def read_form(X, image_shape=None, value_range=None):
     """
     shape = X.shape
     if image_shape is not None:
-        image_shape = _check_image_shape(image_shape)
+        image_shape = check_image_shape(image_shape)
     if len(shape) == 2 and image_shape is None:
         if value_range is not None:
             raise ValueError(
@@ -280,13 +275,11 @@ def read_form(X, image_shape=None, value_range=None):
                 f"image_shape={image_shape} has {np.prod(image_shape)} values, but the rows of X "
                 f"have {shape[1]}. Received: X of shape {shape}"
             )
+        remedy = "np.moveaxis(X.reshape(-1, C, H, W), 1, -1), which needs no image_shape"
+        refuse_channels_first(image_shape, remedy)
     elif len(shape) in (3, 4):
         own = shape[1:] if len(shape) == 4 else (*shape[1:], 1)
-        if len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 2, 3, 4):
-            raise ValueError(
-                f"X looks channels-first: shape {shape}. Move the channels last, for instance "
-                "np.moveaxis(X, 1, -1)"
-            )
+        refuse_channels_first(own, "np.moveaxis(X, 1, -1)")
         if image_shape is not None and image_shape != own:
             raise ValueError(
                 f"image_shape={image_shape} does not fit X, whose images are {own}. Leave "
@@ -302,37 +295,16 @@ def read_form(X, image_shape=None, value_range=None):
     if value_range is None:
         value_range = infer_value_range(values)
     else:
-        value_range = _check_value_range(value_range)
+        value_range = check_value_range(value_range)
+        if values.dtype.kind in "iu":
+            limits = np.iinfo(values.dtype)
+            if value_range[0] < limits.min or value_range[1] > limits.max:
+                raise ValueError(
+                    f"value_range must fit X's dtype {values.dtype}, which holds {limits.min} to "
+                    f"{limits.max}. Received: value_range={value_range!r}"
+                )
     return ImageForm(shape[1:], image_shape, X.dtype, value_range)
 
 
 def _dense(X):
     return X.toarray() if sparse.issparse(X) else np.asarray(X)
-
-
-def _check_image_shape(image_shape):
-    try:
-        sizes = tuple(int(n) for n in image_shape)
-        whole = all(a == b and a > 0 for a, b in zip(sizes, image_shape))
-    except (TypeError, ValueError):
-        sizes, whole = (), False
-    if not whole or len(sizes) not in (2, 3):
-        raise ValueError(
-            "image_shape must be (height, width) or (height, width, channels), positive "
-            f"integers. Received: image_shape={image_shape!r}"
-        )
-    return sizes if len(sizes) == 3 else (*sizes, 1)
-
-
-def _check_value_range(value_range):
-    try:
-        low, high = (float(v) for v in value_range)
-        valid = np.isfinite(low) and np.isfinite(high) and low < high
-    except (TypeError, ValueError):
-        valid = False
-    if not valid:
-        raise ValueError(
-            "value_range must be (low, high), two finite numbers with low < high. "
-            f"Received: value_range={value_range!r}"
-        )
-    return low, high

@@ -1,5 +1,7 @@
 """What a training is made of: the presets, and an oversampler's settings resolved against them."""
 
+import numpy as np
+
 # Values are those of the paper's released code, or were measured: see docs/recipe.md.
 PRESETS = {
     "default": {
@@ -76,7 +78,11 @@ def resolve(choices, shape):
     if table:
         recipe.update(_TABLE[choices.preset], **_IMAGES_ONLY)
     chosen = {name: getattr(choices, name) for name in _CHOICES}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
+    chosen = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in chosen.items()
+        if value is not None
+    }
     if {"steps", "epochs"} <= chosen.keys():
         raise ValueError(
             "Give steps or epochs, not both. "

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -29,18 +30,33 @@ def _plain_params(sampler):
     """Return the parameters that JSON can hold; models and generators are not among them."""
     kept = {}
     for name, value in sampler.get_params(deep=False).items():
-        try:
-            json.dumps(value)
-        except TypeError:
+        if name == "pretrained":  # the models themselves are written
             continue
-        if name != "pretrained":
+        if name == "sampling_strategy" and isinstance(value, dict):
+            value = {"labels": _label_config(value), "n_samples": list(value.values())}
+        try:
+            json.dumps(value, default=_as_python)
+        except TypeError:
+            warnings.warn(
+                f"The parameter {name}={value!r} cannot be written to a file and is left out; "
+                "the loaded sampler has its default.",
+                stacklevel=4,
+            )
+        else:
             kept[name] = value
     return kept
+
+
+def _as_python(value):
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written")
 
 
 def save_sampler(sampler, path):
     """Write a fitted sampler; see `GANOversampler.save`."""
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     card = {
         "format": _FORMAT,
         "version": __version__,
@@ -62,7 +78,7 @@ def save_sampler(sampler, path):
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         whole = Path(folder) / "sampler.zip"
         with zipfile.ZipFile(whole, "w") as archive:
-            archive.writestr(_CARD, json.dumps(card))
+            archive.writestr(_CARD, json.dumps(card, default=_as_python))
             for i, cyclegan in enumerate(sampler.cyclegans_.values()):
                 part = Path(folder) / f"cyclegan-{i}.keras"
                 cyclegan.save(part)
@@ -90,7 +106,12 @@ def load_sampler(cls, path):
             "path must name a file that GANOversampler.save wrote, whole. "
             f"Received: {str(path)!r} ({error})"
         ) from error
-    sampler = cls(**card["params"])
+    params = card["params"]
+    strategy = params.get("sampling_strategy")
+    if isinstance(strategy, dict):
+        asked = np.array(_labels(strategy["labels"])).tolist()
+        params["sampling_strategy"] = dict(zip(asked, strategy["n_samples"]))
+    sampler = cls(**params)
     sampler.form_ = form_from_config(card["form"])
     sampler.recipe_ = card["recipe"]
     sampler.cyclegans_ = dict(zip(labels, models))

@@ -149,7 +149,12 @@ def train(recipe, A, B, *, seed, name="", verbose=0):
     callbacks = [StopOnNonFinite(f"CycleGAN {name}".strip())]
     if verbose:
         callbacks.append(Progress(f"CycleGAN {name}".strip(), total))
-    history = cyclegan.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
+    try:
+        history = cyclegan.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
+    finally:
+        batches.A = batches.B = None  # TensorFlow keeps the loader; the images must not stay
+        for callback in callbacks[1:]:
+            callback.stop()
     return cyclegan, {k: [float(v) for v in values] for k, values in history.history.items()}
 
 
@@ -206,7 +211,7 @@ def _make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng):
     if len(failed):
         source[failed], _ = _cycle(own, len(failed), rng)
         copies = samples[source[failed]]
-        # A row of a table is copied as it is: nothing is known of what may change in it.
+        # Of a table's row nothing is known that may change.
         made[failed] = (
             copies if copies.ndim == 2 else Augmentation(flip=recipe["flip"])(copies, rng)
         )

@@ -1,5 +1,7 @@
 """Batches of two unpaired sets for `CycleGAN.fit`."""
 
+from numbers import Integral
+
 import keras
 import numpy as np
 
@@ -36,7 +38,13 @@ class UnpairedImages(keras.utils.PyDataset):
     Raises
     ------
     ValueError
-        If a set is empty, the samples' shapes differ, or a parameter is out of range.
+        If a set is empty or not in [-1, 1], the samples' shapes differ, or a parameter is out of
+        range.
+
+    Notes
+    -----
+    TensorFlow keeps what it was trained on in memory while the process lives. If the images must
+    not stay there, set ``A`` and ``B`` to None after the training.
 
     Examples
     --------
@@ -61,13 +69,19 @@ class UnpairedImages(keras.utils.PyDataset):
                     f"{name} must hold at least one sample, as an array of shape (n, height, "
                     f"width, channels) or (n, n_features). Received: shape {value.shape}"
                 )
+            # Written so that NaN fails, too.
+            if not (value.min() >= -1.001 and value.max() <= 1.001):
+                raise ValueError(
+                    f"{name} must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - "
+                    f"1). Received values from {value.min()} to {value.max()}"
+                )
         if self.A.shape[1:] != self.B.shape[1:]:
             raise ValueError(
                 "A and B must hold samples of the same shape. "
                 f"Received: {self.A.shape[1:]} and {self.B.shape[1:]}"
             )
         for name, value in (("batch_size", batch_size), ("steps", steps)):
-            if value is not None and (not isinstance(value, int) or value < 1):
+            if value is not None and (not isinstance(value, Integral) or value < 1):
                 raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
         if flip is not None and flip not in FLIPS:
             raise ValueError(f"flip must be None or one of {FLIPS}. Received: flip={flip!r}")

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -66,6 +68,16 @@ def test_training_stops_where_the_loss_breaks(sets):
         model.fit(
             UnpairedImages(*sets), epochs=30, callbacks=[StopOnNonFinite("class 8")], verbose=0
         )
+
+
+def test_progress_gives_the_screen_back_after_an_error():
+    bar = Progress("toy", 8)
+    bar.stop()  # before it began: nothing to do
+    bar.on_train_begin()
+    threads = threading.active_count()
+    bar.stop()
+    bar.stop()
+    assert threading.active_count() < threads
 
 
 def test_progress_counts_the_steps(sets, capsys):

@@ -1,9 +1,11 @@
 import copy
+import gc
 import pickle
 import random
 from collections import Counter
 
 import joblib
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -298,6 +300,57 @@ def test_clone_keeps_parameters_and_forgets_the_fit(identity, trained):
         clone(trained[0]).translate(np.zeros((1, 8, 8), "uint8"), 1)
     with pytest.raises(NotFittedError):
         clone(trained[0]).save("nowhere")
+
+
+def test_no_loader_keeps_training_images(digits):
+    def alive():
+        gc.collect()
+        return [x for x in gc.get_objects() if isinstance(x, keras.utils.PyDataset)]
+
+    X, y = digits
+    before = {id(x) for x in alive()}  # other tests' own
+    quick(reject=True, sampling_strategy={2: 8}).fit_resample(X, y)
+    loaders = [x for x in alive() if id(x) not in before]
+    held = [v for x in loaders for v in vars(x).values() if isinstance(v, np.ndarray)]
+    assert not [v for v in held if v.ndim == 4 and v.shape[1:] == (8, 8, 1) and len(v) >= 6]
+
+
+def test_a_failed_refit_leaves_the_fit_before(digits, trained):
+    sampler = clone(trained[0])
+    X, y = digits
+    sampler.set_params(pretrained=trained[0].cyclegans_, steps=50, learning_rate=1e30)
+    sampler.fit_resample(X, y)
+    sampler.set_params(pretrained=None)
+    with pytest.raises(ArithmeticError):
+        sampler.fit_resample(X[:, :6], y)
+    assert sampler.translate(X[:2], 1).shape == (2, 8, 8)
+
+
+def test_numpy_integers_are_integers(digits):
+    X, y = digits
+    sampler = quick(steps=np.int64(2), batch_size=np.int64(4), sampling_strategy={2: 8})
+    sampler.fit_resample(X, y)
+    assert sampler.recipe_["steps"] == 2
+
+
+def test_columns_must_be_those_of_fit():
+    X, y = table()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    sampler = GANOversampler(steps=2, reject=False, random_state=0)
+    sampler.fit_resample(frame, y)
+    assert list(sampler.translate(frame, 1).columns) == list("abcd")
+    with pytest.raises(ValueError, match="feature names"):
+        sampler.translate(frame[list("dcba")], 1)
+
+
+def test_copied_rows_are_exact():
+    X, y = table()
+    untrained = CycleGAN.from_shape((4,), filters=4, discriminator_filters=4)
+    sampler = GANOversampler(pretrained={1: untrained}, random_state=0)
+    X_res, _ = sampler.fit_resample(X, y)
+    copies = np.flatnonzero(sampler.source_kind_ == "copy")
+    assert len(copies)
+    np.testing.assert_array_equal(X_res[60 + copies], X[sampler.source_indices_[copies]])
 
 
 def test_the_sampler_keeps_no_training_images(digits, trained):

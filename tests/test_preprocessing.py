@@ -110,6 +110,37 @@ def test_bad_forms_are_named(rng, shape, options, message):
         read_form(rng.uniform(0, 1, shape), **options)
 
 
+def test_channels_first_rows_are_refused(rng):
+    with pytest.raises(ValueError, match="channels-first"):
+        read_form(rng.uniform(0, 1, (5, 192)), image_shape=(3, 8, 8))
+
+
+def test_a_range_must_fit_the_dtype(rng):
+    X = rng.integers(0, 250, (5, 4, 6)).astype("uint8")
+    with pytest.raises(ValueError, match=r"uint8, which holds 0 to 255. Received.*256"):
+        read_form(X, value_range=(0, 256))
+
+
+def test_wide_integers_reach_their_ends():
+    high = 2**31 - 1
+    X = np.array([[[0, high]]], "int32")
+    form = read_form(X, value_range=(0, high))
+    np.testing.assert_array_equal(form.decode(form.encode(X)), X)
+
+
+def test_rounding_does_not_change_the_range():
+    X = np.array([[0.0, 0.5], [1 + 1e-6, 0.2]])
+    assert infer_value_range(X) == (0, 1)
+    form = read_form(X[None])
+    assert form.encode(X[None]).max() == 1
+
+
+def test_another_kind_of_numbers_is_refused(rng):
+    form = read_form(rng.integers(0, 256, (5, 4, 6)).astype("uint8"))
+    with pytest.raises(ValueError, match="kind of numbers that were given to fit, uint8"):
+        form.encode(rng.uniform(0, 1, (5, 4, 6)))
+
+
 def test_values_outside_the_range_are_refused(rng):
     form = read_form(rng.uniform(0, 1, (5, 4, 6)))
     with pytest.raises(ValueError, match="outside value_range"):

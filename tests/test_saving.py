@@ -1,3 +1,4 @@
+import copy
 import json
 import zipfile
 
@@ -32,6 +33,29 @@ def test_a_saved_sampler_answers_the_same(tmp_path, fitted):
     np.testing.assert_array_equal(again.source_indices_, sampler.source_indices_)
     np.testing.assert_array_equal(again.source_kind_, sampler.source_kind_)
     assert [p.name for p in tmp_path.iterdir()] == ["sampler.melanet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("sampling_strategy", {"melanoma": 12}, {"melanoma": 12}),
+        ("sampling_strategy", {np.int64(1): np.int64(12)}, {1: 12}),
+        ("random_state", np.int64(4), 4),
+        ("learning_rate", np.float32(0.5), 0.5),
+        ("image_shape", np.array([8, 8]), [8, 8]),
+    ],
+)
+def test_parameters_survive(tmp_path, fitted, name, value, expected):
+    sampler = copy.copy(fitted[0]).set_params(**{name: value})
+    sampler.save(tmp_path / "new" / "sampler.melanet")
+    again = GANOversampler.load(tmp_path / "new" / "sampler.melanet")
+    assert again.get_params()[name] == expected
+
+
+def test_what_cannot_be_written_is_said(tmp_path, fitted):
+    sampler = copy.copy(fitted[0]).set_params(sampling_strategy=lambda y: {})
+    with pytest.warns(UserWarning, match="sampling_strategy=.* is left out"):
+        sampler.save(tmp_path / "sampler.melanet")
 
 
 def test_the_file_holds_no_pickle_and_no_images(tmp_path, fitted):

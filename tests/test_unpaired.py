@@ -68,6 +68,8 @@ def test_augmentation_changes_both_sets_and_not_the_originals():
     [
         ((numbered(3), numbered(0)), "B must hold at least one sample"),
         ((numbered(3), np.ones((3, 5, 5, 1))), "samples of the same shape"),
+        ((numbered(3), 255 * numbered(3)), r"B must lie in \[-1, 1\]"),
+        ((np.nan * numbered(3), numbered(3)), r"A must lie in \[-1, 1\]"),
         ((numbered(3), numbered(3), 0), "batch_size must be a positive integer"),
     ],
 )
