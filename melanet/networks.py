@@ -171,9 +171,8 @@ def patch_discriminator(shape, *, filters=64, depth=None, seed=0, name="patch_di
     filters : int, default=64
         Width of the first level; doubled by every halving.
     depth : int or None, default=None
-        Halvings: by default the most, up to the paper's four, that leave a map of 2x2 scores:
-        a discriminator of one score for the whole image teaches less, and so does one whose
-        patches are small (28x28 digits: two halvings .56, three .74 of translations recognised).
+        Halvings: by default the most, up to the paper's four, that leave a map of 2x2 scores,
+        so that patches are large but the image is not judged by a single score.
     seed : int, default=0
         Seed of the initial weights.
     name : str, default="patch_discriminator"
