@@ -276,23 +276,27 @@ class MelaNet(FittedNetwork):
 
         augment = Augmentation() if self.augment is True else self.augment or None
         loaders = batches(learn, seed=seeds[2], augment=augment), batches(check)
-        history = model.fit(
-            loaders[0],
-            validation_data=loaders[1],
-            epochs=self.epochs,
-            shuffle=False,
-            verbose=min(int(self.verbose), 2),
-            callbacks=[
-                StopOnNonFinite("MelaNet"),
-                keras.callbacks.ReduceLROnPlateau(
-                    factor=0.1, patience=self.lr_patience, min_lr=1e-8
-                ),
-                keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True),
-                *(self.callbacks or ()),
-            ],
-        )
-        for loader in loaders:
-            loader.read = None  # TensorFlow keeps the loader; the images must not stay
+        try:
+            history = model.fit(
+                loaders[0],
+                validation_data=loaders[1],
+                epochs=self.epochs,
+                shuffle=False,
+                verbose=min(int(self.verbose), 2),
+                callbacks=[
+                    StopOnNonFinite("MelaNet"),
+                    keras.callbacks.ReduceLROnPlateau(
+                        factor=0.1, patience=self.lr_patience, min_lr=1e-8
+                    ),
+                    keras.callbacks.EarlyStopping(
+                        patience=self.patience, restore_best_weights=True
+                    ),
+                    *(self.callbacks or ()),
+                ],
+            )
+        finally:
+            for loader in loaders:
+                loader.read = None  # TensorFlow keeps the loader; the images must not stay
         self.classes_ = classes
         self.value_range_, self.dtype_ = form.value_range, form.dtype
         self.history_ = {k: [float(v) for v in values] for k, values in history.history.items()}

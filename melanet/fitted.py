@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from melanet import explaining, weights
 from melanet.backbones import keras_scope
+from melanet.input_checks import as_numbers
 from melanet.labelled import network_input, resize
 from melanet.preprocessing import read_form
 from melanet.saving_classifier import load_classifier, save_classifier
@@ -140,7 +141,8 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         """Write the fitted classifier to one file, without pickle.
 
         The file holds the network without its optimiser, the labels, the range, the history and
-        those parameters that are plain values; no images. It is whole or not there.
+        the parameters; no images. Parameters that cannot be written (callbacks, a callable, a
+        RandomState) are left out with a warning. The file is whole or not there.
 
         Parameters
         ----------
@@ -263,14 +265,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
 
     def _check_X(self, X, y=_NO_FIT):
         """Return X as a dense array of numbers; in `fit`, which passes y, the two."""
-        if not sparse.issparse(X) and not hasattr(X, "iloc"):
-            try:
-                X = np.asarray(X)
-            except ValueError as error:  # NumPy's word for ragged
-                raise ValueError(
-                    f"X must be one array of images of one size ({error}). Resize ragged images "
-                    "to one size first"
-                ) from error
+        X = as_numbers(X)
         options = {"allow_nd": True, "accept_sparse": ["csr", "csc"]}
         if y is not _NO_FIT:
             X, y = validate_data(self, X, y, **options)

@@ -62,8 +62,8 @@ def test_the_file_holds_no_pickle_and_no_images(tmp_path, fitted):
     sampler, X = fitted
     sampler.save(tmp_path / "sampler.melanet")
     with zipfile.ZipFile(tmp_path / "sampler.melanet") as archive:
-        assert sorted(archive.namelist()) == ["cyclegan-0.keras", "sampler.json"]
-        json.loads(archive.read("sampler.json"))
+        assert sorted(archive.namelist()) == ["card.json", "model-0.keras"]
+        json.loads(archive.read("card.json"))
     content = (tmp_path / "sampler.melanet").read_bytes()
     assert X[0].tobytes() not in content
 
@@ -78,7 +78,7 @@ def test_what_is_no_saved_sampler_is_refused(tmp_path, fitted, damage):
         path.write_text("hello")
     else:
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("sampler.json", "{}")
+            archive.writestr("card.json", "{}")
     with pytest.raises(ValueError, match="path must name a file that GANOversampler.save wrote"):
         GANOversampler.load(path)
 
