@@ -38,7 +38,8 @@ class CycleGAN(keras.Model):
         Map samples to scores of any shape, near 1 for real samples of their set. Without
         training, they and `generator_ba` can be None: A -> B is still translated.
     adversarial_weight, cycle_weight, identity_weight : float, default=1.0, 10.0, 1.0
-        Weights of the generators' terms.
+        Weights of the generators' terms. Without the identity term (0) a step makes a third
+        fewer translations.
     **kwargs
         Passed to ``keras.Model``.
 
@@ -209,23 +210,23 @@ class CycleGAN(keras.Model):
         Returns
         -------
         dict of tensors
-            ``fake_b``, ``fake_a`` (translations), ``same_a``, ``same_b`` (each generator on its
-            own target set), ``cycled_a``, ``cycled_b`` (there and back).
+            ``fake_b``, ``fake_a`` (translations), ``cycled_a``, ``cycled_b`` (there and back) and,
+            unless `identity_weight` is 0, ``same_a``, ``same_b`` (each generator on its own
+            target set).
         """
         self._check_complete()
         a, b = inputs
         n = ops.shape(a)[0]
         # Statistics are per sample: one call on both batches equals two calls.
-        to_b = self.generator_ab(ops.concatenate([a, b]), training=training)
-        to_a = self.generator_ba(ops.concatenate([b, a]), training=training)
-        return {
-            "fake_b": to_b[:n],
-            "same_b": to_b[n:],
-            "fake_a": to_a[:n],
-            "same_a": to_a[n:],
-            "cycled_a": self.generator_ba(to_b[:n], training=training),
-            "cycled_b": self.generator_ab(to_a[:n], training=training),
-        }
+        both = ops.concatenate if self.identity_weight else (lambda pair: pair[0])
+        to_b = self.generator_ab(both([a, b]), training=training)
+        to_a = self.generator_ba(both([b, a]), training=training)
+        made = {"fake_b": to_b[:n], "fake_a": to_a[:n]}
+        if self.identity_weight:
+            made |= {"same_b": to_b[n:], "same_a": to_a[n:]}
+        made["cycled_a"] = self.generator_ba(made["fake_b"], training=training)
+        made["cycled_b"] = self.generator_ab(made["fake_a"], training=training)
+        return made
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the sum of the generators' and the discriminators' losses, and log its terms."""
@@ -236,7 +237,9 @@ class CycleGAN(keras.Model):
         ]
         adversarial, discriminator, accuracy = (sum(both) for both in zip(*judged))
         cycle = distance(y_pred["cycled_a"], a) + distance(y_pred["cycled_b"], b)
-        identity = distance(y_pred["same_a"], a) + distance(y_pred["same_b"], b)
+        identity = ops.zeros_like(cycle)
+        if self.identity_weight:
+            identity = distance(y_pred["same_a"], a) + distance(y_pred["same_b"], b)
         terms = (discriminator, accuracy / 2, adversarial, cycle, identity)
         for tracker, value in zip(self._terms, terms, strict=True):
             tracker.update_state(value)
