@@ -1,8 +1,11 @@
 import contextlib
+import email.utils
+import errno
 import hashlib
 import http.server
 import json
 import re
+import shutil
 import threading
 import time
 
@@ -44,7 +47,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "wait" in step:
             time.sleep(step["wait"])
         if "status" in step:
-            return self.send_error(step["status"])
+            self.send_response(step["status"])
+            if "retry_after" in step:
+                self.send_header("Retry-After", step["retry_after"])
+            return self.end_headers()
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(asked[1]) if asked else 0
         if self.headers.get("If-Range", server.tag) != server.tag and "careless" not in step:
@@ -176,6 +182,71 @@ def test_passing_failures_are_tried_again_with_longer_pauses(server, path, monke
     fetch_file([server.url], path)
     assert path.read_bytes() == BODY
     assert pauses == [1.0, 2.0, 4.0]
+
+
+def test_pause_is_as_long_as_the_server_asks(server, path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(downloading, "_PAUSE", 1.0)
+    monkeypatch.setattr(downloading.time, "sleep", pauses.append)
+    in_a_minute = email.utils.formatdate(time.time() + 60, usegmt=True)
+    asked = ["7", in_a_minute, "nonsense"]
+    server.plan = [{"status": 429, "retry_after": text} for text in asked]
+    fetch_file([server.url], path)
+    assert path.read_bytes() == BODY
+    assert pauses[0] == 7
+    assert 55 < pauses[1] <= 60
+    assert pauses[2] == 4
+    server.plan = [{"status": 503, "retry_after": "86400"}]
+    with pytest.raises(ConnectionError, match="503 .* asks for 86400 seconds"):
+        fetch_file([server.url], path.with_name("other.bin"))
+    assert len(pauses) == 3
+
+
+def test_published_hash_decides_between_addresses(server, path):
+    digest = hashlib.sha256(BODY).hexdigest()
+    with running() as mirror:
+        server.body = OTHER
+        fetch_file([server.url, mirror.url], path, sha256=digest)
+    assert path.read_bytes() == BODY
+    other = path.with_name("other.bin")
+    with pytest.raises(ConnectionError, match=f"the published one is {digest}"):
+        fetch_file([server.url], other, sha256=digest)
+    assert left_over(other) == {".file.bin.lock", ".other.bin.lock", "file.bin", "file.bin.json"}
+    other.write_bytes(OTHER)  # put there by hand
+    with pytest.raises(ValueError, match=f"the published one is {digest}"):
+        fetch_file([], other, sha256=digest)
+    assert other.read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("unpacked", [0.0, 1.0])
+def test_room_is_asked_for_before_bytes_come(server, path, monkeypatch, unpacked):
+    usage = type(shutil.disk_usage("/"))
+    need = round((1 + unpacked) * len(BODY))
+    for free in (need - 1, need):
+        monkeypatch.setattr(downloading.shutil, "disk_usage", lambda p: usage(9, 9, free))  # noqa: B023
+        if free == need:
+            fetch_file([server.url], path, unpacked=unpacked)
+            continue
+        with pytest.raises(OSError, match=r"file\.bin does not fit") as caught:
+            fetch_file([server.url], path, unpacked=unpacked)
+        assert caught.value.errno == errno.ENOSPC
+        assert left_over(path) == {".file.bin.lock"}
+    assert path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("room", [0, 1000, 100_000, len(BODY) - 1])
+def test_disk_that_fills_up(server, path, room):
+    resource = pytest.importorskip("resource")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, old[1]))
+    try:
+        with pytest.raises(OSError, match=r"file\.bin does not fit on its disk .*MELANET_HOME"):
+            fetch_file([server.url], path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert left_over(path) == {".file.bin.lock"}
+    assert not path.exists()
+    assert fetch_file([server.url], path).read_bytes() == BODY
 
 
 def test_stall_is_timed_out(server, path, monkeypatch):

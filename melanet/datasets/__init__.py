@@ -1,5 +1,36 @@
-"""Data sets to try melanet on."""
+"""Data sets to try melanet on, and helpers for folders of pictures."""
 
+from melanet.datasets.duplicates import (
+    Duplicate,
+    OverlapWarning,
+    check_overlap,
+    find_duplicates,
+)
+from melanet.datasets.folders import export_cyclegan_folders, load_image_folder
+from melanet.datasets.isic import (
+    fetch_isic,
+    fetch_isic2016,
+    fetch_isic2017,
+    fetch_isic2018,
+    fetch_isic2019,
+    fetch_isic2020,
+)
 from melanet.datasets.lesions import make_lesions
+from melanet.datasets.pictures import load_images
 
-__all__ = ["make_lesions"]
+__all__ = [
+    "Duplicate",
+    "OverlapWarning",
+    "check_overlap",
+    "export_cyclegan_folders",
+    "fetch_isic",
+    "fetch_isic2016",
+    "fetch_isic2017",
+    "fetch_isic2018",
+    "fetch_isic2019",
+    "fetch_isic2020",
+    "find_duplicates",
+    "load_image_folder",
+    "load_images",
+    "make_lesions",
+]

@@ -1,0 +1,234 @@
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from melanet.datasets import (
+    export_cyclegan_folders,
+    load_image_folder,
+    load_images,
+    make_lesions,
+)
+
+N, RARE = 40, 10
+PARTS = ("trainA", "trainB", "testA", "testB")
+
+
+@pytest.fixture(scope="module")
+def lesions():
+    return make_lesions(N, weights=(0.75, 0.25), image_size=24, random_state=0)
+
+
+@pytest.fixture
+def flat(tmp_path, lesions):
+    """Pictures in one folder, paths and target."""
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    paths = [str(folder / f"{i:02}.png") for i in range(N)]
+    for path, x in zip(paths, lesions[0]):
+        Image.fromarray(x).save(path)
+    return paths, lesions[1]
+
+
+@pytest.fixture
+def classes(tmp_path, flat):
+    """A folder for each class."""
+    for name, label in (("benign", 0), ("malignant", 1)):
+        (tmp_path / "classes" / name).mkdir(parents=True)
+        for path, y in zip(*flat):
+            if y == label:
+                shutil.copy(path, tmp_path / "classes" / name)
+    return tmp_path / "classes"
+
+
+def test_folder_for_each_class(classes, flat):
+    for name in ("Thumbs.db", ".hidden.png", "notes.txt"):
+        (classes / "benign" / name).write_bytes(b"x")
+    (classes / ".cache").mkdir()
+    data = load_image_folder(str(classes))
+    assert data.target_names == ["benign", "malignant"]
+    wanted = sorted((y, Path(path).name) for path, y in zip(*flat))
+    found = [(y, Path(path).name) for path, y in zip(data.paths, data.target)]
+    assert found == wanted
+    assert load_images(data.paths, 24).shape == (N, 24, 24, 3)
+
+
+def test_cyclegan_layout(tmp_path, flat):
+    parts = export_cyclegan_folders(tmp_path / "b2m", *flat, test_size=0.2, random_state=0)
+    for subset in ("train", "test"):
+        data = load_image_folder(tmp_path / "b2m", subset=subset)
+        assert data.target_names == ["A", "B"]
+        rows = [parts[f"{subset}{side}"] for side in "AB"]
+        assert data.target.tolist() == [0] * len(rows[0]) + [1] * len(rows[1])
+        names = [Path(flat[0][i]).name for i in np.concatenate(rows)]
+        assert sorted(Path(path).name for path in data.paths) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("make", "subset", "error", "words"),
+    [
+        ([], "train", ValueError, "holds no folders, and 0 pictures"),
+        (["a.png"], "train", ValueError, "holds no folders, and 1 pictures"),
+        (["a/", "b/x.png", "c/"], "train", ValueError, "folders without pictures: a, c"),
+        (["train/a/x.png", "test/a/x.png"], "train", ValueError, "give the path of one of them"),
+        (["a/x.png"], "test", ValueError, "has no testA and testB"),
+        (["trainA/x.png", "b/x.png"], "train", ValueError, "has no folder trainB"),
+        (["trainA/x.png", "trainB/x.png"], "test", ValueError, "no folder testA nor testB"),
+        (["trainA/x.png", "trainB/"], "train", ValueError, "without pictures: trainB"),
+        (["a/x.png"], "validation", ValueError, "subset must be 'train' or 'test'"),
+        (None, "train", FileNotFoundError, "is no folder"),
+    ],
+)
+def test_wrong_layouts_are_explained(tmp_path, make, subset, error, words):
+    folder = tmp_path / "folder"
+    if make is not None:
+        folder.mkdir()
+    for name in make or []:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).mkdir() if name.endswith("/") else (folder / name).touch()
+    with pytest.raises(error, match=words):
+        load_image_folder(folder, subset=subset)
+
+
+def test_rare_class_is_b_and_the_split_is_stratified(tmp_path, flat):
+    paths, y = flat
+    for k, target in enumerate((y, 1 - y, np.where(y, "malignant", "benign"))):
+        destination = tmp_path / str(k)
+        parts = export_cyclegan_folders(destination, paths, target, test_size=0.3, random_state=1)
+        assert [len(parts[name]) for name in PARTS] == [21, 7, 9, 3]
+        assert sorted(np.concatenate(list(parts.values()))) == list(range(N))
+        for name in PARTS:
+            assert (y[parts[name]] == (name[-1] == "B")).all()
+            for i in parts[name]:
+                copy = destination / name / Path(paths[i]).name
+                assert copy.read_bytes() == Path(paths[i]).read_bytes()
+        assert {p.name for p in destination.iterdir()} == set(PARTS)
+
+
+def test_split_follows_the_seed(tmp_path, flat):
+    rows = [
+        export_cyclegan_folders(tmp_path / str(k), *flat, random_state=seed)["testA"].tolist()
+        for k, seed in enumerate((0, 0, 1))
+    ]
+    assert rows[0] == rows[1]
+    assert rows[0] != rows[2]
+
+
+def test_number_of_test_pictures(tmp_path, flat):
+    parts = export_cyclegan_folders(tmp_path / "b2m", *flat, test_size=8, random_state=0)
+    assert [len(parts[name]) for name in PARTS] == [24, 8, 6, 2]
+
+
+def test_size_writes_png(tmp_path, flat):
+    paths, y = flat
+    parts = export_cyclegan_folders(tmp_path / "b2m", paths, y, size=(8, 12), random_state=0)
+    for name, rows in parts.items():
+        written = [tmp_path / "b2m" / name / f"{Path(paths[i]).stem}.png" for i in rows]
+        with Image.open(written[0]) as picture:
+            assert picture.size == (12, 8)
+        wanted = load_images([paths[i] for i in rows], (8, 12))
+        np.testing.assert_array_equal(load_images(written, (8, 12)), wanted)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.34, 0.7])
+def test_groups_stay_together(tmp_path, flat, share):
+    paths, y = flat
+    groups = np.arange(N) // 2
+    parts = export_cyclegan_folders(
+        tmp_path / "b2m", paths, y, test_size=share, groups=groups, random_state=0
+    )
+    train = set(groups[np.concatenate([parts["trainA"], parts["trainB"]])])
+    test = set(groups[np.concatenate([parts["testA"], parts["testB"]])])
+    assert not train & test
+    assert len(train | test) == N // 2
+    assert abs(len(test) / (N // 2) - share) < 0.11
+
+
+def test_classes_are_chosen(tmp_path, flat):
+    paths, y = flat
+    kinds = np.where(np.arange(N) < 12, 2, y)
+    with pytest.raises(ValueError, match=r"two classes, or classes=\(a, b\)"):
+        export_cyclegan_folders(tmp_path / "b2m", paths, kinds)
+    names = ["nevus", "melanoma", "keratosis"]
+    for k, classes in enumerate(((0, 2), ("nevus", "keratosis"))):
+        parts = export_cyclegan_folders(
+            tmp_path / str(k), paths, kinds, classes=classes, target_names=names, random_state=0
+        )
+        for name, rows in parts.items():
+            assert (kinds[rows] == (2 if name.endswith("B") else 0)).all()
+        assert sum(map(len, parts.values())) == np.isin(kinds, (0, 2)).sum()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"target": [0, 1]}, "target must have one entry for each of 40 paths"),
+        ({"groups": [0, 1]}, "groups must have one entry"),
+        ({"target": [0] * N}, "target must have two classes"),
+        ({"classes": (0, 5)}, r"classes must be two different labels of \[0, 1\]"),
+        ({"classes": (1, 1)}, "classes must be two different labels"),
+        ({"classes": ("nevus", "x")}, "classes must be two"),
+        ({"test_size": 0}, "test_size must be"),
+        ({"test_size": 1.0}, "test_size must be"),
+        ({"test_size": 40}, "test_size must be"),
+        ({"test_size": "half"}, "test_size must be"),
+        ({"test_size": 1}, "cannot be split with test_size=1"),
+        ({"groups": [0] * N}, "cannot be split|would be empty"),
+        ({"size": -1}, "size must be"),
+    ],
+)
+def test_wrong_parameters_are_named_and_nothing_is_made(tmp_path, flat, changes, words):
+    arguments = {"paths": flat[0], "target": flat[1], **changes}
+    with pytest.raises(ValueError, match=words):
+        export_cyclegan_folders(tmp_path / "b2m", **arguments)
+    assert {p.name for p in tmp_path.iterdir()} == {"flat"}
+
+
+def test_what_is_there_is_not_touched(tmp_path, flat):
+    (tmp_path / "b2m").mkdir()
+    export_cyclegan_folders(tmp_path / "b2m", *flat, random_state=0)  # empty: taken
+    before = sorted(tmp_path.rglob("*"))
+    for there in (tmp_path / "b2m", Path(flat[0][0])):
+        with pytest.raises(FileExistsError, match="is there and not empty"):
+            export_cyclegan_folders(there, *flat, random_state=1)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("size", [None, 8])
+def test_bad_pictures_are_all_named_and_nothing_is_left(tmp_path, flat, size):
+    paths, y = flat
+    Path(paths[3]).write_bytes(b"no picture")
+    Path(paths[30]).unlink()
+    with pytest.raises(ValueError, match="2 of 40 pictures") as caught:
+        export_cyclegan_folders(tmp_path / "b2m", paths, y, size=size, random_state=0)
+    assert paths[3] in str(caught.value)
+    assert paths[30] in str(caught.value)
+    assert {p.name for p in tmp_path.iterdir()} == {"flat"}
+
+
+def test_files_of_one_name_are_refused(tmp_path, flat, classes):
+    paths, y = flat
+    other = [str(classes / ("benign", "malignant")[y[i]] / Path(paths[i]).name) for i in range(3)]
+    with pytest.raises(ValueError, match="several files of one name") as caught:
+        export_cyclegan_folders(
+            tmp_path / "b2m", [*other, *paths], [*y[:3], *y], test_size=1 / 43 * 5, random_state=0
+        )
+    assert ".png" in str(caught.value)
+    assert not (tmp_path / "b2m").exists()
+
+
+def test_full_disk_leaves_nothing(tmp_path, flat):
+    resource = pytest.importorskip("resource")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, old[1]))
+    try:
+        for size in (None, 24):
+            with pytest.raises(OSError, match="b2m does not fit on its disk"):
+                export_cyclegan_folders(tmp_path / "b2m", *flat, size=size, random_state=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert {p.name for p in tmp_path.iterdir()} == {"flat"}
+    assert os.path.getsize(flat[0][0]) > 100
