@@ -4,6 +4,7 @@ import os
 from numbers import Integral, Real
 
 import keras
+import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -224,7 +225,8 @@ class MelaNet(FittedNetwork):
         groups : array-like of shape (n,) or None, default=None
             Patients or lesions: a group is wholly held out for validation, or wholly trained on.
         validation_data : (X, y) or None, default=None
-            What to validate on, in place of a part of X; a set that is not the test set.
+            What to validate on, in place of a part of X; a set that is not the test set. Its
+            classes count as much as in y, so that real data can validate an over-sampled y.
 
         Returns
         -------
@@ -258,6 +260,9 @@ class MelaNet(FittedNetwork):
             X_val = self._check_X(X_val)
             val_form = read_form(X_val, self._image_shape(X_val), form.value_range)
             check = val_form, X_val, classifier_checks.codes(y_val, classes, len(X_val))
+        # Where classes were filled up, validation counts them as training does.
+        shares = [np.bincount(part[2]) / len(part[2]) for part in (learn, check)]
+        check_weights = class_weights * shares[0] / shares[1]
 
         with backbones.keras_scope(seeds[1], self.dtype_policy):
             model = backbones.build(
@@ -265,17 +270,20 @@ class MelaNet(FittedNetwork):
             )
             model.compile(optimizer=self._optimizer(), loss=loss)
 
-        def batches(part, **options):
+        def batches(part, weights, **options):
             form, X, codes = part
 
             def read(rows):
                 return network_input(form.encode(X[rows]), model.input_shape[1:])
 
             read(_extremes(X))  # before the training starts, whatever is outside the range
-            return LabelledImages(read, codes, class_weights, self.batch_size, **options)
+            return LabelledImages(read, codes, weights, self.batch_size, **options)
 
         augment = Augmentation() if self.augment is True else self.augment or None
-        loaders = batches(learn, seed=seeds[2], augment=augment), batches(check)
+        loaders = (
+            batches(learn, class_weights, seed=seeds[2], augment=augment),
+            batches(check, check_weights),
+        )
         try:
             history = model.fit(
                 loaders[0],

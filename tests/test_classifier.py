@@ -113,6 +113,17 @@ def test_class_weights_multiply_the_loss_in_training_and_validation(class_weight
     assert model.history_["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
+def test_validation_counts_the_classes_as_training_does():
+    X, y = pictures(40)
+    filled = np.r_[np.flatnonzero(y == 0), np.tile(np.flatnonzero(y == 1)[:5], 4)]  # 20 and 20
+    held = np.r_[np.flatnonzero(y == 0)[:8], np.flatnonzero(y == 1)[-2:]]  # 8 and 2
+    model = small(epochs=1).fit(X[filled], y[filled], validation_data=(X[held], y[held]))
+    p_t = model.predict_proba(X[held])[np.arange(10), y[held]]
+    losses = 0.5 * (1 - p_t) ** 2 * -np.log(p_t)
+    expected = (losses[:8].mean() + losses[8:].mean()) / 2
+    assert model.history_["val_loss"][0] == pytest.approx(expected, rel=1e-4)
+
+
 def test_class_weights_change_what_is_predicted():
     X, y = pictures(40)
     X = np.random.default_rng(0).integers(0, 255, X.shape, dtype="uint8")  # nothing to learn
