@@ -9,6 +9,7 @@ from melanet.augmentation import Augmentation
 from melanet.labelled import resize
 
 _SIDE = 64  # larger images are reduced to this before they are judged
+_CLEAR = 2 / 3  # share of the forest's votes that a row of a table needs; see docs/tables.md
 
 
 def _reduce(samples):
@@ -96,10 +97,12 @@ class Judge:
         -------
         Judge
         """
-        codes, samples = np.asarray(codes), _reduce(samples)
+        codes, samples, self._share = np.asarray(codes), _reduce(samples), 0.0
         if samples.ndim == 2:
-            forest = RandomForestClassifier(class_weight="balanced", random_state=self.seed)
-            self._answer = forest.fit(samples, codes).predict_proba
+            forest = RandomForestClassifier(
+                min_samples_leaf=2, class_weight="balanced_subsample", random_state=self.seed
+            )
+            self._answer, self._share = forest.fit(samples, codes).predict_proba, _CLEAR
             return self
         model = _network(samples.shape[1:], int(codes.max()) + 1, self.seed)
         model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="sparse_categorical_crossentropy")
@@ -115,3 +118,8 @@ class Judge:
     def predict(self, samples):
         """Return the class of each sample, as an array of codes."""
         return np.argmax(self._answer(_reduce(samples)), axis=1)
+
+    def accepts(self, samples, code):
+        """Tell which samples are of a class; rows of a table have to be it clearly."""
+        shares = self._answer(_reduce(samples))
+        return (np.argmax(shares, axis=1) == code) & (shares[:, code] >= self._share)

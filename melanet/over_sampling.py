@@ -6,18 +6,20 @@ from numbers import Integral, Real
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
-from imblearn.utils._validation import ArraysTransformer
-from scipy import sparse
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from melanet import recipes, synthesis
 from melanet.augmentation import FLIPS
+from melanet.containers import append_rows, same_kind
 from melanet.cyclegan import CycleGAN
-from melanet.input_checks import as_numbers, check_needs, plain
+from melanet.input_checks import check_needs, plain
 from melanet.preprocessing import read_form
+from melanet.sample_checks import categorical_columns, check_samples
 from melanet.saving import load_sampler, save_sampler
+from melanet.table_copies import near_copies
+from melanet.table_warnings import warn_of_hopeless
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 
@@ -43,6 +45,9 @@ class GANOversampler(BaseOverSampler):
         Limits that pixels can take. By default integers of 8 or 16 bits take their dtype's
         range, and wider ones [0, 255]; floats the first of [0, 1], [-1, 1] and [0, 255] that
         holds them. 12-bit images in 16-bit integers use little of that range: say (0, 4095).
+    categorical_features : "auto" or array-like of int, str or bool, default="auto"
+        Indices, names or a mask of a table's columns that hold categories, besides those of a
+        DataFrame that hold no numbers, which always do.
     sources : {"majority", "all"}, default="majority"
         Classes whose samples are translated.
     generator : {"unet", "resnet"} or None, default=None
@@ -61,8 +66,8 @@ class GANOversampler(BaseOverSampler):
         The default preset permits none, since a mirrored digit is no digit.
     reject : bool or None, default=None
         Whether translations must pass a judge that was trained on the real samples; what fails
-        twice is replaced by an augmented copy of a real sample of the class, or an exact copy
-        of a row.
+        twice is replaced by an augmented copy of a real sample of the class, in a table by a
+        row between two near ones.
     pretrained : dict or None, default=None
         ``{label: CycleGAN or path of one}``: labels whose CycleGAN is not trained but taken; it
         translates to its "B". Labels that are missing train.
@@ -87,7 +92,8 @@ class GANOversampler(BaseOverSampler):
     source_indices_ : ndarray of int of shape (n_synthetic,)
         For each synthetic sample, the row of X that it was made from.
     source_kind_ : ndarray of str of shape (n_synthetic,)
-        "translation", or "copy" for an augmented copy (of a table's row, an exact one).
+        "translation", or "copy" for an augmented copy (of a table's row, one moved towards a
+        near row of its class).
     n_features_in_ : int
         Size of X's second axis.
 
@@ -121,6 +127,7 @@ class GANOversampler(BaseOverSampler):
         "preset": [StrOptions(set(recipes.PRESETS))],
         "image_shape": ["array-like", None],
         "value_range": ["array-like", None],
+        "categorical_features": [StrOptions({"auto"}), "array-like"],
         "sources": [StrOptions({"majority", "all"})],
         "generator": [StrOptions({"unet", "resnet"}), None],
         "steps": [_POSITIVE_INT, None],
@@ -142,6 +149,7 @@ class GANOversampler(BaseOverSampler):
         preset="default",
         image_shape=None,
         value_range=None,
+        categorical_features="auto",
         sources="majority",
         generator=None,
         steps=None,
@@ -159,6 +167,7 @@ class GANOversampler(BaseOverSampler):
         self.preset = preset
         self.image_shape = image_shape
         self.value_range = value_range
+        self.categorical_features = categorical_features
         self.sources = sources
         self.generator = generator
         self.steps = steps
@@ -174,32 +183,30 @@ class GANOversampler(BaseOverSampler):
 
     def _check_X_y(self, X, y):
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        X = as_numbers(X)
-        if X.ndim == 2:
-            X, y = validate_data(self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"])
-        else:
-            X = check_array(X, allow_nd=True, input_name="X", estimator=self)
-            validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
-            if len(X) != len(y):
-                raise ValueError(f"X and y must have one length. Received: {len(X)} and {len(y)}")
+        X = check_samples(self, X, reset=True)
+        check_consistent_length(X, y)
         return X, y, binarize_y
 
     def _fit_resample(self, X, y):
-        form = read_form(X, self.image_shape, self.value_range)
+        categorical = categorical_columns(X, self.categorical_features) if X.ndim == 2 else ()
+        form = read_form(X, self.image_shape, self.value_range, categorical)
         recipe = recipes.resolve(self, form.tensor_shape)
         pretrained = self._check_pretrained(y, form.tensor_shape)
         counts = Counter(y.tolist())
         needs = {label: n for label, n in self.sampling_strategy_.items() if n}
         needs = check_needs(needs, counts, pretrained)
-        random_state = check_random_state(self.random_state)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        samples = form.encode(X)
+        if form.kind == "table":
+            warn_of_hopeless(samples, y, needs)
         result = synthesis.fill_up(
             recipe,
-            samples=form.encode(X),
+            samples=samples,
             y=y,
             needs=needs,
             sources={label: self._source_rows(y, label, counts) for label in needs},
             pretrained=pretrained,
-            seed=int(random_state.randint(2**31 - 1)),
+            seed=seed,
             verbose=self.verbose,
         )
         # Set together: a fit that fails leaves the one before it as it was.
@@ -210,14 +217,11 @@ class GANOversampler(BaseOverSampler):
         self.source_kind_ = result.source_kinds
         made = form.decode(result.samples)
         if form.kind == "table":
-            copies = result.source_kinds == "copy"
-            rows = X[result.source_indices[copies]]
-            made[copies] = rows.toarray() if sparse.issparse(rows) else rows
+            copies = np.flatnonzero(result.source_kinds == "copy")
+            origins = result.source_indices[copies]
+            made[copies] = near_copies(form, X, samples, y, origins, seed)
         labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
-        if sparse.issparse(X):
-            X_resampled = sparse.vstack([X, X.__class__(made)], format=X.format)
-        else:
-            X_resampled = np.concatenate([X, made])
+        X_resampled = append_rows(X, made, result.source_indices)
         return X_resampled, np.concatenate([y, *labels])
 
     def _check_pretrained(self, y, sample_shape):
@@ -277,17 +281,11 @@ class GANOversampler(BaseOverSampler):
                 f"label must be one of the classes that were filled up, "
                 f"{[plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
             )
-        values = as_numbers(X)
-        if values.ndim == 2:
-            values = validate_data(self, X=values, reset=False, accept_sparse=["csr", "csc"])
-        else:
-            values = check_array(values, allow_nd=True, input_name="X")
+        values = check_samples(self, X, reset=False)
         made = self.form_.decode(
             synthesis.translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
         )
-        if sparse.issparse(values):
-            made = values.__class__(made)
-        return ArraysTransformer(X, X).transform(made, made)[0]
+        return same_kind(X, made)
 
     def save(self, path):
         """Write the fitted sampler to one file, without pickle.

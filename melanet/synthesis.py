@@ -88,7 +88,7 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
                     verbose=verbose,
                 )
                 made.cyclegans[label], made.histories[label] = cyclegan, history
-            accepts = None if judge is None else (lambda x, c=code: judge.predict(x) == c)
+            accepts = None if judge is None else (lambda x, c=code: judge.accepts(x, c))
             rng = np.random.default_rng(seeds[1])
             parts.append(_make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng))
     made.samples, made.source_indices, made.source_kinds = map(np.concatenate, zip(*parts))

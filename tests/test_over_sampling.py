@@ -343,16 +343,6 @@ def test_columns_must_be_those_of_fit():
         sampler.translate(frame[list("dcba")], 1)
 
 
-def test_copied_rows_are_exact():
-    X, y = table()
-    untrained = CycleGAN.from_shape((4,), filters=4, discriminator_filters=4)
-    sampler = GANOversampler(pretrained={1: untrained}, random_state=0)
-    X_res, _ = sampler.fit_resample(X, y)
-    copies = np.flatnonzero(sampler.source_kind_ == "copy")
-    assert len(copies)
-    np.testing.assert_array_equal(X_res[60 + copies], X[sampler.source_indices_[copies]])
-
-
 def test_the_sampler_keeps_no_training_images(digits, trained):
     content = pickle.dumps({k: v for k, v in vars(trained[0]).items() if k != "cyclegans_"})
     assert digits[0][0].tobytes() not in content

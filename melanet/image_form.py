@@ -1,0 +1,145 @@
+"""Images as the user holds them, and what range their values span."""
+
+import numpy as np
+
+from melanet.containers import dense
+
+_FLOAT_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+_SLACK = 1e-3  # of a range's width, by which rounding may leave it
+
+
+def infer_value_range(X):
+    """Tell the range that an array's values were scaled to, from its dtype and limits.
+
+    Booleans span [0, 1] and integers of 8 or 16 bits their dtype's range. Floats that lie within
+    [0, 1], [-1, 1] or [0, 255], but for rounding, take that range, in this order. Integers of 32
+    or 64 bits, whose dtype's range no picture fills, take [0, 255] if they lie within. The data's
+    own minimum and maximum are never used: a model that is trained on one set must see the next
+    one on the same scale.
+
+    Parameters
+    ----------
+    X : ndarray
+        Images of any shape, not empty.
+
+    Returns
+    -------
+    tuple of float
+        (low, high).
+
+    Raises
+    ------
+    ValueError
+        If the values fit none of the ranges: the user has to say.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.image_form import infer_value_range
+    >>> infer_value_range(np.zeros((1, 8, 8), "uint8"))
+    (0.0, 255.0)
+    >>> infer_value_range(np.array([[-0.5, 0.5]]))
+    (-1.0, 1.0)
+    """
+    if X.dtype == bool:
+        return 0.0, 1.0
+    if X.dtype.kind in "iu" and X.dtype.itemsize <= 2:
+        limits = np.iinfo(X.dtype)
+        return float(limits.min), float(limits.max)
+    low, high = X.min(), X.max()
+    candidates = _FLOAT_RANGES if X.dtype.kind == "f" else _FLOAT_RANGES[-1:]
+    for start, stop in candidates:
+        slack = _SLACK * (stop - start)
+        if start - slack <= low and high <= stop + slack:
+            return start, stop
+    raise ValueError(
+        "value_range cannot be told from X: its values lie within none of "
+        f"{', '.join(f'[{a:g}, {b:g}]' for a, b in candidates)}. Received: dtype {X.dtype}, "
+        f"values from {low:g} to {high:g}. Give value_range=(low, high), the limits that "
+        "pixels can take."
+    )
+
+
+class ImageForm:
+    """Images as the user holds them: layout, dtype and value range.
+
+    Parameters
+    ----------
+    sample_shape : tuple of int
+        Shape of one sample in the user's array: (H, W), (H, W, C), or (H * W * C,) for rows.
+    image_shape : tuple of int
+        (H, W, C).
+    dtype : str
+        The user's dtype.
+    value_range : (float, float)
+        Limits that pixels can take.
+    """
+
+    kind = "images"
+
+    def __init__(self, sample_shape, image_shape, dtype, value_range):
+        self.sample_shape = tuple(sample_shape)
+        self.image_shape = tuple(image_shape)
+        self.dtype = np.dtype(dtype)
+        self.value_range = tuple(float(v) for v in value_range)
+
+    @property
+    def tensor_shape(self):
+        """Tuple of int: shape of one encoded sample."""
+        return self.image_shape
+
+    def encode(self, X):
+        """Return ``(n, H, W, C)`` float32 in [-1, 1]; X must be of this form.
+
+        Raises
+        ------
+        ValueError
+            If the samples' shape differs or a value is outside the value range.
+        """
+        X = dense(X)
+        if X.shape[1:] != self.sample_shape:
+            shape = ", ".join(map(str, self.sample_shape))
+            raise ValueError(
+                f"X must have the shape (n, {shape}), n samples as in fit; one alone is X[None]. "
+                f"Received: shape {X.shape}"
+            )
+        if (X.dtype.kind == "f") != (self.dtype.kind == "f"):
+            raise ValueError(
+                f"X must hold the kind of numbers that were given to fit, {self.dtype}, on the "
+                f"same scale. Received: {X.dtype}"
+            )
+        low, high = self.value_range
+        slack = _SLACK * (high - low) if X.dtype.kind == "f" else 0.0
+        if X.size and not (X.min() >= low - slack and X.max() <= high + slack):
+            raise ValueError(
+                f"X has values outside value_range=({low:g}, {high:g}). "
+                f"Received: values from {X.min():g} to {X.max():g}"
+            )
+        scaled = (X.astype(self._precision) - low) * (2.0 / (high - low)) - 1.0
+        return np.clip(scaled, -1.0, 1.0).astype("float32").reshape(-1, *self.image_shape)
+
+    @property
+    def _precision(self):
+        # Float32 does not hold the ends of wide integers.
+        return "float64" if self.dtype.itemsize > 2 and self.dtype.kind in "iu" else "float32"
+
+    def decode(self, tensor):
+        """Return samples in the user's layout, dtype and range; floats in between are rounded."""
+        low, high = self.value_range
+        X = np.clip(tensor, -1.0, 1.0).astype(self._precision)
+        X = (X + 1.0) * ((high - low) / 2.0) + low
+        if self.dtype == bool:
+            X = X > 0.5
+        elif self.dtype.kind in "iu":
+            X = np.rint(X)
+        return np.clip(X, low, high).astype(self.dtype).reshape(-1, *self.sample_shape)
+
+    def to_config(self):
+        """Return what JSON can hold of it."""
+        return {
+            "kind": self.kind,
+            "sample_shape": self.sample_shape,
+            "image_shape": self.image_shape,
+            "dtype": self.dtype.str,
+            "value_range": self.value_range,
+        }
