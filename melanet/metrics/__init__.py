@@ -3,12 +3,19 @@
 import importlib
 
 _HOME = {
+    "QualityReport": "melanet.metrics.quality",
     "ScreeningReport": "melanet.metrics.screening",
+    "diversity_ratio": "melanet.metrics.distances",
+    "kernel_inception_distance": "melanet.metrics.synthesis",
+    "manifold_scores": "melanet.metrics.synthesis",
+    "nearest_samples": "melanet.metrics.distances",
     "paper_table_1": "melanet.metrics.paper",
+    "quality_report": "melanet.metrics.quality",
     "screening_report": "melanet.metrics.screening",
+    "two_sample_test": "melanet.metrics.synthesis",
 }
 
-__all__ = ["ScreeningReport", "paper_table_1", "screening_report"]
+__all__ = [*_HOME]
 
 
 def __getattr__(name):
