@@ -3,12 +3,7 @@
 import argparse
 
 from melanet._version import __version__
-
-
-def _demo(arguments):
-    from melanet.demo import run_demo
-
-    run_demo(arguments.out, n_seeds=arguments.seeds)
+from melanet.commands.arguments import COMMANDS
 
 
 def build_parser():
@@ -20,19 +15,10 @@ def build_parser():
     )
     parser.add_argument("--version", action="version", version=f"melanet {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    demo = commands.add_parser(
-        "demo",
-        help="balance real images (scikit-learn's digits) and show what that did",
-        description="Make scikit-learn's digits imbalanced, fill up the rare class in several "
-        "ways, and compare a small classifier's held-out scores. Takes a minute or two.",
-    )
-    demo.add_argument(
-        "--out", default="melanet-demo", metavar="DIR", help="where to write (default: %(default)s)"
-    )
-    demo.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="repetitions (default: %(default)s)"
-    )
-    demo.set_defaults(run=_demo)
+    for name, line, description, add_arguments, run in COMMANDS:
+        command = commands.add_parser(name, help=line, description=description)
+        add_arguments(command.add_argument)
+        command.set_defaults(run=run)
     return parser
 
 
@@ -47,12 +33,12 @@ def main(argv=None):
     Returns
     -------
     int
-        Exit status.
+        Exit status. What cannot be done is said in one line, with status 2.
     """
     parser = build_parser()
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
     except (OSError, ValueError, ArithmeticError) as error:
-        parser.exit(2, f"melanet: {error}\n")
+        parser.exit(2, f"melanet: {' '.join(str(error).split())}\n")
     return 0

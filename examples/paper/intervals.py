@@ -1,0 +1,88 @@
+"""Measures of scores under many weightings of the test pictures at once: the bootstrap's core."""
+
+import numpy as np
+
+# Column of the tables -> what it is called in them.
+MEASURES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "sensitivity": "sensitivity at .5",
+    "specificity": "specificity at .5",
+    "sensitivity_at_specificity": "sensitivity at 90 % specificity",
+    "balanced_accuracy": "balanced accuracy",
+    "npv": "NPV (the paper's “Sensitivity”)",
+}
+
+
+def measures(positive, score, weights, threshold=0.5, at_specificity=0.9):
+    """Compute the measures for every weighting of the samples.
+
+    Parameters
+    ----------
+    positive : ndarray of bool of shape (n,)
+        Which samples are positive, both kinds present.
+    score : ndarray of shape (n,)
+        The larger, the more positive.
+    weights : ndarray of shape (n_weightings, n)
+        How often each sample counts; with ones, the measures are those of
+        `melanet.metrics.screening_report`.
+    threshold : float, default=0.5
+        Score from which a sample is called positive.
+    at_specificity : float, default=0.9
+        Least specificity of the point of the ROC curve whose sensitivity is taken.
+
+    Returns
+    -------
+    dict
+        Name -> ndarray of shape (n_weightings,); NaN where nothing is called negative (NPV).
+    """
+    order = np.argsort(-score, kind="stable")
+    score, positive, weights = score[order], positive[order], weights[:, order]
+    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # of each tie
+    tp = np.cumsum(weights * positive, axis=1)[:, last].astype(float)
+    fp = np.cumsum(weights * ~positive, axis=1)[:, last].astype(float)
+    p, n = tp[:, -1:], fp[:, -1:]
+    zero = np.zeros_like(p)
+    tpr, fpr = np.hstack([zero, tp / p]), np.hstack([zero, fp / n])
+    called = tp + fp
+    precision = np.divide(tp, called, out=np.zeros_like(tp), where=called > 0)
+    at = np.searchsorted(-score[last], -threshold, side="right")  # thresholds at or above
+    sensitivity, specificity = tpr[:, at], 1 - fpr[:, at]
+    fn, tn = p[:, 0] * (1 - sensitivity), n[:, 0] * specificity
+    allowed = 1 - fpr >= at_specificity - 1e-9
+    with np.errstate(invalid="ignore"):
+        npv = tn / (tn + fn)
+    return {
+        "auc": np.sum(np.diff(fpr) * (tpr[:, 1:] + tpr[:, :-1]) / 2, axis=1),
+        "average_precision": np.sum(np.diff(tpr) * precision, axis=1),
+        "sensitivity": sensitivity,
+        "specificity": specificity,
+        "sensitivity_at_specificity": np.where(allowed, tpr, 0).max(axis=1),
+        "balanced_accuracy": (sensitivity + specificity) / 2,
+        "npv": npv,
+    }
+
+
+def bootstrap_weights(positive, n_draws, seed):
+    """Draw samples with replacement, within each class.
+
+    Returns
+    -------
+    ndarray of int of shape (1 + n_draws, n)
+        How often each sample was drawn; the first row is the sample itself, all ones.
+    """
+    rng = np.random.default_rng(seed)
+    weights = np.ones((1 + n_draws, len(positive)), int)
+    for rows in (np.flatnonzero(positive), np.flatnonzero(~positive)):
+        share = np.full(len(rows), 1 / len(rows))
+        weights[1:, rows] = rng.multinomial(len(rows), share, size=n_draws)
+    return weights
+
+
+def percentiles(draws, confidence=0.95):
+    """Return the ends of the percentile interval of draws, NaN left out."""
+    draws = draws[np.isfinite(draws)]
+    if not len(draws):
+        return float("nan"), float("nan")
+    tail = (1 - confidence) / 2
+    return tuple(float(v) for v in np.quantile(draws, [tail, 1 - tail]))

@@ -1,0 +1,141 @@
+"""The two protocols: who is trained on what, and who watches the training."""
+
+import csv
+import gc
+
+import arms
+import figures
+import keras
+import numpy as np
+
+from melanet import GANOversampler, MelaNet, __version__
+from melanet.commands.files import history_rows, whole, write_rows
+from melanet.commands.gan import train_gan
+from melanet.labelled import hold_out
+from melanet.metrics import screening_report
+from melanet.reproducibility import reproducible
+
+PROTOCOLS = {
+    "sound": "validation from the training pictures, all arms, several seeds",
+    "released": "the notebooks' choices: the test set is the validation set, their arms, one seed",
+}
+
+
+class Study:
+    """One protocol on one set of pictures, stage by stage."""
+
+    def __init__(self, protocol, scale, weights, stages, train, test):
+        self.protocol, self.scale, self.weights, self.stages = protocol, scale, weights, stages
+        (self.X, self.y), (self.X_test, self.y_test) = train, test
+
+    def split(self, seed):
+        """Return the rows to train on, and what to validate on."""
+        if self.protocol == "released":
+            return np.arange(len(self.y)), (self.X_test, self.y_test)
+        rows, held = hold_out(self.y, 0.2, seed)
+        return rows, (self.X[held], self.y[held])
+
+    def train_cyclegan(self, seed):
+        """Train benign -> malignant on the training part alone, by the paper's recipe."""
+        rows, _ = self.split(seed)
+        X, y = self.X[rows], self.y[rows]
+
+        def make(folder):
+            options = {"epochs": self.scale.gan_epochs, "seed": seed, "verbose": 1}
+            train_gan(X[y == 0], X[y == 1], folder / "gan.keras", preset="paper", **options)
+
+        return self._stage(f"seed-{seed}/cyclegan", make, {"epochs": self.scale.gan_epochs})
+
+    def over_sample(self, seed):
+        """Translate every benign training picture once: 727 + 173 become 727 + 900."""
+        rows, _ = self.split(seed)
+        X, y = self.X[rows], self.y[rows]
+        n_benign, n_malignant = np.bincount(y).tolist()
+
+        def make(folder):
+            sampler = GANOversampler(
+                preset="paper",
+                sampling_strategy={arms.MALIGNANT: n_malignant + n_benign},
+                pretrained={arms.MALIGNANT: self._name(f"seed-{seed}/cyclegan") / "gan.keras"},
+                random_state=seed,
+            )
+            X_res, _ = sampler.fit_resample(X, y)
+            with whole(folder / "made.npz") as partial:
+                np.savez(partial, X=X_res[len(X) :], sources=sampler.source_indices_)
+
+        return self._stage(f"seed-{seed}/translations", make, {}, [f"seed-{seed}/cyclegan"])
+
+    def run(self, arm, seed):
+        """Train MelaNet on what an arm makes of the training part; score the test pictures."""
+        rows, validation = self.split(seed)
+        settings = {"arm": arm, "backbone": self.scale.backbone, "epochs": self.scale.epochs}
+        settings |= {"weights": self.weights and str(self.weights)}
+
+        def make(folder):
+            made = np.load(self._name(f"seed-{seed}/translations") / "made.npz")["X"]
+            X, y = arms.training_set(arm, self.X[rows], self.y[rows], made, seed)
+            model = MelaNet(
+                backbone=self.scale.backbone,
+                backbone_weights=self.weights,
+                input_size=self.scale.size,
+                epochs=self.scale.epochs,
+                class_weight="balanced" if arm == "class-weights" else None,
+                random_state=seed,
+            )
+            with reproducible():
+                model.fit(X, y, validation_data=validation)
+                scores = model.predict_proba(self.X_test)[:, 1]
+            write_rows(folder / "record.csv", history_rows(model.history_))
+            labels = zip(self.y_test.tolist(), scores.tolist())
+            write_rows(folder / "scores.csv", [{"malignant": y, "score": s} for y, s in labels])
+            if seed == 0 and arm in ("vgg-gap", "gan"):  # what the figures need
+                model.save(folder / "model.melanet")
+            report = screening_report(self.y_test, scores)
+            print(f"  {np.bincount(y).tolist()} pictures, AUC {report['auc']:.3f}", flush=True)
+            keras.utils.clear_session()
+            gc.collect()
+
+        return self._stage(f"seed-{seed}/{arm}", make, settings, [f"seed-{seed}/translations"])
+
+    def draw(self, folder):
+        """Draw the figures of seed 0, and write the distances behind the UMAP figure."""
+        rows, _ = self.split(0)
+        X, y = self.X[rows], self.y[rows]
+        made = np.load(self._name("seed-0/translations") / "made.npz")
+        real_only = MelaNet.load(self._name("seed-0/vgg-gap") / "model.melanet")
+        melanet = MelaNet.load(self._name("seed-0/gan") / "model.melanet")
+        figures.translations(folder / "translations.png", X[made["sources"][:8]], made["X"][:8])
+        features, made_features = real_only.embed(X), real_only.embed(made["X"])
+        figures.umap(folder / "umap.png", features, y, made_features)
+        figures.distances(
+            folder / "distances.csv",
+            made_features,
+            {
+                "training pictures": (features, y),
+                "test pictures": (real_only.embed(self.X_test), self.y_test),
+            },
+        )
+        figures.grad_cam(folder / "grad-cam.png", melanet, self.X_test, self.y_test)
+        cyclegan = read_history(self._name("seed-0/cyclegan") / "gan.record.csv")
+        losses = ("discriminator_loss", "adversarial_loss", "cycle_loss", "identity_loss")
+        curves = {"CycleGAN": {name: cyclegan[name] for name in losses}}
+        for arm in ("vgg-gap", "gan"):
+            history = read_history(self._name(f"seed-0/{arm}") / "record.csv")
+            curves[arm] = {name: history[name] for name in ("loss", "val_loss")}
+        figures.curves(folder / "curves.png", curves)
+
+    def _stage(self, name, make, settings, after=()):
+        settings = {"version": __version__, "keras": keras.__version__, **settings}
+        settings |= {"backend": keras.backend.backend(), "protocol": self.protocol}
+        after = ["pictures", *(f"{self.protocol}/{other}" for other in after)]
+        return self.stages.run(f"{self.protocol}/{name}", make, settings, after)
+
+    def _name(self, name):
+        return self.stages.folder / self.protocol / name
+
+
+def read_history(path):
+    """Return a record of losses as name -> values by epoch."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]}

@@ -1,0 +1,168 @@
+"""One HTML file that holds the whole study: tables, pictures inlined, settings, versions."""
+
+import base64
+import csv
+import html
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+from results import CAPTION, DIFFERENCE_CAPTION, wide
+
+from melanet.commands.files import NOT_FOR_DIAGNOSIS, whole
+from melanet.metrics import paper_table_1
+
+_PACKAGES = (
+    "melanet",
+    "keras",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "imbalanced-learn",
+    "pillow",
+    "matplotlib",
+    "umap-learn",
+)
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
+table { border-collapse: collapse; font-size: .8rem; margin: 1rem 0 }
+th, td { border: 1px solid #bbb; padding: .25rem .5rem; text-align: left; vertical-align: top }
+th { background: #eee } img { max-width: 100% } pre { background: #eee; padding: .5rem }
+.notice { border-left: .4rem solid #c30; padding: .5rem 1rem; background: #fee }
+.wide { overflow-x: auto }
+"""
+
+
+def write_report(path, *, about, command, settings, warnings, stages, tables, figures):
+    """Write the report.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write.
+    about : list of (str, str)
+        Facts of the study, shown first.
+    command : str
+        The command line.
+    settings : dict
+        Name -> value.
+    warnings : list of str
+        What a reader must know before anything else.
+    stages : list of (name, seconds, whether it was there already)
+    tables : path-like
+        Folder with results.csv, differences.csv, runs.csv and distances.csv.
+    figures : list of (path, caption)
+        PNG files, in order.
+    """
+    tables = Path(tables)
+    results, differences, runs, distances = (
+        read_table(tables / f"{name}.csv")
+        for name in ("results", "differences", "runs", "distances")
+    )
+    body = [
+        "<h1>MelaNet: the study</h1>",
+        f'<p class="notice">{html.escape(NOT_FOR_DIAGNOSIS)}</p>',
+        *(f'<p class="notice">{html.escape(text)}</p>' for text in warnings),
+        _table(["", ""], about),
+        "<h2>Results on the test set</h2>",
+        _table(*wide(results, ("arm", "protocol"))),
+        _paragraph(CAPTION),
+    ]
+    if differences:
+        body += [
+            "<h2>Paired differences</h2>",
+            _table(*wide(differences, ("arm", "protocol"))),
+            _paragraph(DIFFERENCE_CAPTION),
+        ]
+    body += ["<h2>Each run</h2>", _table(*_rows(runs))]
+    body += ["<h2>Do the translations lie nearer to malignant pictures?</h2>"]
+    body += [_paragraph(_DISTANCES), _table(*_rows(distances)), "<h2>Figures</h2>"]
+    for file, caption in figures:
+        data = base64.b64encode(Path(file).read_bytes()).decode()
+        text = html.escape(caption)
+        body.append(f'<figure><img alt="{text}" src="data:image/png;base64,{data}">')
+        body.append(f"<figcaption>{text}</figcaption></figure>")
+    body += ["<h2>The paper's own table, with its names put right</h2>", _table(*_paper())]
+    body += [_paragraph("Percent, ISIC 2016's 379 test images; see docs/table-1.md.")]
+    body += ["<h2>How it was made</h2>", f"<pre>{html.escape(command)}</pre>"]
+    body += [
+        _table(["setting", "value"], settings.items()),
+        _table(["what", "version"], _versions()),
+    ]
+    body.append(
+        _table(
+            ["stage", "seconds", ""],
+            [(name, f"{s:.1f}", "was there already" if old else "") for name, s, old in stages],
+        )
+    )
+    page = (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>MelaNet: the study'
+        f"</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
+    with whole(path) as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+_DISTANCES = (
+    "For each picture, its mean Euclidean distance to the real benign pictures less that to the "
+    "real malignant ones, averaged; positive means nearer to malignant. 95 % bootstrap interval "
+    "over pictures. The space: MelaNet.embed (the pooled features) of the network that was trained "
+    "on real pictures only, the arm vgg-gap. It was trained on the training pictures, so the test "
+    "pictures are the fairer measure. Of the UMAP figure itself no distance is taken."
+)
+
+
+def read_table(path):
+    """Return a CSV file as a list of dicts of text."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _paragraph(text):
+    return f"<p>{html.escape(text)}</p>"
+
+
+def _table(header, body):
+    def cells(tag, row):
+        return "".join(f"<{tag}>{html.escape(str(value))}</{tag}>" for value in row)
+
+    rows = "".join(f"<tr>{cells('td', row)}</tr>" for row in body)
+    return f'<div class="wide"><table><tr>{cells("th", header)}</tr>{rows}</table></div>'
+
+
+def _rows(table):
+    header = list(table[0])
+    return header, [[_short(row[name]) for name in header] for row in table]
+
+
+def _short(text):
+    try:
+        return f"{float(text):.3f}".rstrip("0").rstrip(".") if "." in text else text
+    except ValueError:
+        return text
+
+
+def _paper():
+    names = ("tp", "fn", "tn", "fp")
+    rates = ("sensitivity", "specificity", "balanced_accuracy", "npv")
+    rows = []
+    for row in paper_table_1():
+        counts = ["" if row.get(name) is None else row[name] for name in names]
+        percent = ["" if row.get(name) is None else f"{100 * row[name]:.2f}" for name in rates]
+        rows.append([row["method"], row["printed_auc"], *counts, *percent])
+    return ["row", "AUC", "TP", "FN", "TN", "FP", *(name.replace("_", " ") for name in rates)], rows
+
+
+def _versions():
+    backend = keras.backend.backend()
+    return [
+        *((name, version(name)) for name in _PACKAGES),
+        ("backend", f"{backend} {_backend_version(backend)}"),
+        ("Python", platform.python_version()),
+        ("machine", f"{platform.system()} {platform.machine()}"),
+    ]
+
+
+def _backend_version(backend):
+    return getattr(__import__(backend), "__version__", "")

@@ -1,0 +1,224 @@
+"""The paper's study from pictures to a report, by its own protocol and by a sound one.
+
+    python examples/paper/study.py --scale smoke --protocol both --data lesions --out study
+
+See docs/paper.md. A run that was killed goes on where it was; what is done is not done again.
+Not for diagnosis.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import argparse
+import importlib.util
+import shlex
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import arms
+import numpy as np
+import pictures
+from protocols import PROTOCOLS, Study
+from report import read_table, write_report
+from results import tabulate
+from stages import Stages, digest_of_files
+
+from melanet import backbones
+from melanet.commands.files import NOT_FOR_DIAGNOSIS, whole, write_rows
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of a study."""
+
+    size: int  # side of the pictures
+    seeds: int  # of the sound protocol
+    gan_epochs: int
+    backbone: str
+    epochs: int  # at most, of a classifier
+    n_train: int | None = None  # None takes all
+    n_test: int | None = None
+
+
+SCALES = {
+    "smoke": Scale(32, 2, 1, "small", 3, n_train=120, n_test=120),
+    "small": Scale(64, 3, 20, "small", 60),
+    "full": Scale(256, 5, 100, "vgg16", 300),  # the paper's sizes
+}
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--scale", choices=SCALES, default="smoke", help="default: %(default)s")
+    add("--protocol", choices=(*PROTOCOLS, "both"), default="sound", help="default: %(default)s")
+    add("--data", default="lesions", help="lesions (toy pictures), isic2016, or a folder")
+    add("--out", default="study", metavar="DIR", help="where to write, and to go on")
+    add("--seeds", type=int, metavar="N", help="of the sound protocol (default: the scale's)")
+    add("--backbone-weights", metavar="FILE", help="VGG16's ImageNet weights without the top")
+    add("--data-home", metavar="DIR", help="where isic2016 is kept")
+    add("--mirror", metavar="URL", help="where isic2016 is fetched from")
+    options = parser.parse_args(argv)
+    if options.seeds is not None and options.seeds < 1:
+        parser.error(f"--seeds must be at least 1. Received: {options.seeds}")
+    return options
+
+
+def check_needs(scale, weights):
+    """Say at once what would otherwise be missing hours from now; return the weights to use."""
+    for module, package in (("matplotlib", "matplotlib"), ("umap", "umap-learn")):
+        if importlib.util.find_spec(module) is None:
+            raise ImportError(f'The figures need {package}: pip install "melanet[plot]"')
+    if scale.backbone == "small":
+        if weights is not None:
+            raise ValueError("--backbone-weights are VGG16's; take --scale full")
+        return None
+    try:
+        backbones.build(scale.backbone, (scale.size, scale.size), 3, 2, weights or "imagenet")
+    except OSError as error:
+        raise OSError(
+            f"{error}. Here: --backbone-weights FILE, such as "
+            "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        ) from error
+    return weights or "imagenet"
+
+
+def read_pictures(train, test, size, stages):
+    """Decode the pictures, once; return ((X, y), (X_test, y_test)) and what overlaps."""
+    settings = {"size": size, "files": digest_of_files([*train.paths, *test.paths])}
+    settings["labels"] = [*train.y.tolist(), *test.y.tolist()]
+
+    def make(folder):
+        write_rows(folder / "overlap.csv", pictures.overlap(train, test))
+        for name, files in (("train", train), ("test", test)):
+            with whole(folder / f"{name}.npz") as partial:
+                np.savez(partial, X=pictures.read(files, size), y=files.y)
+
+    folder = stages.run("pictures", make, settings)
+    arrays = [np.load(folder / f"{name}.npz") for name in ("train", "test")]
+    shared = read_table(folder / "overlap.csv")
+    return *((part["X"], part["y"]) for part in arrays), shared
+
+
+def study(options, command):
+    """Do all stages, and write tables, figures and the report."""
+    scale = SCALES[options.scale]
+    weights = check_needs(scale, options.backbone_weights)
+    out = Path(options.out)
+    stages = Stages(out / "stages")
+    train, test, about = pictures.find(
+        options.data,
+        stages=stages,
+        scale=scale,
+        data_home=options.data_home,
+        mirror=options.mirror,
+    )
+    *parts, shared = read_pictures(train, test, scale.size, stages)
+    notes = warn_of(about, scale, weights, shared)
+    protocols = list(PROTOCOLS) if options.protocol == "both" else [options.protocol]
+    n_seeds = options.seeds or scale.seeds
+    runs, studies = [], []
+    for protocol in protocols:
+        one = Study(protocol, scale, weights, stages, *parts)
+        for seed in range(n_seeds if protocol == "sound" else 1):
+            one.train_cyclegan(seed)
+            one.over_sample(seed)
+            for arm in arms.ARMS if protocol == "sound" else arms.RELEASED:
+                runs.append((protocol, arm, seed, one.run(arm, seed)))
+        studies.append(one)
+    names = [f"{protocol}/seed-{seed}/{arm}" for protocol, arm, seed, _ in runs]
+    tables = stages.run("tables", lambda folder: tabulate(runs, folder), {}, names)
+    drawn = studies[0]
+    first = [name for name in names if name.startswith(f"{drawn.protocol}/seed-0/")]
+    made = stages.run(f"{drawn.protocol}/figures", drawn.draw, {}, first)
+    publish(out, tables, made, drawn)
+    facts = [
+        ("pictures", about),
+        ("training pictures", train.counts()),
+        ("test pictures", test.counts()),
+        *((f"protocol {protocol}", PROTOCOLS[protocol]) for protocol in protocols),
+        *((arm, title) for arm, title in arms.ARMS.items() if any(arm == run[1] for run in runs)),
+        ("figures", f"protocol {drawn.protocol}, seed 0"),
+    ]
+    write_report(
+        out / "report.html",
+        about=facts,
+        command=command,
+        settings=vars(options) | asdict(scale) | {"seeds": n_seeds},
+        warnings=notes,
+        stages=stages.log,
+        tables=out,
+        figures=[(out / "figures" / name, caption) for name, caption in FIGURES.items()],
+    )
+    print((out / "results.md").read_text())
+    done = sum(old for _, _, old in stages.log)
+    print(f"{done} of {len(stages.log)} stages were there already. Report: {out / 'report.html'}")
+
+
+FIGURES = {
+    "translations.png": "Benign training pictures, and what the CycleGAN made of them, chosen by "
+    "order alone.",
+    "umap.png": "Features of the training pictures without and with the synthetic ones: "
+    "MelaNet.embed of the network that was trained on real pictures only, laid out together by "
+    "UMAP; the left panel leaves the synthetic ones out.",
+    "grad-cam.png": "Grad-CAM for “malignant” on test pictures, by the network of the arm gan. It "
+    "shows where the network looked, not where a lesion is.",
+    "curves.png": "Losses by epoch.",
+}
+
+
+def warn_of(about, scale, weights, shared):
+    """Return what a reader must know first, and say it here too."""
+    notes = []
+    if about.startswith("make_lesions"):
+        notes.append(
+            "All pictures are toy pictures, drawn by a program. No part of this run used a real "
+            "image; nothing in it says anything about real lesions."
+        )
+    if scale.backbone == "small":
+        notes.append(
+            "The classifier is a small network that was trained from scratch, not the paper's "
+            "VGG16 with ImageNet weights, and budgets are cut: the table shows that the study "
+            "runs, not what the method can do."
+        )
+    if shared:
+        named = ", ".join(
+            f"{row['training']} = {row['test']} ({row['reason']})" for row in shared[:5]
+        )
+        notes.append(
+            f"The test set overlaps the training set: {len(shared)} pairs of pictures, such as "
+            f"{named}. Results on them say nothing; remove them from one of the sets."
+        )
+    for note in notes:
+        print(f"Note: {note}", file=sys.stderr)
+    return notes
+
+
+def publish(out, tables, made, drawn):
+    """Copy results from the stages to where a reader looks for them, each whole."""
+    origin = drawn.stages.folder / drawn.protocol / "seed-0/cyclegan"
+    copies = {path: path.name for path in sorted(tables.glob("*.*")) if path.name != "stage.json"}
+    copies |= {made / name: f"figures/{name}" for name in FIGURES}
+    copies |= {made / "distances.csv": "distances.csv", origin / "gan.record.csv": "record.csv"}
+    for source, name in copies.items():
+        with whole(out / name) as partial:
+            shutil.copyfile(source, partial)
+
+
+def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    options = parse(argv)
+    print(NOT_FOR_DIAGNOSIS)
+    try:
+        study(options, shlex.join(["python", "examples/paper/study.py", *argv]))
+    except (OSError, ValueError, ImportError, ArithmeticError) as error:
+        print(f"study.py: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the subcommands of ``melanet`` do, as functions over folders of images."""

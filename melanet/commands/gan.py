@@ -1,0 +1,235 @@
+"""``melanet train-gan``: a CycleGAN of two sets of images, trained so that a stop loses little."""
+
+import csv
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from melanet import recipes, weights
+from melanet.augmentation import Augmentation
+from melanet.callbacks import PictureGrid, Progress, StopOnNonFinite
+from melanet.commands.files import history_rows, read_folder, two_or_more, whole, write_rows
+from melanet.cyclegan import CycleGAN
+from melanet.objectives import adam
+from melanet.over_sampling import GANOversampler
+from melanet.preprocessing import read_form
+from melanet.reproducibility import reproducible
+from melanet.unpaired import UnpairedImages
+
+_MOST_PARTS = 10  # a budget in steps is logged in equal parts, at most this many
+
+
+def train_gan(
+    A,
+    B,
+    out,
+    *,
+    preset="paper",
+    steps=None,
+    epochs=None,
+    batch_size=None,
+    seed=0,
+    checkpoint_seconds=60,
+    verbose=0,
+):
+    """Train a CycleGAN from A to B and write it; a training that was cut off goes on.
+
+    Beside the file `out` come ``<stem>.record.csv``, the losses by epoch, and the folder
+    ``<stem>.samples`` with pictures: samples of A, their translations and reconstructions, and
+    the same for B. While it trains, its state is kept in a hidden folder beside `out`. Called
+    again with the same images and settings, it goes on from there and ends with the same bits.
+
+    Parameters
+    ----------
+    A, B : ndarray of shape (n_a, H, W, C) and (n_b, H, W, C), uint8
+        Images of the two sets, such as benign and malignant lesions.
+    out : str or path-like
+        File to write, ending in ``.keras``, for ``GANOversampler(pretrained={label: out})`` or
+        ``CycleGAN.from_pretrained(out)``.
+    preset : {"paper", "default"}, default="paper"
+        Recipe, as of `melanet.GANOversampler`.
+    steps, epochs : int or None, default=None
+        Training budget; None takes the recipe's. Give one.
+    batch_size : int or None, default=None
+        Pairs in a step; None takes the recipe's.
+    seed : int, default=0
+        Seed of weights, order and augmentation.
+    checkpoint_seconds : float, default=60
+        State is written at the end of the first epoch after so much time.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Returns
+    -------
+    CycleGAN
+        Trained.
+
+    Raises
+    ------
+    ValueError
+        If `out` does not end in ``.keras``, or a set is empty or of another shape.
+    melanet.callbacks.TrainingDiverged
+        If the loss becomes infinite or not a number.
+    """
+    out = Path(out)
+    if out.suffix != ".keras":
+        raise ValueError(f"out must end in .keras. Received: {str(out)!r}")
+    for name, images in (("A", A), ("B", B)):
+        if not len(images):
+            raise ValueError(f"{name} must hold at least one image. Received: none")
+    choices = GANOversampler(preset=preset, steps=steps, epochs=epochs, batch_size=batch_size)
+    recipe = recipes.resolve(choices, np.shape(A)[1:])
+    form = read_form(A)
+    batches, n_epochs = _batches(recipe, form.encode(A), form.encode(B), seed)
+    settings = {"recipe": recipe, "seed": seed, "data": [_digest(A), _digest(B)]}
+    state = _State(out.with_name(f".{out.name}.training"), settings, checkpoint_seconds)
+    total = n_epochs * len(batches)
+    with reproducible():
+        model = state.read()
+        if model is None:
+            model = CycleGAN.from_shape(
+                form.image_shape,
+                generator=recipe["generator"],
+                filters=recipe["filters"],
+                discriminator_filters=recipe["discriminator_filters"],
+                seed=seed,
+            )
+            decay = total if recipe["decay"] else None
+            model.compile(optimizer=adam(recipe["learning_rate"], decay))
+        done = len(state.rows)
+        for _ in range(done):  # the order of the epochs to come
+            batches.on_epoch_end()
+        callbacks = [StopOnNonFinite("CycleGAN"), state, _grids(out, batches, n_epochs)]
+        if verbose:
+            callbacks.append(Progress("CycleGAN", total - done * len(batches)))
+        try:
+            model.fit(batches, initial_epoch=done, epochs=n_epochs, callbacks=callbacks, verbose=0)
+        finally:
+            batches.A = batches.B = None  # TensorFlow keeps the loader; the images must not stay
+            if verbose:
+                callbacks[-1].stop()
+    write_rows(out.with_suffix(".record.csv"), state.rows)
+    model.compile(optimizer="sgd")  # has no state: the file is a third as large
+    with whole(out) as partial:
+        model.save(partial)
+    model.compile()
+    state.forget()
+    return model
+
+
+def train_gan_from_folder(path, out, *, size=256, target=None, source=None, **options):
+    """Train a CycleGAN on a folder of images; see `train_gan`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A folder with a folder for each class, or with trainA and trainB.
+    out : str or path-like
+        File to write.
+    size : int, default=256
+        Side that images are resized to.
+    target, source : str or None, default=None
+        Classes to translate to and from: by default the rarest and the most common, or B and A.
+    **options
+        Passed to `train_gan`.
+
+    Returns
+    -------
+    model : CycleGAN
+    source, target : str
+        The classes.
+
+    Raises
+    ------
+    ValueError, OSError
+        If there are no two classes of images, or no such class.
+    """
+    X, y, paths = read_folder(path, size)
+    counts = two_or_more(y, path)
+    if {file.parent.name for file in paths} == {"trainA", "trainB"}:
+        source, target = sorted(counts)
+    target = target or min(counts, key=counts.get)
+    rest = {name: n for name, n in counts.items() if name != target}
+    source = source or max(rest, key=rest.get)
+    for name, value in (("target", target), ("source", source)):
+        if value not in counts or target == source:
+            raise ValueError(
+                f"{name} must be one of two different classes of {list(counts)}. "
+                f"Received: {name}={value!r}"
+            )
+    return train_gan(X[y == source], X[y == target], out, **options), source, target
+
+
+def _batches(recipe, A, B, seed):
+    if recipe["epochs"]:
+        n_epochs, steps = recipe["epochs"], None
+    else:
+        n_epochs = max(n for n in range(1, _MOST_PARTS + 1) if recipe["steps"] % n == 0)
+        steps = recipe["steps"] // n_epochs
+    augment = Augmentation() if recipe["augment"] else None
+    batches = UnpairedImages(
+        A, B, recipe["batch_size"], seed, steps=steps, flip=recipe["flip"], augment=augment
+    )
+    return batches, n_epochs
+
+
+def _grids(out, batches, n_epochs):
+    folder = out.with_suffix(".samples")
+    every = max(1, -(-n_epochs // _MOST_PARTS))
+    return PictureGrid(folder, batches.A, batches.B, every=every)
+
+
+def _digest(images):
+    return hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+
+
+class _State(keras.callbacks.Callback):
+    """What a training needs to go on: the model with its optimizer, and the record so far."""
+
+    def __init__(self, folder, settings, seconds):
+        super().__init__()
+        self.folder, self.settings, self.seconds = folder, settings, seconds
+        self.rows, self._written = [], time.monotonic()
+
+    def read(self):
+        """Return the model to go on with, or None; what belongs to other settings goes."""
+        settings = self.folder / "settings.json"
+        if not settings.exists() or json.loads(settings.read_text()) != self.settings:
+            self.forget()
+            self.folder.mkdir(parents=True)
+            with whole(settings) as partial:
+                partial.write_text(json.dumps(self.settings))
+            return None
+        models = sorted(self.folder.glob("epoch-*.keras"))
+        if not models:
+            return None
+        with (self.folder / "record.csv").open(newline="") as file:
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        done = int(models[-1].stem.removeprefix("epoch-"))
+        self.rows = [{**row, "epoch": int(row["epoch"])} for row in rows[:done]]
+        return weights.read_model(models[-1])
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Record, and write if it is time."""
+        self.rows += history_rows({k: [float(v)] for k, v in (logs or {}).items()})
+        self.rows[-1]["epoch"] = epoch + 1
+        if time.monotonic() - self._written < self.seconds:
+            return
+        # The record first: it may be longer than the model knows, never shorter.
+        write_rows(self.folder / "record.csv", self.rows)
+        path = self.folder / f"epoch-{epoch + 1:06d}.keras"
+        with whole(path) as partial:
+            self.model.save(partial)
+        for old in self.folder.glob("epoch-*.keras"):
+            if old != path:
+                old.unlink()
+        self._written = time.monotonic()
+
+    def forget(self):
+        """Remove it all."""
+        shutil.rmtree(self.folder, ignore_errors=True)
