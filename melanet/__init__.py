@@ -15,7 +15,7 @@ _HOME = {
     "UnpairedImages": "melanet.unpaired",
     "get_model": "melanet.classifier",
 }
-_MODULES = ("datasets", "losses", "metrics")
+_MODULES = ("datasets", "losses", "metrics", "plotting")
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 

@@ -1,9 +1,11 @@
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import isic_server
 import numpy as np
 import pytest
 from PIL import Image
@@ -206,3 +208,13 @@ def test_commands_refuse_in_one_line(work, tmp_path, capsys):
     ):
         assert part in refused(capsys, *words), words
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "one"]
+
+
+def test_fetch_says_what_there_is(tmp_path, capsys):
+    pattern = r"(\w+): 10 images in .*isic2016.*, {'benign': 7, 'malignant': 3}"
+    with isic_server.running() as server:
+        where = ["--data-home", str(tmp_path), "--mirror", server.mirror]
+        main(["fetch", "isic2016", *where])
+        assert re.findall(pattern, capsys.readouterr().out) == ["train", "test"]
+        main(["fetch", "isic2017", "--subset", "test", *where])
+    assert "test: 10 images in" in capsys.readouterr().out

@@ -8,15 +8,18 @@ def _demo(arguments):
 
 
 def _fetch(arguments):
-    from melanet import datasets
+    from pathlib import Path
 
-    fetch = getattr(datasets, f"fetch_{arguments.dataset}")
-    for subset in ("train", "test") if arguments.subset == "both" else (arguments.subset,):
-        found = fetch(
-            subset=subset, data_home=arguments.data_home, mirror=arguments.mirror, verbose=1
+    from melanet.datasets import fetch_isic
+    from melanet.datasets.challenges import CHALLENGES
+
+    year = int(arguments.dataset.removeprefix("isic"))
+    for subset in [arguments.subset] if arguments.subset else CHALLENGES[year].subsets:
+        found = fetch_isic(
+            year, subset=subset, data_home=arguments.data_home, mirror=arguments.mirror, verbose=1
         )
         counts = {name: int(sum(found.target == i)) for i, name in enumerate(found.target_names)}
-        print(f"{subset}: {len(found.paths)} images in {found.paths[0].parent}, {counts}")
+        print(f"{subset}: {len(found.paths)} images in {Path(found.paths[0]).parent}, {counts}")
 
 
 def _train_gan(arguments):
@@ -100,8 +103,12 @@ def _demo_arguments(add):
 
 
 def _fetch_arguments(add):
-    add("dataset", choices=("isic2016",), help="ISIC 2016 Part 3: 900 and 379 images, 834 MB")
-    add("--subset", choices=("train", "test", "both"), default="both", help=_DEFAULT)
+    add(
+        "dataset",
+        choices=[f"isic{year}" for year in range(2016, 2021)],
+        help="isic2016 is the paper's, 834 MB; the later years take 3 to 24 GB",
+    )
+    add("--subset", metavar="NAME", help="train, validation or test (default: all with labels)")
     add("--data-home", metavar="DIR", help="where data sets are kept")
     add("--mirror", metavar="URL", help="where <URL>/<year>/<file> is looked for")
 
