@@ -68,6 +68,10 @@ class GANOversampler(BaseOverSampler):
         Whether translations must pass a judge that was trained on the real samples; what fails
         twice is replaced by an augmented copy of a real sample of the class, in a table by a
         row between two near ones.
+    guard : bool or None, default=None
+        Whether translations that are none are replaced in the same way: that hardly differ from
+        their source, are of one value, or all look alike. Where that, or the judge, strikes many,
+        a warning gives the figure. The default preset has it on.
     pretrained : dict or None, default=None
         ``{label: CycleGAN or path of one}``: labels whose CycleGAN is not trained but taken; it
         translates to its "B". Labels that are missing train.
@@ -137,6 +141,7 @@ class GANOversampler(BaseOverSampler):
         "augment": ["boolean", None],
         "flip": [StrOptions(set(FLIPS)), "boolean", None],
         "reject": ["boolean", None],
+        "guard": ["boolean", None],
         "pretrained": [dict, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -159,6 +164,7 @@ class GANOversampler(BaseOverSampler):
         augment=None,
         flip=None,
         reject=None,
+        guard=None,
         pretrained=None,
         random_state=None,
         verbose=0,
@@ -177,6 +183,7 @@ class GANOversampler(BaseOverSampler):
         self.augment = augment
         self.flip = flip
         self.reject = reject
+        self.guard = guard
         self.pretrained = pretrained
         self.random_state = random_state
         self.verbose = verbose

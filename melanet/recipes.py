@@ -17,6 +17,7 @@ PRESETS = {
         "flip": None,
         "stretch": False,
         "reject": True,
+        "guard": True,
     },
     "paper": {
         "generator": "unet",
@@ -31,6 +32,7 @@ PRESETS = {
         "flip": "horizontal",
         "stretch": True,
         "reject": False,
+        "guard": False,
     },
 }
 
@@ -49,6 +51,7 @@ _CHOICES = (
     "augment",
     "flip",
     "reject",
+    "guard",
 )
 
 

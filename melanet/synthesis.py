@@ -1,5 +1,6 @@
 """From real samples to synthetic ones: train a CycleGAN per class, translate, judge, fill up."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from melanet.augmentation import Augmentation
 from melanet.callbacks import Progress, StopOnNonFinite
 from melanet.cyclegan import CycleGAN
+from melanet.guarding import Guard, complaint
+from melanet.input_checks import plain
 from melanet.judging import Judge
 from melanet.objectives import adam
 from melanet.reproducibility import reproducible
@@ -90,7 +93,10 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
                 made.cyclegans[label], made.histories[label] = cyclegan, history
             accepts = None if judge is None else (lambda x, c=code: judge.accepts(x, c))
             rng = np.random.default_rng(seeds[1])
-            parts.append(_make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng))
+            *part, problem = _make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng)
+            parts.append(part)
+            if problem:
+                _warn(plain(label), problem, part[-1])
     made.samples, made.source_indices, made.source_kinds = map(np.concatenate, zip(*parts))
     return made
 
@@ -186,9 +192,11 @@ def translate(cyclegan, samples, recipe):
 
 
 def _make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng):
-    """Return `n_samples` synthetic samples, their source rows and kinds."""
+    """Return `n_samples` synthetic samples, their source rows and kinds, and what went wrong."""
     draws, uses = _cycle(rows, 2 * n_samples, rng)
     vary = _variation(recipe, samples.ndim == 2)
+    guard = Guard(samples[rows], samples[own]) if recipe["guard"] else None
+    everything = np.ones(n_samples, bool)
 
     def attempt(part):
         chosen = samples[draws[part]]
@@ -196,26 +204,48 @@ def _make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng):
         if again.any():
             chosen[again] = vary(chosen[again], uses[part][again], rng)
         made = translate(cyclegan, chosen, recipe)
-        passed = np.ones(len(made), bool) if accepts is None else accepts(made)
-        return made, draws[part], passed
+        changed = everything[: len(made)] if guard is None else guard.passes(made, chosen)
+        accepted = everything[: len(made)] if accepts is None else accepts(made)
+        return made, draws[part], changed, accepted
 
-    made, source, passed = attempt(slice(n_samples))
+    made, source, changed, accepted = attempt(slice(n_samples))
+    passed = changed & accepted
     failed = np.flatnonzero(~passed)
     if len(failed):
-        retried, retried_source, retried_passed = attempt(slice(n_samples, n_samples + len(failed)))
-        mended = failed[retried_passed]
-        made[mended], source[mended] = retried[retried_passed], retried_source[retried_passed]
+        retried, retried_source, *votes = attempt(slice(n_samples, n_samples + len(failed)))
+        better = np.logical_and(*votes)
+        mended = failed[better]
+        made[mended], source[mended] = retried[better], retried_source[better]
         passed[mended] = True
-    kinds = np.where(passed, "translation", "copy").astype("U11")
+    problem = None
+    if guard is not None:
+        diversity = guard.collapsed(made[passed])
+        passed &= diversity is None
+        problem = complaint(
+            n_samples,
+            unchanged=int((~changed).sum()),
+            refused=int((~accepted).sum()),
+            diversity=diversity,
+        )
     failed = np.flatnonzero(~passed)
     if len(failed):
         source[failed], _ = _cycle(own, len(failed), rng)
         copies = samples[source[failed]]
-        # Of a table's row nothing is known that may change.
+        # A table's copies are made where its columns are known.
         made[failed] = (
             copies if copies.ndim == 2 else Augmentation(flip=recipe["flip"])(copies, rng)
         )
-    return made, source, kinds
+    return made, source, np.where(passed, "translation", "copy").astype("U11"), problem
+
+
+def _warn(label, problem, kinds):
+    copies = int((kinds == "copy").sum())
+    warnings.warn(
+        f"Class {label!r}: {problem}. Of its {len(kinds)} synthetic samples {copies} are copies of "
+        "real ones of the class, changed a little (see source_kind_). Train longer, collect more, "
+        "or take another remedy for this class; guard=False does without this check",
+        stacklevel=7,
+    )
 
 
 def _cycle(rows, n, rng):

@@ -33,14 +33,14 @@ def warn_of_hopeless(samples, y, labels):
         better than chance.
     """
     if (samples == samples[0]).all():
-        warnings.warn("All rows of X are the same: there is nothing to learn.", stacklevel=5)
+        warnings.warn("All rows of X are the same: there is nothing to learn.", stacklevel=6)
         return
     rows = {row.tobytes() for row in samples}
     twins = len(samples) - len(rows)
     for label in labels:
         own = y == label
         for problem in _problems(samples, own, twins):
-            warnings.warn(f"Class {plain(label)!r}: {problem}", stacklevel=5)
+            warnings.warn(f"Class {plain(label)!r}: {problem}", stacklevel=6)
 
 
 def _problems(samples, own, twins):
