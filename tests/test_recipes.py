@@ -4,9 +4,8 @@ import pytest
 
 from melanet.recipes import PRESETS, resolve
 
-NONE = dict.fromkeys(
-    ("generator", "steps", "epochs", "batch_size", "learning_rate", "augment", "flip", "reject")
-)
+NAMES = "generator steps epochs batch_size learning_rate augment flip reject guard"
+NONE = dict.fromkeys(NAMES.split())
 
 
 def choices(preset="default", **chosen):
@@ -27,6 +26,7 @@ def test_paper_preset_is_the_papers():
     assert not paper["decay"]
     assert not paper["augment"]
     assert not paper["reject"]
+    assert not paper["guard"]
 
 
 def test_an_explicit_value_wins_even_if_it_is_false():

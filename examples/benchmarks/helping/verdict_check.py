@@ -1,0 +1,160 @@
+"""Verdicts of `melanet.metrics.quality_report` beside the true effect of the same samples."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from helping import running, tasks
+from helping.arms import REFERENCE
+from helping.bad_sets import BAD_SETS
+from helping.report import number, table
+from helping.results import COLUMNS
+from helping.store import Store, digest
+
+VERDICTS = ("use", "use with care", "do not use")
+BAND = 0.005  # smaller effects count as none
+
+
+def _measuring_code():
+    """Digest the modules that a verdict comes from: when they change, it is asked anew."""
+    import melanet.metrics
+
+    folder = Path(melanet.metrics.__file__).parent
+    return digest({path.name: path.read_text() for path in sorted(folder.glob("*.py"))})
+
+
+def _keys(plan, task, seed):
+    code = _measuring_code()
+    keys = {}
+    for name in plan.arms:
+        if name != REFERENCE:
+            sampler = plan.arm(name).sampler
+            made = sampler and plan.sampler_key(task, seed, sampler)
+            keys[f"{task.name}|{seed}|{name}|{digest([task.settings(), made, code])}"] = name
+    return keys
+
+
+def ask(plan, task, seed):
+    """Ask for the verdicts on one draw that are not there yet; return a line about it."""
+    from melanet.metrics import quality_report
+
+    store, verdicts = Store(plan.out), Store(Path(plan.out) / "verdicts")
+    draw, done = tasks.draw(task, seed), verdicts.records()
+    start = time.perf_counter()
+    for key, name in _keys(plan, task, seed).items():
+        if key in done:
+            continue
+        sampler = plan.arm(name).sampler
+        if sampler:
+            made = running.synthetic(plan, store, task, seed, draw, sampler)
+        else:
+            made = BAD_SETS[name](draw, running.arm_rng(draw, seed))
+        report = quality_report(
+            draw.X, draw.y, made.X, made.y, source_indices=made.sources, random_state=seed
+        )
+        if report.verdict not in VERDICTS:
+            raise ValueError(f"The verdict must be one of {VERDICTS}. Received: {report.verdict!r}")
+        record = {"task": task.name, "half": task.half, "seed": seed, "set": name}
+        verdicts.add({"key": key, **record, "verdict": report.verdict})
+    return f"{task.name}, seed {seed}: verdicts, {time.perf_counter() - start:.0f} s"
+
+
+def ask_all(plan, jobs, report):
+    """Ask for the verdicts on every draw of a plan; return the records."""
+    verdicts = Store(Path(plan.out) / "verdicts")
+    wanted = {job: _keys(plan, *job) for job in plan.jobs()}
+    done = verdicts.records()
+    waiting = [job for job, keys in wanted.items() if keys.keys() - done.keys()]
+    if waiting:
+        running.in_processes(ask, plan, waiting, jobs, report)
+    done = verdicts.records()
+    return [done[key] for keys in wanted.values() for key in keys if key in done]
+
+
+def with_effects(records, results):
+    """Add to each record its "effect", where the classifiers were trained.
+
+    The effect is the set's balanced accuracy less that of random over-sampling: the same draw,
+    class counts, network and steps, so that the samples alone differ, and what anyone can do
+    without them. It is the mean of both columns, since the verdict does not know which classifier
+    will follow.
+    """
+    found = []
+    for record in records:
+        differences = []
+        for augmented in COLUMNS:
+            cells = [
+                results.values(record["task"], arm, augmented, "balanced_accuracy")
+                for arm in (record["set"], REFERENCE)
+            ]
+            if all(record["seed"] in cell for cell in cells):
+                differences.append(cells[0][record["seed"]] - cells[1][record["seed"]])
+        if len(differences) == len(COLUMNS):
+            found.append({**record, "effect": float(np.mean(differences))})
+    return found
+
+
+def sign(effect):
+    """Return 1, 0 or -1; effects of up to half a percentage point are none."""
+    return 0 if abs(effect) <= BAND else int(np.sign(effect))
+
+
+def score(records, verdict=None):
+    """Count how often verdicts predicted the sign of the effect.
+
+    Parameters
+    ----------
+    records : list of dict
+        With "verdict" and "effect".
+    verdict : str or None
+        The verdict that always says the same; None takes the records' own.
+
+    Returns
+    -------
+    dict
+        "right" and "decided": draws with an effect on which it did not abstain, and those of them
+        that it got right; "abstained": share of all draws; "n": all draws.
+    """
+    predicted = {"use": 1, "do not use": -1}
+    right = decided = abstained = 0
+    for record in records:
+        said = verdict or record["verdict"]
+        abstained += said == "use with care"
+        true = sign(record["effect"])
+        if said in predicted and true:
+            decided += 1
+            right += predicted[said] == true
+    share = abstained / len(records) if records else np.nan
+    return {"right": right, "decided": decided, "abstained": share, "n": len(records)}
+
+
+def confusion(records):
+    """Give the confusion table and the hit rates as text."""
+    rows = []
+    for verdict in VERDICTS:
+        signs = [sign(r["effect"]) for r in records if r["verdict"] == verdict]
+        rows.append([verdict, *(signs.count(s) for s in (1, 0, -1))])
+    head = ["verdict", "helps", "no effect", "harms"]
+    lines = [table(head, rows), ""]
+    for name in (None, "use", "do not use"):
+        s = score(records, name)
+        rate = s["right"] / s["decided"] if s["decided"] else np.nan
+        who = "the verdict" if name is None else f"always {name!r}"
+        lines.append(
+            f"{who}: {s['right']} of {s['decided']} right ({number(rate)}), "
+            f"abstained on {s['abstained']:.0%} of {s['n']}"
+        )
+    return "\n".join(lines)
+
+
+def by_set(records):
+    """Give a table of the sets: what was said of each, and what it did."""
+    rows = []
+    for name in dict.fromkeys(r["set"] for r in records):
+        own = [r for r in records if r["set"] == name]
+        said = [sum(r["verdict"] == v for r in own) for v in VERDICTS]
+        effects = [r["effect"] for r in own]
+        spread = number(np.std(effects, ddof=1)) if len(effects) > 1 else "-"
+        rows.append([name, *said, f"{number(np.mean(effects), '+.3f')} ± {spread}"])
+    return table(["set", *VERDICTS, "effect, mean ± sd"], rows)

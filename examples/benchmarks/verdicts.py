@@ -1,0 +1,88 @@
+"""Does the verdict know? `melanet.metrics.quality_report` checked against does_it_help.py.
+
+Takes the draws whose default sampler does_it_help.py has run with the same --out and scale, asks
+for a verdict on the paper's and the default's samples and on sets that are bad on purpose, trains
+the benchmark's classifier on each, and prints how often the verdict predicted the sign of the
+effect. The ten-class task is left out: there one effect would stand for nine verdicts.
+
+    python examples/benchmarks/verdicts.py --out does-it-help
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from helping import running, tasks, verdict_check
+from helping.arms import REFERENCE
+from helping.bad_sets import BAD_SETS, FEW_STEPS
+from helping.results import Results
+
+_REAL = ("paper", "default")
+
+
+def parse(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument("--quick", action="store_const", const="quick", dest="scale")
+    scale.add_argument("--full", action="store_const", const="full", dest="scale")
+    parser.add_argument("--half", choices=("development", "report", "both"), default="both")
+    parser.add_argument("--seeds", type=int, help="of the draws that are there, at most so many")
+    parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")
+    parser.add_argument("--out", default="does-it-help")
+    parser.add_argument("--fashion-mnist", metavar="DIR", help="folder of the four IDX files")
+    parser.set_defaults(scale="default")
+    options = parser.parse_args(arguments)
+    if options.fashion_mnist:
+        os.environ["FASHION_MNIST"] = options.fashion_mnist
+    return options
+
+
+def make_plan(options):
+    """Plan all sets for the draws whose default samples are there."""
+    scale = tasks.scale(options.scale)
+    sets = (*_REAL, FEW_STEPS[0], *BAD_SETS)
+    plan = running.Plan(scale, options.out, (REFERENCE, *sets), (FEW_STEPS,))
+    folder = Path(options.out) / "synthetic"
+    draws = tuple(
+        (task.name, seed)
+        for task, seed in plan.jobs()
+        if task.name != tasks.TEN
+        and options.half in (task.half, "both")
+        and (options.seeds is None or seed < options.seeds)
+        and (folder / f"{plan.sampler_key(task, seed, 'default')}.npz").exists()
+    )
+    return running.Plan(scale, options.out, plan.arms, plan.variants, draws)
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    plan = make_plan(options)
+    if not plan.draws:
+        raise SystemExit(
+            f"{options.out} holds no draws of the scale {options.scale!r} and the default's "
+            "present settings. Run does_it_help.py first, with the same --out and scale"
+        )
+
+    def say(line):
+        print(line, file=sys.stderr, flush=True)
+
+    results = Results(running.run(plan, options.jobs, say))
+    records = verdict_check.ask_all(plan, options.jobs, say)
+    records = verdict_check.with_effects(records, results)
+    print(
+        f"{len(plan.draws)} draws of {len({name for name, _ in plan.draws})} tasks, "
+        f"{len(records)} sets with a verdict and an effect; half: {options.half}\n"
+        f"Effect: balanced accuracy less that of {REFERENCE} over-sampling, mean of the raw and "
+        f"the augmented classifier; up to {verdict_check.BAND} either way is no effect."
+    )
+    for title, own in (
+        ("All sets", records),
+        ("GAN recipes alone", [r for r in records if r["set"] in _REAL]),
+    ):
+        print(f"\n{title}\n\n{verdict_check.confusion(own)}")
+    print(f"\n{verdict_check.by_set(records)}")
+
+
+if __name__ == "__main__":
+    main()
