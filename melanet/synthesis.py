@@ -128,6 +128,23 @@ def train(recipe, A, B, *, seed, name="", verbose=0):
     melanet.callbacks.TrainingDiverged
         If the loss becomes infinite or not a number.
     """
+    batches, epochs = batches_of(recipe, A, B, seed)
+    total = epochs * len(batches)
+    cyclegan = build(recipe, A.shape[1:], seed, total)
+    callbacks = [StopOnNonFinite(f"CycleGAN {name}".strip())]
+    if verbose:
+        callbacks.append(Progress(f"CycleGAN {name}".strip(), total))
+    try:
+        history = cyclegan.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
+    finally:
+        batches.A = batches.B = None  # TensorFlow keeps the loader; the images must not stay
+        for callback in callbacks[1:]:
+            callback.stop()
+    return cyclegan, {k: [float(v) for v in values] for k, values in history.history.items()}
+
+
+def batches_of(recipe, A, B, seed):
+    """Return the batches that a recipe trains on, and for how many epochs."""
     if recipe["epochs"]:
         epochs, steps = recipe["epochs"], None
     else:
@@ -142,26 +159,22 @@ def train(recipe, A, B, *, seed, name="", verbose=0):
         flip=recipe["flip"],
         augment=Augmentation() if recipe["augment"] else None,
     )
+    return batches, epochs
+
+
+def build(recipe, shape, seed, n_steps):
+    """Return the CycleGAN that a recipe trains for `n_steps`, compiled."""
     cyclegan = CycleGAN.from_shape(
-        A.shape[1:],
+        shape,
         generator=recipe["generator"],
         filters=recipe["filters"],
         discriminator_filters=recipe["discriminator_filters"],
+        identity_weight=recipe["identity_weight"],
         seed=seed,
     )
-    total = epochs * len(batches)
-    decay = total if recipe["decay"] else None
+    decay = n_steps if recipe["decay"] else None
     cyclegan.compile(optimizer=adam(recipe["learning_rate"], decay))
-    callbacks = [StopOnNonFinite(f"CycleGAN {name}".strip())]
-    if verbose:
-        callbacks.append(Progress(f"CycleGAN {name}".strip(), total))
-    try:
-        history = cyclegan.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
-    finally:
-        batches.A = batches.B = None  # TensorFlow keeps the loader; the images must not stay
-        for callback in callbacks[1:]:
-            callback.stop()
-    return cyclegan, {k: [float(v) for v in values] for k, values in history.history.items()}
+    return cyclegan
 
 
 def translate(cyclegan, samples, recipe):

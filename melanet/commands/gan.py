@@ -10,18 +10,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from melanet import recipes, weights
-from melanet.augmentation import Augmentation
+from melanet import recipes, synthesis, weights
 from melanet.callbacks import PictureGrid, Progress, StopOnNonFinite
 from melanet.commands.files import history_rows, read_folder, two_or_more, whole, write_rows
-from melanet.cyclegan import CycleGAN
-from melanet.objectives import adam
 from melanet.over_sampling import GANOversampler
 from melanet.preprocessing import read_form
 from melanet.reproducibility import reproducible
-from melanet.unpaired import UnpairedImages
 
-_MOST_PARTS = 10  # a budget in steps is logged in equal parts, at most this many
+_MOST_GRIDS = 10
 
 
 def train_gan(
@@ -85,22 +81,14 @@ def train_gan(
     choices = GANOversampler(preset=preset, steps=steps, epochs=epochs, batch_size=batch_size)
     recipe = recipes.resolve(choices, np.shape(A)[1:])
     form = read_form(A)
-    batches, n_epochs = _batches(recipe, form.encode(A), form.encode(B), seed)
+    batches, n_epochs = synthesis.batches_of(recipe, form.encode(A), form.encode(B), seed)
     settings = {"recipe": recipe, "seed": seed, "data": [_digest(A), _digest(B)]}
     state = _State(out.with_name(f".{out.name}.training"), settings, checkpoint_seconds)
     total = n_epochs * len(batches)
     with reproducible():
         model = state.read()
         if model is None:
-            model = CycleGAN.from_shape(
-                form.image_shape,
-                generator=recipe["generator"],
-                filters=recipe["filters"],
-                discriminator_filters=recipe["discriminator_filters"],
-                seed=seed,
-            )
-            decay = total if recipe["decay"] else None
-            model.compile(optimizer=adam(recipe["learning_rate"], decay))
+            model = synthesis.build(recipe, form.image_shape, seed, total)
         done = len(state.rows)
         for _ in range(done):  # the order of the epochs to come
             batches.on_epoch_end()
@@ -165,22 +153,9 @@ def train_gan_from_folder(path, out, *, size=256, target=None, source=None, **op
     return train_gan(X[y == source], X[y == target], out, **options), source, target
 
 
-def _batches(recipe, A, B, seed):
-    if recipe["epochs"]:
-        n_epochs, steps = recipe["epochs"], None
-    else:
-        n_epochs = max(n for n in range(1, _MOST_PARTS + 1) if recipe["steps"] % n == 0)
-        steps = recipe["steps"] // n_epochs
-    augment = Augmentation() if recipe["augment"] else None
-    batches = UnpairedImages(
-        A, B, recipe["batch_size"], seed, steps=steps, flip=recipe["flip"], augment=augment
-    )
-    return batches, n_epochs
-
-
 def _grids(out, batches, n_epochs):
     folder = out.with_suffix(".samples")
-    every = max(1, -(-n_epochs // _MOST_PARTS))
+    every = max(1, -(-n_epochs // _MOST_GRIDS))
     return PictureGrid(folder, batches.A, batches.B, every=every)
 
 
