@@ -14,8 +14,9 @@ _HOME = {
     "MelaNet": "melanet.classifier",
     "UnpairedImages": "melanet.unpaired",
     "get_model": "melanet.classifier",
+    "model_card": "melanet.cards",
 }
-_MODULES = ("datasets", "losses", "metrics", "plotting")
+_MODULES = ("datasets", "losses", "metrics", "plotting", "serving")
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 

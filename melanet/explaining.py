@@ -23,6 +23,11 @@ def last_convolution(model):
 
 def check_classifier(model, source):
     """Refuse a model that is no network from images to a dense softmax."""
+    if getattr(model, "inputs", None) is None:  # a CycleGAN, say
+        raise ValueError(
+            "The file must hold a network from images of a fixed size to a dense softmax. "
+            f"Received: {str(source)!r}, which holds a {type(model).__name__}"
+        )
     last = model.layers[-1]
     if (
         len(model.inputs) != 1

@@ -1,10 +1,20 @@
 """What can be said to ``melanet`` after its name; nothing here imports a backend."""
 
+from melanet.commands.serve import SERVE
+
 
 def _demo(arguments):
     from melanet.demo import run_demo
 
     run_demo(arguments.out, n_seeds=arguments.seeds)
+    if arguments.serve:
+        from melanet.serving.toy import train_toys
+
+        classifier, translator = train_toys(arguments.out)
+        print(
+            "To look at a classifier of toy lesions in a browser (not for diagnosis), with "
+            f"melanet[app]:\nmelanet serve --model {classifier} --translator {translator}"
+        )
 
 
 def _fetch(arguments):
@@ -100,6 +110,7 @@ _DEFAULT = "default: %(default)s"
 def _demo_arguments(add):
     add("--out", default="melanet-demo", metavar="DIR", help=f"where to write ({_DEFAULT})")
     add("--seeds", type=int, default=3, metavar="N", help=f"repetitions ({_DEFAULT})")
+    add("--no-serve", dest="serve", action="store_false", help="leave nothing for melanet serve")
 
 
 def _fetch_arguments(add):
@@ -225,4 +236,5 @@ COMMANDS = (
         _evaluate_arguments,
         _evaluate,
     ),
+    SERVE,
 )

@@ -1,0 +1,184 @@
+import base64
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from melanet import CycleGAN, MelaNet
+from melanet.datasets import make_lesions
+
+pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"')
+pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"')
+
+from melanet.serving import create_app
+from melanet.serving.models import Served
+
+
+def post(url, picture, path="/api/predict", field="image", **query):
+    files = [(field, ("name.png", data)) for data in np.atleast_1d(np.array(picture, object))]
+    return requests.post(url + path, files=files, params=query, timeout=60)
+
+
+def pixels(data_url):
+    head, _, data = data_url.partition(",")
+    assert head == "data:image/png;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        assert image.format == "PNG"
+        return np.asarray(image)
+
+
+def test_answers_as_the_released_endpoint_with_a_notice(url, model, pictures, encoded):
+    for picture in pictures[:4]:
+        answer = post(url, encoded(picture))
+        assert answer.status_code == 200
+        body = answer.json()
+        assert set(body) == {"success", "predictions", "notice"}
+        assert body["success"] is True
+        assert "Not for diagnosis" in body["notice"]
+        labels = [entry["label"] for entry in body["predictions"]]
+        assert labels == ["Non-melanoma", "Melanoma"]
+        assert all(set(entry) == {"label", "probability"} for entry in body["predictions"])
+        probabilities = [entry["probability"] for entry in body["predictions"]]
+        assert sum(probabilities) == pytest.approx(1, abs=1e-6)
+        np.testing.assert_allclose(probabilities, model.predict_proba(picture[None])[0], atol=1e-5)
+
+
+def test_overlay_is_the_models_at_the_pictures_size(url, model, pictures, encoded):
+    body = post(url, encoded(pictures[0]), overlay="true").json()
+    _, overlays = model.explain(pictures[:1], return_overlay=True)
+    shown = pixels(body["overlay"])
+    assert shown.shape == (16, 16, 3)
+    np.testing.assert_allclose(shown.astype(int), overlays[0].astype(int), atol=2)
+    best = model.predict_proba(pictures[:1])[0].argmax()
+    assert body["overlay_label"] == ("Non-melanoma", "Melanoma")[best]
+
+
+def test_overlay_keeps_the_form_of_a_picture_and_bounds_its_size(url, encoded):
+    wide = np.zeros((300, 900, 3), "uint8")
+    assert pixels(post(url, encoded(wide), overlay=1).json()["overlay"]).shape == (128, 384, 3)
+
+
+def test_translation_is_the_cyclegans(url, translator, pictures, encoded):
+    body = post(url, encoded(pictures[2]), translation="true").json()
+    np.testing.assert_array_equal(pixels(body["translation"]["before"]), pictures[2])
+    made = translator.translate(pictures[2:3].astype("float32") / 127.5 - 1)[0]
+    expected = np.clip((made + 1) * 127.5, 0, 255)
+    np.testing.assert_allclose(pixels(body["translation"]["after"]), expected, atol=1.01)
+    assert "overlay" not in body
+
+
+def test_a_batch_is_answered_in_order_and_names_what_cannot_be_used(url, model, pictures, encoded):
+    sent = [encoded(picture) for picture in pictures[:5]]
+    sent[2] = b"no picture"
+    answer = post(url, sent, "/api/predict/batch", "images")
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [result["success"] for result in results] == [True, True, False, True, True]
+    assert "no picture" in results[2]["error"]
+    expected = model.predict_proba(pictures[:5])[:, 1]
+    for i in (0, 1, 3, 4):
+        assert results[i]["predictions"][1]["probability"] == pytest.approx(expected[i], abs=1e-5)
+    assert "Not for diagnosis" in answer.json()["notice"]
+
+
+def test_many_at_once_each_get_their_own_answer(url, model, pictures, encoded):
+    expected = model.predict_proba(pictures)[:, 1]
+    sent = [encoded(picture) for picture in pictures]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda data: post(url, data).json(), sent))
+    got = [answer["predictions"][1]["probability"] for answer in answers]
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    assert np.ptp(expected) > 1e-3  # or the answers could be swapped unseen
+
+
+def test_a_picture_is_turned_as_its_camera_says(url, pictures, encoded):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it
+    tall = np.zeros((40, 20, 3), "uint8")
+    shown = pixels(post(url, encoded(tall, "JPEG", exif=exif), overlay=1).json()["overlay"])
+    assert shown.shape == (20, 40, 3)
+
+
+def test_health_reference_and_page_need_nobody_else(url):
+    health = requests.get(f"{url}/health", timeout=10).json()
+    assert health["status"] == "ok"
+    assert health["labels"] == ["Non-melanoma", "Melanoma"]
+    assert health["translator"] is True
+    reference = requests.get(f"{url}/docs", timeout=10)
+    described = requests.get(f"{url}/openapi.json", timeout=10).json()
+    for path in described["paths"]:
+        assert path in reference.text
+    for path in ("/", "/style.css", "/page.js", "/docs"):
+        answer = requests.get(url + path, timeout=10)
+        assert answer.status_code == 200
+        # The one address that may be named is that of the curl example.
+        named = answer.text.replace("http://127.0.0.1:8000", "")
+        assert "http" not in named.replace("HTTP", "")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    page = requests.get(url, timeout=10).text
+    assert "Not for diagnosis" in page
+    assert "style=" not in page
+    assert "<script>" not in page
+
+
+def test_examples_are_pictures_that_can_be_predicted(url):
+    found = requests.get(f"{url}/api/examples", timeout=10).json()["examples"]
+    assert {entry["label"] for entry in found} == {"benign", "malignant"}
+    for entry in found:
+        picture = requests.get(url + entry["url"], timeout=10)
+        assert picture.headers["content-type"] == "image/png"
+        assert post(url, picture.content).status_code == 200
+    assert requests.get(f"{url}/api/examples/99", timeout=10).status_code == 404
+
+
+def test_other_origins_and_hosts_get_nothing(model, serve):
+    app = create_app(model, allowed_hosts=["127.0.0.1", "localhost"])
+    with serve(app) as address:
+        answer = requests.get(f"{address}/health", headers={"Origin": "http://x.org"}, timeout=10)
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+        rebound = requests.get(f"{address}/health", headers={"Host": "x.org"}, timeout=10)
+        assert rebound.status_code == 400
+        without = requests.post(f"{address}/api/predict?translation=1", timeout=10)
+        assert without.status_code == 400
+        assert "--translator" in without.json()["error"]
+
+
+@pytest.fixture(scope="module")
+def grey():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 17, (30, 8, 8)).astype(float)
+    y = np.array(["a", "b", "c"])[np.arange(30) % 3]
+    options = {"backbone": "small", "input_size": 8, "epochs": 1, "value_range": (0, 16)}
+    return MelaNet(**options, random_state=0).fit(X, y)
+
+
+def test_other_classes_channels_and_ranges_are_served_as_they_were_fitted(grey, serve, encoded):
+    pixels = np.random.default_rng(1).integers(0, 256, (8, 8), dtype="uint8")
+    with serve(create_app(grey)) as address:
+        body = post(address, encoded(pixels)).json()
+    assert [entry["label"] for entry in body["predictions"]] == ["a", "b", "c"]
+    expected = grey.predict_proba(pixels[None] / 255 * 16)[0]
+    got = [entry["probability"] for entry in body["predictions"]]
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_samples_have_the_dtype_that_the_model_was_fitted_on():
+    X, y = make_lesions(20, image_size=8, random_state=0)
+    wide = MelaNet(backbone="small", input_size=8, epochs=1, random_state=0)
+    wide.fit(X.astype("uint16") * 257, y)
+    sample = Served(wide).sample(X[0])
+    assert sample.dtype == np.uint16
+    np.testing.assert_array_equal(sample, X[0].astype(int) * 257)
+
+
+def test_labels_and_models_that_do_not_fit_are_refused(model):
+    assert Served(model, labels=["no", "yes"]).labels == ["no", "yes"]
+    for labels in (["one"], ["same", "same"]):
+        with pytest.raises(ValueError, match="labels must name the 2 classes"):
+            create_app(model, labels=labels)
+    with pytest.raises(ValueError, match="translator must translate images"):
+        create_app(model, translator=CycleGAN.from_shape((5,)))

@@ -1,0 +1,180 @@
+"""The page in a real browser, on a server that may be reached and a world that may not."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+import melanet
+
+pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"')
+pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"')
+
+STYLE = Path(melanet.__file__).parent / "serving" / "page" / "style.css"
+SHOWN = "#result:not([hidden])"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install playwright"
+    )
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    path = next(filter(None, found), None)
+    if path is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    if os.getuid() == 0:
+        arguments.append("--no-sandbox")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, url):
+    """The page, opened; in the end it must have asked nobody else and logged no fault."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(url)
+    page.locator("#examples button").first.wait_for()
+    yield page
+    elsewhere = [one for one in asked if not one.startswith((f"{url}/", "data:", "blob:"))]
+    assert not elsewhere
+    assert len(asked) > 5
+    # The browser notes a refused upload by itself.
+    assert not [text for text in said if "Failed to load resource" not in text]
+    page.close()
+
+
+@pytest.fixture
+def picture(tmp_path, pictures):
+    path = tmp_path / "mole.png"
+    Image.fromarray(pictures[0]).save(path)
+    return path
+
+
+def colours(locator, tmp_path):
+    """Return what is seen of an element, (height, width, 3)."""
+    path = tmp_path / "seen.png"
+    locator.screenshot(path=path)
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(float)
+
+
+def test_an_uploaded_picture_is_predicted_explained_and_translated(page, url, picture):
+    page.get_by_label("Choose a file").set_input_files(picture)
+    page.wait_for_selector(SHOWN)
+    with picture.open("rb") as file:
+        answer = requests.post(f"{url}/api/predict", files={"image": file}, timeout=30).json()
+    for entry in answer["predictions"]:
+        assert entry["label"] in page.inner_text("#predictions")
+        assert f"{100 * entry['probability']:.1f} %" in page.inner_text("#predictions")
+    for name in ("overlay", "before", "after"):
+        assert page.evaluate(f"document.getElementById('{name}').naturalWidth") == 16
+    assert "mole.png" in page.inner_text("#status")
+    assert "Not for diagnosis" in page.inner_text("#status")
+    assert page.evaluate("document.activeElement.id") == "result-title"
+
+
+def test_the_slider_shows_before_and_after_by_keyboard_and_pointer(
+    page, url, picture, tmp_path, translator, pictures
+):
+    page.get_by_label("Choose a file").set_input_files(picture)
+    page.wait_for_selector(SHOWN)
+    slider, compare = page.get_by_role("slider", name="Before and after"), page.locator("#compare")
+    slider.focus()
+    made = translator.translate(pictures[:1].astype("float32") / 127.5 - 1)[0]
+    expected = {"Home": pictures[0], "End": np.clip((made + 1) * 127.5, 0, 255)}
+    for key, pixels in expected.items():
+        slider.press(key)
+        inner = colours(compare, tmp_path)[2:-2, 2:-2]
+        # Blown up, pixels are blurred: their mean is compared.
+        np.testing.assert_allclose(inner.mean(axis=(0, 1)), pixels.mean(axis=(0, 1)), atol=8)
+    means = [pixels.mean(axis=(0, 1)) for pixels in expected.values()]
+    assert np.abs(means[0] - means[1]).max() > 20  # or nothing was told apart
+    assert slider.input_value() == "100"
+    slider.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext").startswith("99 %")
+    box = compare.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + 50)
+    assert slider.input_value() == "75"
+
+
+def test_an_example_is_taken_by_keyboard(page):
+    button = page.get_by_role("button", name="Example 3")
+    button.focus()
+    button.press("Enter")
+    page.wait_for_selector(SHOWN)
+    assert button.get_attribute("aria-pressed") == "true"
+    assert "Example 3" in page.inner_text("#status")
+    page.get_by_role("button", name="Example 4").click()
+    page.wait_for_selector("#status:has-text('Example 4, malignant:')")
+    assert page.locator("#examples [aria-pressed=true]").count() == 1
+
+
+def test_a_bad_file_is_refused_in_words_and_the_next_one_works(page, picture, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    page.get_by_label("Choose a file").set_input_files(bad)
+    alert = page.get_by_role("alert")
+    page.wait_for_selector("#error:not(:empty)")
+    assert "no picture" in alert.inner_text()
+    assert page.locator("#result").is_hidden()
+    page.get_by_label("Choose a file").set_input_files(picture)
+    page.wait_for_selector(SHOWN)
+    assert alert.inner_text() == ""
+
+
+def test_it_fits_a_phone(browser, url, picture):
+    page = browser.new_page(viewport={"width": 320, "height": 600}, has_touch=True)
+    page.goto(url)
+    page.get_by_label("Choose a file").set_input_files(picture)
+    page.wait_for_selector(SHOWN)
+    for selector in ("body", ".notice", "#overlay", "#compare", "#slider"):
+        box = page.locator(selector).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 320
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.goto(f"{url}/docs")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.close()
+
+
+def test_everything_that_takes_input_has_a_name_and_the_notice_is_first(page):
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.get_by_role("note").bounding_box()["y"] < 300
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('input, button')]"
+        ".filter(e => !(e.labels?.length || e.textContent.trim())).length"
+    )
+    assert unnamed == 0
+    without_text = page.evaluate("[...document.images].filter(e => !e.hasAttribute('alt')).length")
+    assert without_text == 0
+
+
+def luminance(colour):
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_text_has_the_contrast_that_wcag_asks_for():
+    themes = re.findall(r":root \{(.*?)\}", STYLE.read_text(), flags=re.DOTALL)
+    assert len(themes) == 2
+    for theme in themes:
+        colour = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", theme))
+        pairs = [(ink, paper) for ink in ("ink", "soft", "accent") for paper in ("paper", "card")]
+        pairs += [("ink", "notice"), ("bad", "paper"), ("on-accent", "accent")]
+        for pair in pairs:
+            low, high = sorted(luminance(colour[name]) for name in pair)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, pair
