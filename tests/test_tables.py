@@ -234,7 +234,8 @@ def test_sound_tables_are_filled_without_a_warning():
     X, y = numbers()
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        without_training(3).fit_resample(X, y)
+        # An untrained translator would be warned of; it is the table that is sound.
+        without_training(3, guard=False).fit_resample(X, y)
 
 
 def test_hopeless_tables_are_filled_but_named():
