@@ -1,10 +1,14 @@
 """Grad-CAM: where in an image a classifier finds what speaks for a class."""
 
+import weakref
+
 import keras
 import numpy as np
 from keras import layers, ops
 
 _POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
+# Network -> its two halves: made for every call, they would pile up in Keras.
+_HALVES = weakref.WeakKeyDictionary()
 # From cold to hot: blue, cyan, yellow, red.
 _COLOURS = np.array([[0, 0, 255], [0, 255, 255], [255, 255, 0], [255, 0, 0]], "float32")
 
@@ -80,11 +84,9 @@ def grad_cam(model, images, columns):
     >>> grad_cam(model, np.ones((3, 16, 16, 1)), np.array([0, 1, 1])).shape
     (3, 8, 8)
     """
-    maps = last_convolution(model).output
-    scores = model.layers[-1]
-    features = keras.Model(model.inputs[0], maps)(ops.convert_to_tensor(images), training=False)
-    rest = keras.Model(maps, scores.input)
-    weights = ops.transpose(ops.take(scores.kernel, columns, axis=1))
+    before, rest = _halves(model)
+    features = before(ops.convert_to_tensor(images), training=False)
+    weights = ops.transpose(ops.take(model.layers[-1].kernel, columns, axis=1))
 
     def score(features):
         return ops.sum(ops.cast(rest(features, training=False), "float32") * weights)
@@ -93,6 +95,17 @@ def grad_cam(model, images, columns):
     alpha = ops.mean(gradients, axis=(1, 2), keepdims=True)
     heat = ops.relu(ops.sum(ops.cast(alpha * features, "float32"), axis=-1))
     return ops.convert_to_numpy(heat)
+
+
+def _halves(model):
+    """Return the network up to its last convolution, and from there to the pooled features."""
+    if model not in _HALVES:
+        maps = last_convolution(model).output
+        _HALVES[model] = (
+            keras.Model(model.inputs[0], maps),
+            keras.Model(maps, model.layers[-1].input),
+        )
+    return _HALVES[model]
 
 
 def _gradient(function, x):

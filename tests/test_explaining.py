@@ -1,11 +1,14 @@
 """Grad-CAM against its closed form and against finite differences."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from melanet import backbones
+from melanet import backbones, explaining
 from melanet.classifier import MelaNet
 from melanet.explaining import grad_cam, last_convolution, overlay
 from melanet.labelled import resize
@@ -106,3 +109,15 @@ def test_overlay_leaves_cold_places_as_they_are():
     painted = overlay(pictures, np.array([[[0.0, 0.0], [1.0, 0.5]]]))
     assert (painted[0, 0] == 200).all()
     assert painted[0, 1, 0].tolist() == [233, 80, 80]  # 40 % of 200, and 60 % of red
+
+
+def test_explaining_again_makes_no_further_networks_and_keeps_none():
+    model = backbones.build("small", (16, 16), channels=1, n_classes=2)
+    images = np.zeros((1, 16, 16, 1), "float32")
+    grad_cam(model, images, np.array([0]))
+    halves = weakref.ref(explaining._HALVES[model][0])
+    grad_cam(model, images, np.array([1]))
+    assert explaining._HALVES[model][0] is halves()
+    del model
+    gc.collect()
+    assert halves() is None

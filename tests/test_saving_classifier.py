@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from melanet import backbones
+from melanet import CycleGAN, backbones
 from melanet.classifier import MelaNet
 
 
@@ -110,5 +110,8 @@ def test_from_pretrained_refuses_what_is_no_classifier(tmp_path):
     keras.Model(inputs, keras.layers.Conv2D(1, 3)(inputs)).save(tmp_path / "filter.keras")
     with pytest.raises(ValueError, match="dense softmax"):
         MelaNet.from_pretrained(tmp_path / "filter.keras")
+    CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2).save(tmp_path / "gan.keras")
+    with pytest.raises(ValueError, match="which holds a CycleGAN"):
+        MelaNet.from_pretrained(tmp_path / "gan.keras")
     with pytest.raises(FileNotFoundError):
         MelaNet.from_pretrained(tmp_path / "none.keras")
