@@ -6,6 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from melanet.writing import whole
+
 
 class TrainingDiverged(ArithmeticError):
     """The loss of a training became infinite or not a number."""
@@ -175,14 +177,8 @@ def save_picture(pixels, path, scale=1):
     """
     from PIL import Image
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(pixels)
     if scale > 1:
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.NEAREST)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        picture.save(partial, format=Image.registered_extensions().get(path.suffix.lower()))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial:
+        picture.save(partial)

@@ -134,7 +134,7 @@ def model_card(
     parts += [f"## {title}\n\n{text}\n" if title else f"{text}\n" for title, text in sections]
     card = "\n".join(parts)
     if path is not None:
-        from melanet.commands.files import whole
+        from melanet.writing import whole
 
         with whole(path) as partial:
             partial.write_text(card, encoding="utf-8")

@@ -1,6 +1,5 @@
 """``melanet demo``: real images, made imbalanced, balanced in several ways, and compared."""
 
-import csv
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from sklearn.svm import SVC
 
 from melanet.callbacks import picture_grid, save_picture
 from melanet.over_sampling import GANOversampler
+from melanet.writing import write_rows
 
 COMMON, RARE = 3, 8
 N_COMMON, N_RARE = 120, 12
@@ -157,10 +157,11 @@ def _table(scores):
 
 
 def _write_scores(path, scores):
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["remedy", "seed", *SCORES])
-        for name, values in scores.items():
-            writer.writerows([name, seed, *row] for seed, row in enumerate(values.tolist()))
-    partial.replace(path)
+    write_rows(
+        path,
+        [
+            {"remedy": name, "seed": seed, **dict(zip(SCORES, row))}
+            for name, values in scores.items()
+            for seed, row in enumerate(values.tolist())
+        ],
+    )

@@ -5,9 +5,10 @@ is given. matplotlib and umap-learn come with ``pip install "melanet[plot]"``.
 """
 
 import importlib
-from pathlib import Path
 
 import numpy as np
+
+from melanet.writing import whole
 
 # Okabe & Ito's palette, told apart by readers of all kinds of colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -236,12 +237,6 @@ def _import(module, package):
 def _write(figure, path):
     """Write the figure under its name if it is whole."""
     if path is not None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".partial-{path.name}")
-        try:
+        with whole(path) as partial:
             figure.savefig(partial, dpi=120)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
     return figure

@@ -18,6 +18,7 @@ import zipfile
 from pathlib import Path
 
 from melanet.downloading import cache_folder, fetch_file
+from melanet.writing import whole
 
 _RELEASE = "https://github.com/hasibzunair/adversarial-lesions/releases/latest/download"
 _MODEL_CARD = "https://huggingface.co/hasibzunair/melanet/resolve/main"
@@ -296,15 +297,9 @@ def write_models(folder, models):
     list of Path
         The files.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    folder, paths = Path(folder), []
     for name, model in models.items():
         paths.append(folder / f"{name}.keras")
-        partial = folder / f".{name}.partial.keras"
-        try:
+        with whole(paths[-1]) as partial:
             model.save(partial)
-            partial.replace(paths[-1])
-        finally:
-            partial.unlink(missing_ok=True)
     return paths

@@ -27,7 +27,8 @@ from results import tabulate
 from stages import Stages, digest_of_files
 
 from melanet import backbones
-from melanet.commands.files import NOT_FOR_DIAGNOSIS, whole, write_rows
+from melanet.commands.files import NOT_FOR_DIAGNOSIS
+from melanet.writing import whole, write_rows
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ from melanet.commands.files import (
     history_rows,
     read_folder,
     two_or_more,
-    write_json,
-    write_rows,
 )
 from melanet.commands.oversample import MANIFEST
 from melanet.labelled import hold_out
 from melanet.metrics import screening_report
+from melanet.writing import write_json, write_rows
 
 
 def train_classifier(

@@ -12,10 +12,11 @@ import numpy as np
 
 from melanet import recipes, synthesis, weights
 from melanet.callbacks import PictureGrid, Progress, StopOnNonFinite
-from melanet.commands.files import history_rows, read_folder, two_or_more, whole, write_rows
+from melanet.commands.files import history_rows, read_folder, two_or_more
 from melanet.over_sampling import GANOversampler
 from melanet.preprocessing import read_form
 from melanet.reproducibility import reproducible
+from melanet.writing import whole, write_rows
 
 _MOST_GRIDS = 10
 

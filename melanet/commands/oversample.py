@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from melanet.commands.files import read_folder, two_or_more, write_rows
+from melanet.commands.files import read_folder, two_or_more
 from melanet.cyclegan import CycleGAN
 from melanet.over_sampling import GANOversampler
+from melanet.writing import write_rows
 
 MANIFEST = "manifest.csv"
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from melanet.classifier import MelaNet
-from melanet.commands.files import whole
 from melanet.cyclegan import CycleGAN
 from melanet.datasets import make_lesions
 from melanet.reproducibility import reproducible
 from melanet.unpaired import UnpairedImages
+from melanet.writing import whole
 
 CLASSIFIER, TRANSLATOR = "classifier.melanet", "translator.keras"
 _N = 300
