@@ -108,9 +108,9 @@ class GANOversampler(BaseOverSampler):
     Notes
     -----
     Originals come first in the result, unchanged and in order. Parameters that are None take
-    the preset's value, and an explicit value wins. Augment also while you train the classifier
-    on the result: measured, that matters more than how the classes were balanced. Results are
-    no basis for a diagnosis.
+    the preset's value, and an explicit value wins. Compare with random over-sampling on validation
+    data of your own: on some tasks translations did harm to classifiers that were trained with
+    augmentation (docs/does-it-help.md). Results are no basis for a diagnosis.
 
     Examples
     --------
