@@ -10,8 +10,8 @@ from pathlib import Path
 import keras
 from results import CAPTION, DIFFERENCE_CAPTION, wide
 
-from melanet.commands.files import NOT_FOR_DIAGNOSIS
 from melanet.metrics import paper_table_1
+from melanet.notices import NOT_FOR_DIAGNOSIS
 from melanet.writing import whole
 
 _PACKAGES = (

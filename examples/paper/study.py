@@ -27,7 +27,7 @@ from results import tabulate
 from stages import Stages, digest_of_files
 
 from melanet import backbones
-from melanet.commands.files import NOT_FOR_DIAGNOSIS
+from melanet.notices import NOT_FOR_DIAGNOSIS
 from melanet.writing import whole, write_rows
 
 

@@ -90,7 +90,7 @@ def _train_classifier(arguments):
 
 def _evaluate(arguments):
     from melanet.commands.classify import evaluate_folder
-    from melanet.commands.files import NOT_FOR_DIAGNOSIS
+    from melanet.notices import NOT_FOR_DIAGNOSIS
 
     report, positive = evaluate_folder(
         arguments.model,

@@ -9,7 +9,6 @@ import numpy as np
 from melanet.augmentation import Augmentation
 from melanet.classifier import MelaNet
 from melanet.commands.files import (
-    NOT_FOR_DIAGNOSIS,
     history_rows,
     read_folder,
     two_or_more,
@@ -17,6 +16,7 @@ from melanet.commands.files import (
 from melanet.commands.oversample import MANIFEST
 from melanet.labelled import hold_out
 from melanet.metrics import screening_report
+from melanet.notices import NOT_FOR_DIAGNOSIS
 from melanet.writing import write_json, write_rows
 
 

@@ -1,10 +1,8 @@
-"""Folders of labelled images, and what is printed beside every prediction."""
+"""Folders of labelled images, read for the commands, and histories as rows of a table."""
 
 from pathlib import Path
 
 import numpy as np
-
-NOT_FOR_DIAGNOSIS = "Not for diagnosis: no figure or prediction here is a medical finding."
 
 
 def read_folder(path, size, *, subset="train"):

@@ -29,7 +29,6 @@ def train_gan(
     preset="paper",
     steps=None,
     epochs=None,
-    batch_size=None,
     seed=0,
     checkpoint_seconds=60,
     verbose=0,
@@ -52,8 +51,6 @@ def train_gan(
         Recipe, as of `melanet.GANOversampler`.
     steps, epochs : int or None, default=None
         Training budget; None takes the recipe's. Give one.
-    batch_size : int or None, default=None
-        Pairs in a step; None takes the recipe's.
     seed : int, default=0
         Seed of weights, order and augmentation.
     checkpoint_seconds : float, default=60
@@ -79,7 +76,7 @@ def train_gan(
     for name, images in (("A", A), ("B", B)):
         if not len(images):
             raise ValueError(f"{name} must hold at least one image. Received: none")
-    choices = GANOversampler(preset=preset, steps=steps, epochs=epochs, batch_size=batch_size)
+    choices = GANOversampler(preset=preset, steps=steps, epochs=epochs)
     recipe = recipes.resolve(choices, np.shape(A)[1:])
     form = read_form(A)
     batches, n_epochs = synthesis.batches_of(recipe, form.encode(A), form.encode(B), seed)

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from melanet import explaining
 from melanet._version import __version__
-from melanet.commands.files import NOT_FOR_DIAGNOSIS
+from melanet.notices import NOT_FOR_DIAGNOSIS
 from melanet.serving.batching import Batcher, Busy
 from melanet.serving.models import Served
 from melanet.serving.pngs import data_url, draw_examples, draw_overlay
