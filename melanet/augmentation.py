@@ -1,6 +1,6 @@
 """Mild geometric and colour changes, seeded, for training sets and for copies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -53,6 +53,8 @@ class Augmentation:
         value range. Images of one channel are left alone: there, black is often "nothing".
     flip : {"horizontal", "vertical", "both"} or None, default=None
         Mirror images that stand for the same class; left out unless permitted.
+    share : float, default=1.0
+        Probability that an image is changed at all.
 
     Examples
     --------
@@ -68,9 +70,10 @@ class Augmentation:
     zoom: float = 0.1
     colour: float = 0.05
     flip: str | None = None
+    share: float = 1.0
 
     def __call__(self, images, rng):
-        """Change every image in its own way.
+        """Change every image, or the share that is to be, in its own way.
 
         Parameters
         ----------
@@ -84,6 +87,11 @@ class Augmentation:
         ndarray of the same shape, float32
             In [-1, 1].
         """
+        if self.share < 1:
+            changed, chosen = images.copy(), rng.random(len(images)) < self.share
+            if chosen.any():
+                changed[chosen] = replace(self, share=1.0)(images[chosen], rng)
+            return changed
         changed = np.stack(
             [self._warp(image, rng) for image in flip_images(images, self.flip, rng)]
         )

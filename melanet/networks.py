@@ -107,7 +107,8 @@ def resnet_generator(shape, *, filters=32, depth=None, blocks=4, seed=0, name="r
     filters : int, default=32
         Width at full resolution; doubled by every halving.
     depth : int or None, default=None
-        Halvings: by default two, one for sides under 16 pixels.
+        Halvings: by default two, one for sides under 24 pixels, since a map of less than 6x6 at
+        the bottom cannot say where things are.
     blocks : int, default=4
         Residual blocks of two 3x3 convolutions.
     seed : int, default=0
@@ -132,7 +133,7 @@ def resnet_generator(shape, *, filters=32, depth=None, blocks=4, seed=0, name="r
     (None, 28, 28, 1)
     """
     if depth is None:
-        depth = 2 if _smaller_side(shape) >= 16 else 1
+        depth = 2 if _smaller_side(shape) >= 24 else 1
     init = _initializers(seed)
 
     def conv(x, width, size, **options):

@@ -10,10 +10,9 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from melanet import recipes, synthesis
+from melanet import filling, recipes, synthesis
 from melanet.augmentation import FLIPS
 from melanet.containers import append_rows, same_kind
-from melanet.cyclegan import CycleGAN
 from melanet.input_checks import check_needs, plain
 from melanet.preprocessing import read_form
 from melanet.sample_checks import categorical_columns, check_samples
@@ -58,12 +57,18 @@ class GANOversampler(BaseOverSampler):
         Pairs of samples in a step.
     learning_rate : float or None, default=None
         Adam's rate.
-    augment : bool or None, default=None
-        Whether images of both sets are changed a little while the CycleGAN trains: rotated,
-        shifted, zoomed.
+    augment : float, bool or None, default=None
+        Share of the images of both sets, in [0, 1], that are changed a little while the CycleGAN
+        trains: rotated, shifted, zoomed. True stands for 1.
     flip : {"horizontal", "vertical", "both"}, False or None, default=None
         Mirror images that stand for the same class, in training and where a source is reused.
         The default preset permits none, since a mirrored digit is no digit.
+    match : bool or None, default=None
+        Whether translated images get the sharpness and the pixel values of the class's real ones
+        (see `melanet.matching.Matching`). The default preset does.
+    copies : float or None, default=None
+        Share of the synthetic samples, in [0, 1), that are copies of real samples of the class
+        from the start; of images every second one is changed a little.
     reject : bool or None, default=None
         Whether translations must pass a judge that was trained on the real samples; what fails
         twice is replaced by an augmented copy of a real sample of the class, in a table by a
@@ -89,6 +94,8 @@ class GANOversampler(BaseOverSampler):
         label -> CycleGAN that translates into the label's class, its "B".
     history_ : dict
         label -> dict of lists, the losses by epoch; empty for a pretrained one.
+    matchings_ : dict
+        label -> `melanet.matching.Matching` of what its CycleGAN makes, if images are matched.
     recipe_ : dict
         The settings that were used.
     form_ : ImageForm or TableForm
@@ -138,8 +145,10 @@ class GANOversampler(BaseOverSampler):
         "epochs": [_POSITIVE_INT, None],
         "batch_size": [_POSITIVE_INT, None],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "augment": ["boolean", None],
+        "augment": ["boolean", Interval(Real, 0, 1, closed="both"), None],
         "flip": [StrOptions(set(FLIPS)), "boolean", None],
+        "match": ["boolean", None],
+        "copies": [Interval(Real, 0, 1, closed="left"), None],
         "reject": ["boolean", None],
         "guard": ["boolean", None],
         "pretrained": [dict, None],
@@ -163,6 +172,8 @@ class GANOversampler(BaseOverSampler):
         learning_rate=None,
         augment=None,
         flip=None,
+        match=None,
+        copies=None,
         reject=None,
         guard=None,
         pretrained=None,
@@ -182,6 +193,8 @@ class GANOversampler(BaseOverSampler):
         self.learning_rate = learning_rate
         self.augment = augment
         self.flip = flip
+        self.match = match
+        self.copies = copies
         self.reject = reject
         self.guard = guard
         self.pretrained = pretrained
@@ -198,7 +211,7 @@ class GANOversampler(BaseOverSampler):
         categorical = categorical_columns(X, self.categorical_features) if X.ndim == 2 else ()
         form = read_form(X, self.image_shape, self.value_range, categorical)
         recipe = recipes.resolve(self, form.tensor_shape)
-        pretrained = self._check_pretrained(y, form.tensor_shape)
+        pretrained = synthesis.read_pretrained(self.pretrained, y, form.tensor_shape)
         counts = Counter(y.tolist())
         needs = {label: n for label, n in self.sampling_strategy_.items() if n}
         needs = check_needs(needs, counts, pretrained)
@@ -220,6 +233,7 @@ class GANOversampler(BaseOverSampler):
         self.form_, self.recipe_ = form, recipe
         self.cyclegans_ = {**pretrained, **result.cyclegans}
         self.history_ = {label: result.histories.get(label, {}) for label in self.cyclegans_}
+        self.matchings_ = result.matchings
         self.source_indices_ = result.source_indices
         self.source_kind_ = result.source_kinds
         made = form.decode(result.samples)
@@ -230,25 +244,6 @@ class GANOversampler(BaseOverSampler):
         labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
         X_resampled = append_rows(X, made, result.source_indices)
         return X_resampled, np.concatenate([y, *labels])
-
-    def _check_pretrained(self, y, sample_shape):
-        models = {}
-        present = {plain(label): label for label in np.unique(y)}
-        for label, source in (self.pretrained or {}).items():
-            if label not in present:
-                raise ValueError(
-                    f"pretrained has the key {label!r}, but y has no such class. "
-                    f"Received: classes {sorted(present)}"
-                )
-            model = CycleGAN.from_pretrained(source)
-            if model.sample_shape != sample_shape:
-                raise ValueError(
-                    f"pretrained[{label!r}] translates samples of shape {model.sample_shape}, but "
-                    f"X holds samples of shape {sample_shape}. Resize the images to "
-                    "the model's size, or leave the key out to train"
-                )
-            models[present[label]] = model
-        return models
 
     def _source_rows(self, y, label, counts):
         others = y != label
@@ -289,10 +284,10 @@ class GANOversampler(BaseOverSampler):
                 f"{[plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
             )
         values = check_samples(self, X, reset=False)
-        made = self.form_.decode(
-            synthesis.translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
-        )
-        return same_kind(X, made)
+        made = filling.translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
+        if label in self.matchings_:
+            made = self.matchings_[label](made)
+        return same_kind(X, self.form_.decode(made))
 
     def save(self, path):
         """Write the fitted sampler to one file, without pickle.

@@ -14,9 +14,11 @@ PRESETS = {
         "learning_rate": 1e-3,
         "decay": True,
         "identity_weight": 1.0,
-        "augment": True,
+        "augment": 0.25,
         "flip": None,
         "stretch": False,
+        "match": True,
+        "copies": 0.5,
         "reject": True,
         "guard": True,
     },
@@ -30,9 +32,11 @@ PRESETS = {
         "learning_rate": 2e-4,
         "decay": False,
         "identity_weight": 1.0,
-        "augment": False,
+        "augment": 0.0,
         "flip": "horizontal",
         "stretch": True,
+        "match": False,
+        "copies": 0.0,
         "reject": False,
         "guard": False,
     },
@@ -40,10 +44,16 @@ PRESETS = {
 
 # Rows of a table have no geometry, and a dense step is cheap: both presets differ there.
 _TABLE = {
-    "default": {"filters": 128, "discriminator_filters": 128, "steps": 300, "batch_size": 64},
+    "default": {
+        "filters": 128,
+        "discriminator_filters": 128,
+        "steps": 300,
+        "batch_size": 64,
+        "copies": 0.0,
+    },
     "paper": {"filters": 128, "discriminator_filters": 128},
 }
-_IMAGES_ONLY = {"generator": None, "augment": False, "flip": None, "stretch": False}
+_IMAGES_ONLY = {"generator": None, "augment": 0.0, "flip": None, "stretch": False, "match": False}
 _CHOICES = (
     "generator",
     "steps",
@@ -52,6 +62,8 @@ _CHOICES = (
     "learning_rate",
     "augment",
     "flip",
+    "match",
+    "copies",
     "reject",
     "guard",
 )

@@ -4,6 +4,7 @@ import numpy as np
 
 from melanet import archive
 from melanet.cyclegan import CycleGAN
+from melanet.matching import Matching
 from melanet.preprocessing import form_from_config
 
 _KIND = "melanet.GANOversampler"
@@ -32,6 +33,10 @@ def save_sampler(sampler, path):
         "recipe": sampler.recipe_,
         "labels": archive.labels_to_card(list(sampler.cyclegans_)),
         "histories": list(sampler.history_.values()),
+        "matchings": [
+            matching and matching.to_config()
+            for matching in map(sampler.matchings_.get, sampler.cyclegans_)
+        ],
         "needs": _counts_to_card(sampler.sampling_strategy_),
         "source_indices": sampler.source_indices_,
         "source_kind": sampler.source_kind_,
@@ -54,6 +59,9 @@ def load_sampler(cls, path):
     sampler.recipe_ = card["recipe"]
     sampler.cyclegans_ = dict(zip(labels, models))
     sampler.history_ = dict(zip(labels, card["histories"]))
+    sampler.matchings_ = {
+        label: Matching(**config) for label, config in zip(labels, card["matchings"]) if config
+    }
     sampler.sampling_strategy_ = _counts_from_card(card["needs"])
     sampler.source_indices_ = np.array(card["source_indices"], int)
     sampler.source_kind_ = np.array(card["source_kind"], "U11")

@@ -1,4 +1,4 @@
-"""From real samples to synthetic ones: train a CycleGAN per class, translate, judge, fill up."""
+"""From real samples to synthetic ones: a CycleGAN for each class, trained or given, and a judge."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 from melanet.augmentation import Augmentation
 from melanet.callbacks import Progress, StopOnNonFinite
 from melanet.cyclegan import CycleGAN
-from melanet.guarding import Guard, complaint
+from melanet.filling import make, matching_of
 from melanet.input_checks import plain
 from melanet.judging import Judge
 from melanet.objectives import adam
@@ -16,7 +16,6 @@ from melanet.reproducibility import reproducible
 from melanet.unpaired import UnpairedImages
 
 _MOST_PARTS = 10  # a budget in steps is logged in equal parts, at most this many
-_JITTER = 0.05  # sd of the change of a table's row that is used again, in a range of width 2
 
 
 @dataclass
@@ -29,8 +28,8 @@ class Filling:
         Synthetic samples in [-1, 1], class after class.
     source_indices, source_kinds : ndarray of shape (n_synthetic,)
         Row that each was made from, and "translation" or "copy".
-    cyclegans, histories : dict
-        label -> CycleGAN trained, and its losses by epoch.
+    cyclegans, histories, matchings : dict
+        label -> CycleGAN trained, its losses by epoch, and the correction of what it makes.
     """
 
     samples: np.ndarray
@@ -38,6 +37,7 @@ class Filling:
     source_kinds: np.ndarray
     cyclegans: dict = field(default_factory=dict)
     histories: dict = field(default_factory=dict)
+    matchings: dict = field(default_factory=dict)
 
 
 def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
@@ -91,14 +91,68 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
                     verbose=verbose,
                 )
                 made.cyclegans[label], made.histories[label] = cyclegan, history
+            if recipe["match"]:
+                made.matchings[label] = matching_of(recipe, cyclegan, samples[rows], samples[own])
+            matching = made.matchings.get(label)
             accepts = None if judge is None else (lambda x, c=code: judge.accepts(x, c))
             rng = np.random.default_rng(seeds[1])
-            *part, problem = _make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng)
+            *part, problem = make(
+                recipe,
+                cyclegan,
+                matching,
+                accepts,
+                samples=samples,
+                rows=rows,
+                own=own,
+                n_samples=n_samples,
+                rng=rng,
+            )
             parts.append(part)
             if problem:
                 _warn(plain(label), problem, part[-1])
     made.samples, made.source_indices, made.source_kinds = map(np.concatenate, zip(*parts))
     return made
+
+
+def read_pretrained(pretrained, y, sample_shape):
+    """Read the CycleGANs that are not to be trained.
+
+    Parameters
+    ----------
+    pretrained : dict or None
+        label -> CycleGAN or path of one.
+    y : ndarray of shape (n,)
+        Labels of the data.
+    sample_shape : tuple of int
+        What they have to translate.
+
+    Returns
+    -------
+    dict
+        label of `y` -> CycleGAN.
+
+    Raises
+    ------
+    ValueError
+        If there is no such class, or a CycleGAN translates samples of another shape.
+    """
+    models = {}
+    present = {plain(label): label for label in np.unique(y)}
+    for label, source in (pretrained or {}).items():
+        if label not in present:
+            raise ValueError(
+                f"pretrained has the key {label!r}, but y has no such class. "
+                f"Received: classes {sorted(present)}"
+            )
+        model = CycleGAN.from_pretrained(source)
+        if model.sample_shape != sample_shape:
+            raise ValueError(
+                f"pretrained[{label!r}] translates samples of shape {model.sample_shape}, but "
+                f"X holds samples of shape {sample_shape}. Resize the images to "
+                "the model's size, or leave the key out to train"
+            )
+        models[present[label]] = model
+    return models
 
 
 def train(recipe, A, B, *, seed, name="", verbose=0):
@@ -157,7 +211,7 @@ def batches_of(recipe, A, B, seed):
         seed,
         steps=steps,
         flip=recipe["flip"],
-        augment=Augmentation() if recipe["augment"] else None,
+        augment=Augmentation(share=recipe["augment"]) if recipe["augment"] else None,
     )
     return batches, epochs
 
@@ -177,110 +231,11 @@ def build(recipe, shape, seed, n_steps):
     return cyclegan
 
 
-def translate(cyclegan, samples, recipe):
-    """Translate to the rare class, as the recipe does: with the paper's stretch, or without.
-
-    Parameters
-    ----------
-    cyclegan : CycleGAN
-        Translates to its "B".
-    samples : ndarray of shape (n, *sample_shape), float32
-        In [-1, 1].
-    recipe : dict
-        See `melanet.recipes`.
-
-    Returns
-    -------
-    ndarray of the same shape, float32
-        In [-1, 1].
-    """
-    with reproducible():
-        made = cyclegan.translate(samples, to="B")
-    if recipe["stretch"]:
-        axes = tuple(range(1, made.ndim))
-        low = made.min(axis=axes, keepdims=True)
-        width = made.max(axis=axes, keepdims=True) - low
-        made = np.where(width > 0, (made - low) / np.where(width > 0, width, 1) * 2 - 1, made)
-    return made
-
-
-def _make(recipe, cyclegan, accepts, samples, rows, own, n_samples, rng):
-    """Return `n_samples` synthetic samples, their source rows and kinds, and what went wrong."""
-    draws, uses = _cycle(rows, 2 * n_samples, rng)
-    vary = _variation(recipe, samples.ndim == 2)
-    guard = Guard(samples[rows], samples[own]) if recipe["guard"] else None
-    everything = np.ones(n_samples, bool)
-
-    def attempt(part):
-        chosen = samples[draws[part]]
-        again = uses[part] > 0
-        if again.any():
-            chosen[again] = vary(chosen[again], uses[part][again], rng)
-        made = translate(cyclegan, chosen, recipe)
-        changed = everything[: len(made)] if guard is None else guard.passes(made, chosen)
-        accepted = everything[: len(made)] if accepts is None else accepts(made)
-        return made, draws[part], changed, accepted
-
-    made, source, changed, accepted = attempt(slice(n_samples))
-    passed = changed & accepted
-    failed = np.flatnonzero(~passed)
-    if len(failed):
-        retried, retried_source, *votes = attempt(slice(n_samples, n_samples + len(failed)))
-        better = np.logical_and(*votes)
-        mended = failed[better]
-        made[mended], source[mended] = retried[better], retried_source[better]
-        passed[mended] = True
-    problem = None
-    if guard is not None:
-        diversity = guard.collapsed(made[passed])
-        passed &= diversity is None
-        problem = complaint(
-            n_samples,
-            unchanged=int((~changed).sum()),
-            refused=int((~accepted).sum()),
-            diversity=diversity,
-        )
-    failed = np.flatnonzero(~passed)
-    if len(failed):
-        source[failed], _ = _cycle(own, len(failed), rng)
-        copies = samples[source[failed]]
-        # A table's copies are made where its columns are known.
-        made[failed] = (
-            copies if copies.ndim == 2 else Augmentation(flip=recipe["flip"])(copies, rng)
-        )
-    return made, source, np.where(passed, "translation", "copy").astype("U11"), problem
-
-
 def _warn(label, problem, kinds):
     copies = int((kinds == "copy").sum())
     warnings.warn(
         f"Class {label!r}: {problem}. Of its {len(kinds)} synthetic samples {copies} are copies of "
-        "real ones of the class, changed a little (see source_kind_). Train longer, collect more, "
+        "real ones of the class (see source_kind_). Train longer, collect more, "
         "or take another remedy for this class; guard=False does without this check",
         stacklevel=7,
     )
-
-
-def _cycle(rows, n, rng):
-    """Draw n rows, each as often as the others; return them and how often each came before."""
-    rounds = -(-n // len(rows))
-    drawn = np.concatenate([rng.permutation(rows) for _ in range(rounds)])[:n]
-    return drawn, np.arange(n) // len(rows)
-
-
-def _variation(recipe, table):
-    """Return what tells a source's later uses from its first."""
-    augment = Augmentation(flip=recipe["flip"])
-
-    def jitter(chosen, uses, rng):
-        return np.clip(chosen + rng.normal(0, _JITTER, chosen.shape), -1, 1).astype("float32")
-
-    def change(chosen, uses, rng):
-        changed = augment(chosen, rng)
-        if recipe["flip"] in ("horizontal", "both"):
-            # The second use of a source is its mirror image, as sharp as the first.
-            second = uses == 1
-            changed[second] = chosen[second][:, :, ::-1]
-        return changed
-
-    return jitter if table else change

@@ -80,3 +80,13 @@ def test_flips_mirror_about_half_of_the_images(flip, axes):
 
 def test_no_flip_returns_the_images(images):
     assert flip_images(images, None, np.random.default_rng(0)) is images
+
+
+def test_share_is_the_part_of_the_images_that_changes(images):
+    many = np.repeat(images, 20, axis=0)
+    before = many.copy()
+    changed = Augmentation(share=0.25)(many, np.random.default_rng(0))
+    touched = (changed != many).any(axis=(1, 2, 3))
+    assert 0.2 < touched.mean() < 0.3
+    np.testing.assert_array_equal(many, before)
+    np.testing.assert_array_equal(Augmentation(share=0)(many, np.random.default_rng(0)), many)

@@ -36,7 +36,7 @@ def digits():
 
 
 def quick(**options):
-    defaults = {"steps": 3, "generator": "unet", "reject": False, "random_state": 0}
+    defaults = {"steps": 3, "generator": "unet", "reject": False, "copies": 0, "random_state": 0}
     return GANOversampler(**{**defaults, **options})
 
 
@@ -77,6 +77,21 @@ def test_every_synthetic_sample_is_the_translation_of_its_source(digits, trained
         rows = sampler.source_indices_[labels == label]
         assert len(set(rows)) == len(rows)
         np.testing.assert_array_equal(sampler.translate(X[rows], label), made[labels == label])
+
+
+def test_half_are_copies_unless_another_share_is_asked_for(digits, identity):
+    X, y = digits
+    options = {"pretrained": {1: identity, 2: identity}, "guard": False, "copies": None}
+    for share, expected in ((None, 0.5), (0.25, 0.25), (0, 0)):
+        sampler = quick(**{**options, "copies": share})
+        X_res, y_res = sampler.fit_resample(X, y)
+        for label, n in sampler.sampling_strategy_.items():
+            kinds = sampler.source_kind_[y_res[len(y) :] == label]
+            assert (kinds == "copy").sum() == round(expected * n)
+        copies = sampler.source_kind_ == "copy"
+        origins = y[sampler.source_indices_]
+        np.testing.assert_array_equal(origins[copies], y_res[len(y) :][copies])
+        assert (origins[~copies] == 0).all()
 
 
 def test_same_seed_same_bits_and_other_seed_others(digits, trained):
@@ -237,7 +252,7 @@ def test_even_the_majority_can_grow(digits, identity):
 def test_pretrained_skips_training_and_a_missing_label_trains(digits, identity, tmp_path):
     X, y = digits
     identity.save(tmp_path / "one.keras")
-    sampler = quick(pretrained={1: str(tmp_path / "one.keras")})
+    sampler = quick(pretrained={1: str(tmp_path / "one.keras")}, match=False)
     X_res, _ = sampler.fit_resample(X, y)
     assert sampler.history_[1] == {}
     assert sampler.history_[2]["loss"]

@@ -4,7 +4,7 @@ import pytest
 
 from melanet.recipes import PRESETS, resolve
 
-NAMES = "generator steps epochs batch_size learning_rate augment flip reject guard"
+NAMES = "generator steps epochs batch_size learning_rate augment flip match copies reject guard"
 NONE = dict.fromkeys(NAMES.split())
 
 

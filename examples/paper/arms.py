@@ -4,7 +4,7 @@ import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from PIL import Image, ImageEnhance, ImageFilter
 
-from melanet import synthesis
+from melanet import filling
 from melanet.preprocessing import read_form
 from melanet.recipes import PRESETS
 
@@ -78,7 +78,7 @@ def through_codec(X):
             return samples
 
     form = read_form(X)
-    return form.decode(synthesis.translate(Untranslated(), form.encode(X), PRESETS["paper"]))
+    return form.decode(filling.translate(Untranslated(), form.encode(X), PRESETS["paper"]))
 
 
 def changed(picture, rng):

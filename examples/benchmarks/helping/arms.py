@@ -150,8 +150,11 @@ def half_smote(draw, made, rng, flip):
 
 
 def without_translations(draw, made, rng, flip):
-    X, translated = made.X.copy(), made.kinds == "translation"
-    X[translated] = _augmented(draw, made.y[translated], rng, flip)
+    X, translated = made.X.copy(), np.flatnonzero(made.kinds == "translation")
+    copies = draw.X[copied_rows(draw.y, made.y[translated], rng)]
+    # As the default makes its own copies: every second one is changed.
+    copies[1::2] = warps.augment(copies[1::2], rng, flip=flip)
+    X[translated] = copies
     return _with(draw, X, made.y)
 
 
@@ -191,5 +194,5 @@ ARMS = {
     "default": Arm(translations, "default"),
     "default, half copies": Arm(half_copies, "default", 0.5),
     "default, half SMOTE": Arm(half_smote, "default", 0.5),
-    "default, no translations": Arm(without_translations, "default", 0.0),
+    "default, no translations": Arm(without_translations, "default", 0.0, version=2),
 }
