@@ -6,7 +6,8 @@ Over-sampling belongs inside the cross-validation: each fold's sampler may see t
 rows and no other. imbalanced-learn's pipeline does that, and its ``memory=`` keeps what was
 trained, so that a search over the classifier's parameters does not train the same GAN again.
 
-The data are scikit-learn's breast cancer measurements, with 60 malignant samples left in. No basis for a diagnosis.
+The data are scikit-learn's breast cancer measurements, with 60 malignant samples left
+in. No basis for a diagnosis.
 """
 
 import tempfile
@@ -74,7 +75,7 @@ print(f"sound {sound.mean():.3f}, leaking {leaking.mean():.3f}")
 # %%
 figure = Figure(figsize=(5.5, 3), layout="constrained")
 axis = figure.subplots()
-for i, (name, scores) in enumerate({"inside the folds": sound, "before the split": leaking}.items()):
+for i, scores in enumerate((sound, leaking)):
     axis.plot(scores, [i] * 3, "o", color="#0072B2", alpha=0.5)
     axis.plot(scores.mean(), i, "|", color="#D55E00", markersize=28, markeredgewidth=3)
 axis.set(yticks=[0, 1], ylim=(-0.6, 1.6), xlabel="balanced accuracy: three folds, and their mean")

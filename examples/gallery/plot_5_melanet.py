@@ -25,7 +25,9 @@ names = np.array(["benign", "malignant"])
 model = MelaNet(
     backbone="small", input_size=32, class_weight="balanced", epochs=20, random_state=0
 ).fit(X[train], names[y[train]])
-curves = plot_curves({"MelaNet, small network": {k: model.history_[k] for k in ("loss", "val_loss")}})
+curves = plot_curves(
+    {"MelaNet, small network": {k: model.history_[k] for k in ("loss", "val_loss")}}
+)
 
 # %%
 # How good is it?
