@@ -89,6 +89,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_signature": False,
+    "capture_repr": ("_repr_html_",),
     "plot_gallery": True,
     "thumbnail_size": (320, 224),
     "min_reported_time": 1,

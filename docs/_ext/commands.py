@@ -15,7 +15,7 @@ class Commands(Directive):
     def run(self):
         """Return the sections."""
         width = os.environ.get("COLUMNS")
-        os.environ["COLUMNS"] = "92"  # argparse wraps to it
+        os.environ["COLUMNS"] = "88"  # argparse wraps to it
         try:
             return [_section(name, parser) for name, parser in _subparsers().items()]
         finally:

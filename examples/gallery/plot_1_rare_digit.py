@@ -43,10 +43,10 @@ print(np.array_equal(X_res[: len(X)], X), X_res.shape, X_res.dtype, X_res.min(),
 made, kinds = X_res[len(X) :], sampler.source_kind_
 print({str(kind): int(n) for kind, n in zip(*np.unique(kinds, return_counts=True))})
 
-shown = np.flatnonzero(kinds == "translation")[:10]
+shown = np.flatnonzero(kinds == "translation")[:8]
 sources = X[sampler.source_indices_[shown]]
 pictures = plot_images(
-    [sources / 16, made[shown] / 16, X[y == 8][:10] / 16],
+    [sources / 16, made[shown] / 16, X[y == 8][:8] / 16],
     row_titles=["a real 3", "its translation", "a real 8"],
 )
 

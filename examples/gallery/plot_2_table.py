@@ -73,6 +73,7 @@ for axis, name in zip(axes, list(groups)[1:]):
 axes[0].set_ylabel("smoothness (grey: benign)")
 
 # %%
-# A table's columns can be told apart from images by a wrong type of ``X`` only: rows of pixels are
-# a table, too, unless ``image_shape`` says that they are images.
+# The synthetic rows lie among the malignant ones, and in a narrower band than these; a share of
+# them has the category "none", which the benign rows brought along. Whether a classifier gains
+# from them is measured on rows that neither it nor the sampler has seen.
 # :doc:`The page on tables </tables>` says what becomes of each kind of column.

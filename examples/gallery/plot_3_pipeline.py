@@ -11,7 +11,7 @@ in. No basis for a diagnosis.
 """
 
 import tempfile
-import time
+from pathlib import Path
 
 import numpy as np
 from imblearn.pipeline import Pipeline
@@ -40,17 +40,22 @@ pipeline = Pipeline(
     ],
     memory=cache.name,
 )
-start = time.perf_counter()
 sound = cross_val_score(pipeline, X, y, cv=folds, scoring="balanced_accuracy")
-first = time.perf_counter() - start
-print(f"balanced accuracy {sound.mean():.3f}; three GANs trained in {first:.1f} s")
+print(f"balanced accuracy {sound.mean():.3f}")
+
+
+def trained():
+    """Count the fits of the sampler that the cache holds."""
+    return len(list(Path(cache.name).rglob("output.pkl")))
+
+
+print(trained(), "GANs trained")
 
 # %%
 # A search trains no GAN again
 # ----------------------------
 # Four numbers of neighbours on three folds ask for the same three samplers. What they made is read
 # from the cache.
-start = time.perf_counter()
 search = GridSearchCV(
     pipeline,
     {"classifier__n_neighbors": [1, 3, 5, 15]},
@@ -58,8 +63,7 @@ search = GridSearchCV(
     scoring="balanced_accuracy",
     refit=False,
 ).fit(X, y)
-again = time.perf_counter() - start
-print(f"12 fits in {again:.1f} s; best: {search.best_params_}")
+print(f"best of 12 fits: {search.best_params_}; {trained()} GANs trained, as before")
 
 # %%
 # The leaking way

@@ -12,6 +12,7 @@ weights, on photographs.
    figures of drawn lesions say nothing about skin.
 """
 
+# sphinx_gallery_thumbnail_number = 2
 import numpy as np
 
 from melanet import MelaNet
@@ -42,7 +43,7 @@ print(screening_report(y[test], scores))
 # -------------------
 # Grad-CAM shows where in a picture the network finds what speaks for a class, red most. A map
 # does not show where a lesion is, nor whether the network is right.
-shown = test.start + np.flatnonzero(y[test] == 1)[:8]
+shown = test.start + np.flatnonzero(y[test] == 1)[:6]
 _, overlays = model.explain(X[shown], label="malignant", return_overlay=True)
 pictures = plot_images(
     [X[shown], overlays],
