@@ -37,7 +37,7 @@ INLINE = [
 def _runs(snippet):
     if snippet in LEFT_OUT:
         return False
-    return snippet.language == "python" or snippet.mark == "run"
+    return snippet.language == "python" or snippet.mark in ("run", "slow")
 
 
 def _toy_folders():
@@ -62,6 +62,13 @@ def _demo_models():
     gan.save("melanet-demo/translator.keras")
 
 
+def _status(call, words):
+    try:
+        return call(words)
+    except SystemExit as end:  # --version and --help, and what is wrong
+        return end.code
+
+
 # What a page takes for granted.
 BEFORE = {"docs/data.md": _toy_folders, "docs/serving.md": _demo_models}
 
@@ -83,7 +90,7 @@ def test_snippets_run_in_order(path, tmp_path, monkeypatch):
                 continue
             for words in commands_of(snippet.code):
                 assert words[0] == "melanet"
-                assert main(words[1:]) == 0
+                assert not _status(main, words[1:])
 
 
 @pytest.mark.parametrize("snippet", LEFT_OUT, ids=lambda snippet: snippet.name)
@@ -92,6 +99,21 @@ def test_snippets_that_are_left_out_say_why(snippet):
     if snippet.language == "python":
         compile(snippet.code, snippet.name, "exec")
     pytest.skip(f"{snippet.name}: {snippet.why}")
+
+
+def test_what_is_wrong_with_a_snippet_is_noticed(capsys):
+    with pytest.raises(AssertionError, match="Expected"):
+        run_python(snippets.Snippet("page.md", 3, "python", ">>> 1 + 1\n3\n"), {})
+    with pytest.raises(KeyError) as error:
+        run_python(snippets.Snippet("page.md", 3, "python", "a = 1\nraise KeyError(a)\n"), {})
+    last = error.traceback[-1]
+    assert (Path(last.path).name, last.lineno + 1) == ("page.md", 4)
+    assert commands_of("a --b \\\n c && d 'e f'  # g") == [["a", "--b", "c"], ["d", "e f"]]
+    parser = replay_arguments(ROOT / "examples" / "paper" / "study.py")
+    assert parser.parse_args(["--seeds", "3"]).seeds == 3
+    for wrong in (["--seed-count", "3"], ["--seeds", "three"]):
+        with pytest.raises(SystemExit):
+            parser.parse_args(wrong)
 
 
 def test_no_block_has_an_unknown_language():
@@ -111,7 +133,7 @@ def test_commands_are_ones_that_exist(where, words):
         extras = set(tomllib.load(file)["project"]["optional-dependencies"])
     program, *rest = words
     if program == "melanet":
-        build_parser().parse_args(rest)
+        assert _status(build_parser().parse_args, rest) not in (1, 2)
     elif program == "python":
         script = ROOT / rest[0]
         assert script.is_file(), f"{where}: no {rest[0]}"
