@@ -5,7 +5,7 @@ Train a CycleGAN once, use it often
 A CycleGAN can be trained by itself, written to a file, and given to the sampler, which then trains
 nothing. In the same way ``pretrained={1: "isic2016"}`` takes the paper's published generator.
 
-The images are scikit-learn's digits, 150 fours and 30 nines. 400 steps of narrow networks are a
+The images are scikit-learn's digits, 150 fours and 30 nines. 300 steps of narrow networks are a
 small budget.
 """
 
@@ -31,8 +31,8 @@ X, y = X[rows], y[rows]
 # unless ``steps`` says otherwise. The rate is higher than the paper's, and falls to 0.
 fours, nines = (X[y == digit] / 8 - 1 for digit in (4, 9))
 gan = CycleGAN.from_shape((8, 8, 1), filters=16, discriminator_filters=16, seed=0)
-gan.compile(adam(1e-3, decay_steps=400))
-gan.fit(UnpairedImages(fours, nines, batch_size=4, steps=400), epochs=1, verbose=0)
+gan.compile(adam(1e-3, decay_steps=300))
+gan.fit(UnpairedImages(fours, nines, batch_size=4, steps=300), epochs=1, verbose=0)
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "4-to-9.keras"
 gan.save(path)
