@@ -92,7 +92,7 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_",),
     "plot_gallery": True,
     "thumbnail_size": (320, 224),
-    "min_reported_time": 1,
+    "write_computation_times": False,  # its page would load scripts from elsewhere
 }
 
 # Looks

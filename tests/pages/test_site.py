@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 # Every hand-written page, the gallery, and the two largest classes of the reference.
 SHOWN = [p for p in PAGES if "/" not in p and p not in ("genindex.html", "py-modindex.html")]
-SHOWN += [p for p in PAGES if p.startswith("gallery/") and "sg_execution_times" not in p]
+SHOWN += [p for p in PAGES if p.startswith("gallery/")]
 SHOWN += [f"generated/melanet.{name}.html" for name in ("GANOversampler", "MelaNet")]
 
 
