@@ -102,6 +102,7 @@ html_static_path = ["_static"]
 html_css_files = ["melanet.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "melanet"},
     "header_links_before_dropdown": 7,
