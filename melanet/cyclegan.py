@@ -288,8 +288,8 @@ class CycleGAN(keras.Model):
 
         Parameters
         ----------
-        x : array-like of shape (n, *sample_shape)
-            Samples in [-1, 1].
+        x : array-like of shape (n, ...)
+            Samples of `sample_shape` in [-1, 1].
         to : {"B", "A"}, default="B"
             Where to: "B" turns samples of A into samples of B.
         batch_size : int, default=32
@@ -297,7 +297,7 @@ class CycleGAN(keras.Model):
 
         Returns
         -------
-        ndarray of shape (n, *sample_shape), float32
+        ndarray of shape (n, ...), float32
             Translations in [-1, 1], in the order of `x`.
 
         Raises

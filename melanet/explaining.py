@@ -49,10 +49,10 @@ def check_classifier(model, source):
 
 
 def grad_cam(model, images, columns):
-    r"""Heat maps by Grad-CAM [1]_.
+    r"""Heat maps by Grad-CAM.
 
-    With :math:`A^k` the feature maps of the last convolution and :math:`y^c` the score of class
-    c before the softmax, a map is :math:`\mathrm{ReLU}(\sum_k \alpha_k A^k)`, where
+    As in [1]_: with :math:`A^k` the feature maps of the last convolution and :math:`y^c` the score
+    of class c before the softmax, a map is :math:`\mathrm{ReLU}(\sum_k \alpha_k A^k)`, where
     :math:`\alpha_k` is the mean of :math:`\partial y^c / \partial A^k` over the map.
 
     Parameters

@@ -284,8 +284,14 @@ def build_four(shape, generator, filters, discriminator_filters, seed):
 
     Parameters
     ----------
-    shape, generator, filters, discriminator_filters, seed
-        See `melanet.CycleGAN.from_shape`.
+    shape : tuple of int
+        This and all others as in `melanet.CycleGAN.from_shape`.
+    generator : {"unet", "resnet"}
+        Kind of the generators.
+    filters, discriminator_filters : int
+        Widths of the first levels.
+    seed : int
+        Seed of the initial weights.
 
     Returns
     -------

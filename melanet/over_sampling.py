@@ -262,7 +262,7 @@ class GANOversampler(BaseOverSampler):
         ----------
         X : array-like
             Samples in the form that was given to ``fit_resample``.
-        label : int, str, ...
+        label : int or str
             The class to translate into, a key of `cyclegans_`.
 
         Returns

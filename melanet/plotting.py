@@ -75,9 +75,10 @@ def plot_images(rows, *, row_titles=None, titles=None, path=None):
 
 
 def umap_embedding(features, *, random_state=None, n_neighbors=15):
-    """Lay features out in the plane by UMAP [1]_.
+    """Lay features out in the plane by UMAP.
 
-    Distances in the plane are no measure of anything; take them among the features.
+    The method is [1]_. Distances in the plane are no measure of anything; take them among the
+    features.
 
     Parameters
     ----------

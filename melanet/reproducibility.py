@@ -23,6 +23,10 @@ def reproducible():
     off while any thread is in this scope, and then restored. The other backends need nothing.
     TensorFlow's advice against retracing, which every new model earns, is not logged meanwhile.
 
+    Yields
+    ------
+    None
+
     Examples
     --------
     >>> from melanet.reproducibility import reproducible

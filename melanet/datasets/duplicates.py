@@ -26,7 +26,17 @@ class OverlapWarning(UserWarning):
 
 
 class Duplicate(NamedTuple):
-    """One pair that `find_duplicates` found."""
+    """One pair that `find_duplicates` found.
+
+    Parameters
+    ----------
+    path_a, path_b : str
+        The two pictures.
+    reason : {"id", "exact", "near"}
+        What gave them away: the ISIC id, the bytes, or the looks.
+    distance : int
+        Bits, of 255, in which their hashes differ.
+    """
 
     path_a: str
     path_b: str
@@ -120,7 +130,9 @@ def check_overlap(train_paths, test_paths, *, threshold=40, n_jobs=None):
     ----------
     train_paths, test_paths : sequence of str or path-like
         Picture files.
-    threshold, n_jobs
+    threshold : int, default=40
+        As for `find_duplicates`.
+    n_jobs : int or None, default=None
         As for `find_duplicates`.
 
     Returns

@@ -78,8 +78,16 @@ def fetch_isic(
     ----------
     year : {2016, 2017, 2018, 2019, 2020}
         Which challenge.
-    subset, data_home, download_if_missing, return_X_y, mirror, verbose
-        As for `fetch_isic2016`; the subsets are the year's.
+    subset : str, default="train"
+        Which part, of those that the year has. This and all others as for `fetch_isic2016`.
+    data_home : str, path-like or None, default=None
+        Where files are kept.
+    download_if_missing, return_X_y : bool, default=True, False
+        Whether to fetch what is not there, and to return ``(paths, target)``.
+    mirror : str or None, default=None
+        Address of a copy.
+    verbose : int, default=0
+        1 shows progress bars.
 
     Returns
     -------

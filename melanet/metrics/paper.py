@@ -22,9 +22,9 @@ _OTHER_ROWS = (
 
 
 def paper_table_1():
-    """Table 1 of the MelaNet paper [1]_, with what each printed number is.
+    """Table 1 of the MelaNet paper, with what each printed number is.
 
-    The column headed "Sensitivity" holds two measures. For the rows of the paper's own
+    The column headed "Sensitivity" in [1]_ holds two measures. For the rows of the paper's own
     experiments it is the negative predictive value TN / (TN + FN): the released evaluation divides
     the first cell of the confusion matrix by the sum of its first column. For the rows quoted
     from other authors it is the sensitivity TP / (TP + FN).

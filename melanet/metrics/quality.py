@@ -18,10 +18,15 @@ __all__ = ["QualityReport", "quality_report"]
 class QualityReport:
     """What :func:`quality_report` returns: the measures, a verdict, text and pictures.
 
-    Attributes
+    Parameters
     ----------
     classes : dict
         label -> dict of the class's measures, see `quality_report`.
+    pictures : dict or None, default=None
+        label -> what the page of pictures shows of it; None for tables.
+
+    Attributes
+    ----------
     verdict : {"use", "use with care", "do not use"}
         The worst of the classes' verdicts.
     reasons : list of str
@@ -45,7 +50,13 @@ class QualityReport:
         return f"<QualityReport: {self.verdict}; classes {list(self.classes)}>"
 
     def to_dict(self):
-        """Give all of it as what JSON can hold: lists, dicts, str, int, float, None for NaN."""
+        """Give all of it as what JSON can hold.
+
+        Returns
+        -------
+        dict
+            Of lists, dicts, str, int and float, with None for NaN.
+        """
         return {
             "verdict": self.verdict,
             "reasons": list(self.reasons),

@@ -161,7 +161,9 @@ def _radii(points, k):
 
 
 def two_sample_test(real, synthetic, *, classifier=None, random_state=None):
-    """Test whether a classifier can tell synthetic samples from real ones [1]_.
+    """Test whether a classifier can tell synthetic samples from real ones.
+
+    The test is that of [1]_.
 
     Parameters
     ----------

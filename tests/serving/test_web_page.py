@@ -1,8 +1,6 @@
 """The page in a real browser, on a server that may be reached and a world that may not."""
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,24 +15,6 @@ pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"
 
 STYLE = Path(melanet.__file__).parent / "serving" / "page" / "style.css"
 SHOWN = "#result:not([hidden])"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="needs playwright: pip install playwright"
-    )
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    path = next(filter(None, found), None)
-    if path is None:
-        pytest.skip("needs a browser: apt-get install chromium")
-    arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-    if os.getuid() == 0:
-        arguments.append("--no-sandbox")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

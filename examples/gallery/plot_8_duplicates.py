@@ -1,0 +1,75 @@
+"""
+Find pictures that are in two sets
+==================================
+
+A picture that is in the training set and in the test set flatters every score. The years of the
+ISIC challenge share hundreds. :func:`melanet.datasets.find_duplicates` finds copies that were
+saved anew, made smaller, flipped, turned, or made brighter, and
+:func:`melanet.datasets.check_overlap` warns of them.
+
+The pictures here are drawn lesions, toy data.
+"""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+
+from melanet.datasets import check_overlap, find_duplicates, make_lesions
+from melanet.plotting import plot_images
+
+folder = tempfile.TemporaryDirectory()
+train, test = Path(folder.name) / "train", Path(folder.name) / "test"
+train.mkdir()
+test.mkdir()
+X, _ = make_lesions(40, image_size=64, random_state=0)
+for i, pixels in enumerate(X[:30]):
+    Image.fromarray(pixels).save(train / f"{i:02}.png")
+for i, pixels in enumerate(X[30:]):
+    Image.fromarray(pixels).save(test / f"new-{i}.png")
+
+# %%
+# Put changed copies into the test set
+# ------------------------------------
+changes = {
+    "small": lambda picture: picture.resize((40, 40)),
+    "mirrored": ImageOps.mirror,
+    "turned": lambda picture: picture.rotate(90),
+    "brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),
+    "cropped": lambda picture: picture.crop((8, 8, 56, 56)),
+}
+for i, (name, change) in enumerate(changes.items()):
+    change(Image.fromarray(X[i])).save(test / f"{name}.jpg", quality=60)
+
+# %%
+# Look for them
+# -------------
+# The distance is the number of bits, of 255, in which two perceptual hashes differ; up to 40 it is
+# called "near".
+paths = [sorted(part.iterdir()) for part in (train, test)]
+found = find_duplicates(*paths)
+for pair in found:
+    print(Path(pair.path_a).name, Path(pair.path_b).name, pair.reason, pair.distance)
+
+# %%
+# The cropped copy is not found: no hash of a whole picture finds strong crops. The ten new pictures
+# are mistaken for no other.
+pictures = plot_images(
+    [
+        np.stack([np.asarray(Image.open(path).resize((64, 64))) for path in side])
+        for side in zip(*[(pair.path_a, pair.path_b) for pair in found])
+    ],
+    row_titles=["training set", "test set"],
+    titles=[Path(pair.path_b).stem for pair in found],
+)
+
+# %%
+# As a guard in a script
+# ----------------------
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    check_overlap(*paths)
+print(said[0].message)
+folder.cleanup()
