@@ -2,7 +2,6 @@
 
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -119,21 +118,19 @@ def in_processes(work, plan, waiting, jobs, report):
     threads = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     os.environ.update(dict.fromkeys(threads, "1"), TF_CPP_MIN_LOG_LEVEL="3")
     start = time.perf_counter()
-    pool = ProcessPoolExecutor(
-        min(jobs, len(waiting)),
-        mp_context=get_context("spawn"),
-        max_tasks_per_child=_DRAWS_OF_A_PROCESS,
-    )
-    with pool:
-        futures = [pool.submit(work, plan, task, seed) for task, seed in waiting]
-        try:
-            for n, future in enumerate(as_completed(futures), 1):
-                spent = time.perf_counter() - start
-                report(f"[{n}/{len(waiting)}, {spent:.0f} s] {future.result()}")
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
+    calls = [(work, plan, task, seed) for task, seed in waiting]
+    # Not ProcessPoolExecutor: with max_tasks_per_child it stops replacing its processes.
+    with get_context("spawn").Pool(
+        min(jobs, len(waiting)), maxtasksperchild=_DRAWS_OF_A_PROCESS
+    ) as pool:
+        for n, line in enumerate(pool.imap_unordered(_call, calls), 1):
+            spent = time.perf_counter() - start
+            report(f"[{n}/{len(waiting)}, {spent:.0f} s] {line}")
+
+
+def _call(arguments):
+    work, *rest = arguments
+    return work(*rest)
 
 
 def run_draw(plan, task, seed):
