@@ -175,7 +175,7 @@ def test_a_training_that_was_cut_off_ends_with_the_same_bits(tmp_path):
     finally:
         gan.PictureGrid = kept
     assert not (tmp_path / "cut.keras").exists()
-    assert (tmp_path / ".cut.keras.training" / "epoch-000002.keras").is_file()
+    assert len(list((tmp_path / ".cut.keras.training").glob("epoch-00000002.*.npz"))) == 1
     resumed = train_gan(X[y == 0], X[y == 1], tmp_path / "cut.keras", **options)
     assert (tmp_path / "cut.record.csv").read_text() == (tmp_path / "whole.record.csv").read_text()
     for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
