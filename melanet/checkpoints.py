@@ -127,11 +127,11 @@ class Checkpoint(keras.callbacks.Callback):
         np.savez(data, card=np.array(card), **{f"v{i}": value for i, value in enumerate(values)})
         data = data.getbuffer()
         digest = hashlib.sha256(data).hexdigest()[:_DIGITS]
-        with whole(self.folder / f"epoch-{epochs:08d}.{digest}.npz") as partial:
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        path = self.folder / f"epoch-{epochs:08d}.{digest}.npz"
+        with whole(path) as partial, partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         for old in self._files()[:-_KEPT]:
             old.unlink()
         self._written = time.monotonic()

@@ -157,7 +157,7 @@ def test_a_training_that_was_cut_off_ends_with_the_same_bits(tmp_path):
         pass
 
     X, y = make_lesions(6, image_size=16, weights=(0.5, 0.5), random_state=0)
-    options = {"epochs": 3, "checkpoint_seconds": 0, "seed": 1}
+    options = {"preset": "default", "steps": 3, "checkpoint_seconds": 0, "seed": 1}
     whole = train_gan(X[y == 0], X[y == 1], tmp_path / "whole.keras", **options)
 
     from melanet.commands import gan

@@ -1,0 +1,134 @@
+"""Synthetic samples of one class, a chunk at a time, from pictures that lie in files."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from melanet import synthesis
+from melanet.augmentation import Augmentation
+from melanet.guarding import Guard
+from melanet.picture_files import tiled
+
+_MOST_OWN = 48  # real samples of the class whose diversity a chunk's is compared with
+_MOST_COMPARED = 64  # translations of a chunk that are
+
+
+@dataclass
+class Chunk:
+    """What `ClassFiller.make` made.
+
+    Parameters
+    ----------
+    pictures : ndarray of shape (n, height, width, 3), uint8
+        Synthetic pictures.
+    sources : list of int
+        Row that each was made from.
+    kinds : list of str
+        "translation" or "copy".
+    unchanged, refused : int
+        First attempts that the guard and the judge did not let pass.
+    diversity : float or None
+        Of a chunk that the guard found too uniform.
+    """
+
+    pictures: np.ndarray
+    sources: list
+    kinds: list
+    unchanged: int = 0
+    refused: int = 0
+    diversity: float | None = None
+
+
+class ClassFiller:
+    """Makes the samples that a class needs as `melanet.GANOversampler` does, but by chunks.
+
+    Each source is used as often as the others; what judge or guard do not let pass is tried again
+    with another source, and then replaced by an augmented copy of a real picture of the class. A
+    chunk depends on the seed and its place alone, not on the chunks before it.
+
+    Parameters
+    ----------
+    files : PictureFiles
+        All pictures.
+    rows, own : ndarray of int
+        Rows of the sources, and of the class.
+    n_samples : int
+        Samples to make in all.
+    cyclegan : CycleGAN
+        Translates into the class, its "B".
+    accepts : callable or None
+        ``accepts(samples) -> ndarray of bool``, the judge.
+    recipe : dict
+        See `melanet.recipes`.
+    seed : sequence of int
+        Seed of sources and changes.
+    """
+
+    def __init__(self, files, rows, own, n_samples, *, cyclegan, accepts, recipe, seed):
+        self.files, self.own, self.n_samples = files, own, n_samples
+        self.cyclegan, self.accepts, self.recipe, self.seed = cyclegan, accepts, recipe, list(seed)
+        rng = np.random.default_rng([*self.seed, 0])
+        # The second half is for second attempts.
+        self.draws = rows[tiled(len(rows), 2 * n_samples, rng)]
+        self.uses = np.arange(2 * n_samples) // len(rows)
+        self.guard = None
+        if recipe["guard"]:
+            self.guard = Guard(files.few(rows, rng), files.few(own, rng, _MOST_OWN))
+        self.vary = synthesis._variation(recipe, table=False)
+
+    def read(self, start, stop):
+        """Return the sources of a part of the samples; another thread may do so."""
+        return self.files.read(self.draws[start:stop])
+
+    def make(self, start, stop, sources):
+        """Make a part of the samples.
+
+        Parameters
+        ----------
+        start, stop : int
+            Which part.
+        sources : ndarray
+            What `read` returned for it.
+
+        Returns
+        -------
+        Chunk
+        """
+        rng = np.random.default_rng([*self.seed, 1, start])
+        places = np.arange(start, stop)
+        made, changed, accepted = self._attempt(places, sources, rng)
+        rows, passed = self.draws[places], changed & accepted
+        failed = np.flatnonzero(~passed)
+        if len(failed):
+            again = self.n_samples + places[failed]
+            retried, *votes = self._attempt(again, self.files.read(self.draws[again]), rng)
+            better = np.logical_and(*votes)
+            mended = failed[better]
+            made[mended], rows[mended] = retried[better], self.draws[again][better]
+            passed[mended] = True
+        diversity = None
+        if self.guard is not None:
+            diversity = self.guard.collapsed(made[passed][:_MOST_COMPARED])
+            passed &= diversity is None
+        failed = np.flatnonzero(~passed)
+        if len(failed):
+            rows[failed] = self.own[tiled(len(self.own), len(failed), rng)]
+            copies = self.files.read(rows[failed])
+            made[failed] = Augmentation(flip=self.recipe["flip"])(copies, rng)
+        return Chunk(
+            self.files.form.decode(made),
+            rows.tolist(),
+            np.where(passed, "translation", "copy").tolist(),
+            int((~changed).sum()),
+            int((~accepted).sum()),
+            diversity,
+        )
+
+    def _attempt(self, places, chosen, rng):
+        again = self.uses[places] > 0
+        if again.any():
+            chosen[again] = self.vary(chosen[again], self.uses[places][again], rng)
+        made = synthesis.translate(self.cyclegan, chosen, self.recipe)
+        everything = np.ones(len(made), bool)
+        changed = everything if self.guard is None else self.guard.passes(made, chosen)
+        return made, changed, everything if self.accepts is None else self.accepts(made)
