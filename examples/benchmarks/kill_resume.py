@@ -1,9 +1,10 @@
 """Kill a training at random moments, go on, and compare the weights with an undisturbed run's.
 
 A try starts the training of a small CycleGAN (for rows of a table, so that a process is soon
-done) that writes a checkpoint after every epoch, ends it by SIGKILL at a random moment of its
-life, and starts it again; by turns the newest checkpoint is left alone, cut short, and changed in
-one byte in between. What counts is whether the weights at
+done) that writes a checkpoint after every epoch, ends it by SIGKILL, and starts it again. The
+moment is drawn anew each time: an epoch, the building of the networks being one of them, and a
+part of the time that an epoch takes. By turns the newest checkpoint is left alone, cut short, and
+changed in one byte in between. What counts is whether the weights at
 the end are those of a training that nobody disturbed, bit for bit.
 
     python examples/benchmarks/kill_resume.py --tries 50
@@ -14,6 +15,7 @@ import hashlib
 import multiprocessing
 import os
 import random
+import signal
 import statistics
 import tempfile
 import time
@@ -52,21 +54,33 @@ def train(folder, epochs, answer):
     Path(answer).write_text(f"{digest.hexdigest()} {done}")
 
 
-def run(context, folder, epochs, kill_after=None):
-    """Train in a process of its own; return (digest, epochs done before), None if killed."""
+def run(context, folder, epochs, kill_at=None):
+    """Train in a process of its own; return (digest, epochs done before), None if killed.
+
+    `kill_at` is (epochs that must be done, seconds to wait then).
+    """
     answer = Path(f"{folder}.txt")
     answer.unlink(missing_ok=True)
     process = context.Process(target=train, args=(str(folder), epochs, str(answer)))
     process.start()
-    process.join(kill_after)
-    if process.is_alive():
+    if kill_at is not None:
+        while process.is_alive() and newest_epoch(folder) < kill_at[0]:
+            time.sleep(0.001)
+        process.join(kill_at[1])
         process.kill()
-        process.join()
+    process.join()
+    if process.exitcode == -signal.SIGKILL:
         return None
     if process.exitcode:
         raise RuntimeError(f"the training ended with status {process.exitcode}")
     digest, done = answer.read_text().split()
     return digest, int(done)
+
+
+def newest_epoch(folder):
+    """Return how many epochs the newest checkpoint has seen, 0 without one."""
+    files = sorted(folder.glob("epoch-*.npz"))
+    return int(files[-1].name[6:14]) if files else 0
 
 
 def tear(folder, how, rng):
@@ -102,19 +116,24 @@ def main():
             raise SystemExit("undisturbed runs differ from each other: nothing can be compared")
         life = statistics.median(seconds[1:])
         print(f"undisturbed: 3 runs of one digest, {life:.1f} s each, {options.epochs} epochs")
-        equal, killed, torn, starts = 0, 0, 0, []
-        for i in range(options.tries):
-            folder = Path(work, f"try{i}")
-            found = run(context, folder, options.epochs, rng.uniform(0, life))
-            while found is None:
-                killed += 1
-                torn += tear(folder, TEARS[i % len(TEARS)], rng)
-                found = run(context, folder, options.epochs)
-            starts.append(found[1])
-            equal += found[0] in digests
+        equal, missed, torn, starts = 0, 0, 0, []
+        while len(starts) < options.tries:
+            i = len(starts)
+            folder = Path(work, f"try{i}-{missed}")
+            epoch = rng.randrange(options.epochs)
+            # The first epoch begins about half a life after the process.
+            pause = rng.uniform(0, life / 2 if epoch == 0 else life / 2 / options.epochs)
+            if run(context, folder, options.epochs, (epoch, pause)) is not None:
+                missed += 1  # it ended before the signal came
+                continue
+            torn += tear(folder, TEARS[i % len(TEARS)], rng)
+            digest, done = run(context, folder, options.epochs)
+            starts.append(done)
+            equal += digest in digests
         print(
-            f"{equal} of {options.tries} tries ended with the same weights, optimizer and losses; "
-            f"{killed} were killed, {torn} had their newest checkpoint damaged"
+            f"{equal} of {options.tries} killed trainings ended with the same weights, optimizer "
+            f"and losses; {torn} had their newest checkpoint damaged; {missed} more ended before "
+            "they were killed and are not counted"
         )
         print(f"went on after epoch (0 is from the start): {sorted(starts)}")
     if equal < options.tries:
