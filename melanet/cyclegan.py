@@ -13,6 +13,7 @@ __all__ = ["CycleGAN", "UnpairedImages", "adam"]
 _NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
 _TERMS = ("discriminator_loss", "discriminator_accuracy", "adversarial_loss", "cycle_loss")
 _TERMS += ("identity_loss",)
+_PART_BYTES = 32 << 20  # of samples that one call of Keras translates
 
 
 @keras.saving.register_keras_serializable("melanet")
@@ -328,8 +329,13 @@ class CycleGAN(keras.Model):
             )
         if not len(x):
             return x
-        made = generator.predict(x, batch_size=batch_size, verbose=0)
-        return np.asarray(made, "float32")  # also under mixed precision
+        # By parts: of what it is given, Keras holds a copy, and the result twice.
+        n_part = batch_size * max(1, _PART_BYTES // (batch_size * x[0].nbytes))
+        made = np.empty_like(x)  # float32 also under mixed precision
+        for start in range(0, len(x), n_part):
+            part = slice(start, start + n_part)
+            made[part] = generator.predict(x[part], batch_size=batch_size, verbose=0)
+        return made
 
     def get_config(self):
         """Return the four networks' configurations and the weights of the losses."""
