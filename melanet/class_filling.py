@@ -25,8 +25,8 @@ class Chunk:
         Row that each was made from.
     kinds : list of str
         "translation" or "copy".
-    unchanged, refused : int
-        First attempts that the guard and the judge did not let pass.
+    attempts, unchanged, refused : int
+        First attempts, and those that the guard and the judge did not let pass.
     diversity : float or None
         Of a chunk that the guard found too uniform.
     """
@@ -34,9 +34,10 @@ class Chunk:
     pictures: np.ndarray
     sources: list
     kinds: list
-    unchanged: int = 0
-    refused: int = 0
-    diversity: float | None = None
+    attempts: int
+    unchanged: int
+    refused: int
+    diversity: float | None
 
 
 class ClassFiller:
@@ -119,6 +120,7 @@ class ClassFiller:
             self.files.form.decode(made),
             rows.tolist(),
             np.where(passed, "translation", "copy").tolist(),
+            len(places),
             int((~changed).sum()),
             int((~accepted).sum()),
             diversity,

@@ -78,6 +78,7 @@ class FolderFilling:
                 "files": pictures,
                 "sources": chunk.sources,
                 "kinds": chunk.kinds,
+                "attempts": chunk.attempts,
                 "unchanged": chunk.unchanged,
                 "refused": chunk.refused,
                 "diversity": chunk.diversity,

@@ -240,13 +240,14 @@ def _warn(journal, needs):
     diversities = {label: [] for label in needs}
     for line in journal:
         label = line["label"]
-        counts[label].update({key: line[key] for key in ("unchanged", "refused")})
+        counts[label].update({key: line[key] for key in ("attempts", "unchanged", "refused")})
         counts[label]["copies"] += line["kinds"].count("copy")
         if line["diversity"] is not None:
             diversities[label].append(line["diversity"])
     for label, n in needs.items():
         found = {key: counts[label][key] for key in ("unchanged", "refused")}
-        problem = complaint(n, **found, diversity=min(diversities[label], default=None))
+        attempts = counts[label]["attempts"]
+        problem = complaint(attempts, **found, diversity=min(diversities[label], default=None))
         if problem:
             warnings.warn(
                 f"Class {label!r}: {problem}. Of its {n} synthetic pictures "

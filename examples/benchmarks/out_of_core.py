@@ -116,10 +116,8 @@ def main():
         print("way | translations a second, median (lowest .. highest) | times one after the other")
         slow = statistics.median(rates["one after the other"])
         for way, values in rates.items():
-            middle = statistics.median(values)
-            print(
-                f"{way} | {middle:.1f} ({min(values):.1f} .. {max(values):.1f}) | {middle / slow:.2f}"
-            )
+            middle, ends = statistics.median(values), f"{min(values):.1f} .. {max(values):.1f}"
+            print(f"{way} | {middle:.1f} ({ends}) | {middle / slow:.2f}")
 
 
 if __name__ == "__main__":
