@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from melanet import networks, weights
+from melanet.inference import predict_in_parts
 from melanet.objectives import Total, adam, distance, judge
 from melanet.unpaired import UnpairedImages
 
@@ -13,7 +14,6 @@ __all__ = ["CycleGAN", "UnpairedImages", "adam"]
 _NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
 _TERMS = ("discriminator_loss", "discriminator_accuracy", "adversarial_loss", "cycle_loss")
 _TERMS += ("identity_loss",)
-_PART_BYTES = 32 << 20  # of samples that one call of Keras translates
 
 
 @keras.saving.register_keras_serializable("melanet")
@@ -327,15 +327,7 @@ class CycleGAN(keras.Model):
                 "x must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). "
                 f"Received values from {x.min()} to {x.max()}"
             )
-        if not len(x):
-            return x
-        # By parts: of what it is given, Keras holds a copy, and the result twice.
-        n_part = batch_size * max(1, _PART_BYTES // (batch_size * x[0].nbytes))
-        made = np.empty_like(x)  # float32 also under mixed precision
-        for start in range(0, len(x), n_part):
-            part = slice(start, start + n_part)
-            made[part] = generator.predict(x[part], batch_size=batch_size, verbose=0)
-        return made
+        return predict_in_parts(generator, x, batch_size)
 
     def get_config(self):
         """Return the four networks' configurations and the weights of the losses."""
