@@ -9,7 +9,7 @@ def predict_in_parts(model, x, batch_size):
     """Let a network that keeps the samples' shape answer, in little more memory than the answer's.
 
     Keras' ``predict`` holds a copy of what it is given and its result twice; here these are those
-    of a part. It takes some .05 s a call, which is why a part is many batches.
+    of a part. A call costs time of its own, which is why a part is many batches.
 
     Parameters
     ----------
