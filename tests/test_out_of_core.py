@@ -16,6 +16,7 @@ from melanet.callbacks import StopOnNonFinite
 from melanet.class_filling import ClassFiller
 from melanet.commands.oversample import oversample_folder
 from melanet.datasets import make_lesions
+from melanet.judging import Judge
 from melanet.out_of_core import oversample_files
 
 
@@ -131,7 +132,13 @@ def test_what_was_killed_goes_on_and_does_nothing_twice(tmp_path, monkeypatch):
     assert not (tmp_path / ".partial-out").exists()
 
 
+class QuickJudge(Judge):
+    def __init__(self, *, steps=5, **options):
+        super().__init__(steps=steps, **options)
+
+
 def small_recipe(monkeypatch):
+    monkeypatch.setattr(folder_filling, "Judge", QuickJudge)
     small = {"filters": 2, "discriminator_filters": 2, "steps": 4, "batch_size": 2}
     monkeypatch.setitem(recipes.PRESETS, "default", recipes.PRESETS["default"] | small)
 
