@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from melanet import networks, weights
+from melanet.inference import predict_in_parts
 from melanet.objectives import Total, adam, distance, judge
 from melanet.unpaired import UnpairedImages
 
@@ -326,10 +327,7 @@ class CycleGAN(keras.Model):
                 "x must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). "
                 f"Received values from {x.min()} to {x.max()}"
             )
-        if not len(x):
-            return x
-        made = generator.predict(x, batch_size=batch_size, verbose=0)
-        return np.asarray(made, "float32")  # also under mixed precision
+        return predict_in_parts(generator, x, batch_size)
 
     def get_config(self):
         """Return the four networks' configurations and the weights of the losses."""

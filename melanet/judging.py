@@ -12,7 +12,8 @@ _SIDE = 64  # larger images are reduced to this before they are judged
 _CLEAR = 2 / 3  # share of the forest's votes that a row of a table needs; see docs/tables.md
 
 
-def _reduce(samples):
+def reduced(samples):
+    """Return samples as the judge sees them: large images are made smaller."""
     large = samples.ndim == 4 and min(samples.shape[1:3]) > _SIDE
     return resize(samples, (_SIDE, _SIDE)) if large else samples
 
@@ -97,7 +98,7 @@ class Judge:
         -------
         Judge
         """
-        codes, samples, self._share = np.asarray(codes), _reduce(samples), 0.0
+        codes, samples, self._share = np.asarray(codes), reduced(samples), 0.0
         if samples.ndim == 2:
             forest = RandomForestClassifier(
                 min_samples_leaf=2, class_weight="balanced_subsample", random_state=self.seed
@@ -112,14 +113,27 @@ class Judge:
             model.fit(batches, epochs=1, shuffle=False, verbose=0)
         finally:
             batches.images = None  # TensorFlow keeps the loader; the images must not stay
+        return self._with(model)
+
+    def _with(self, model):
+        self._network, self._share = model, 0.0
         self._answer = lambda x: model.predict(x, batch_size=256, verbose=0)
         return self
 
+    def save(self, path):
+        """Write a judge of images to a ``.keras`` file."""
+        self._network.save(path)
+
+    @classmethod
+    def load(cls, path):
+        """Read a judge that `save` wrote."""
+        return cls()._with(keras.saving.load_model(path, compile=False))
+
     def predict(self, samples):
         """Return the class of each sample, as an array of codes."""
-        return np.argmax(self._answer(_reduce(samples)), axis=1)
+        return np.argmax(self._answer(reduced(samples)), axis=1)
 
     def accepts(self, samples, code):
         """Tell which samples are of a class; rows of a table have to be it clearly."""
-        shares = self._answer(_reduce(samples))
+        shares = self._answer(reduced(samples))
         return (np.argmax(shares, axis=1) == code) & (shares[:, code] >= self._share)

@@ -67,6 +67,15 @@ _CHOICES = (
     "reject",
     "guard",
 )
+_MOST_PARTS = 10  # a budget in steps is logged in equal parts, at most this many
+
+
+def epochs_and_steps(recipe):
+    """Return for how many epochs a recipe trains, and their steps, None for a whole pass."""
+    if recipe["epochs"]:
+        return recipe["epochs"], None
+    epochs = max(n for n in range(1, _MOST_PARTS + 1) if recipe["steps"] % n == 0)
+    return epochs, recipe["steps"] // epochs
 
 
 def resolve(choices, shape):

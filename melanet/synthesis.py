@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from melanet import recipes
 from melanet.augmentation import Augmentation
 from melanet.callbacks import Progress, StopOnNonFinite
 from melanet.cyclegan import CycleGAN
@@ -14,8 +15,6 @@ from melanet.judging import Judge
 from melanet.objectives import adam
 from melanet.reproducibility import reproducible
 from melanet.unpaired import UnpairedImages
-
-_MOST_PARTS = 10  # a budget in steps is logged in equal parts, at most this many
 
 
 @dataclass
@@ -199,11 +198,7 @@ def train(recipe, A, B, *, seed, name="", verbose=0):
 
 def batches_of(recipe, A, B, seed):
     """Return the batches that a recipe trains on, and for how many epochs."""
-    if recipe["epochs"]:
-        epochs, steps = recipe["epochs"], None
-    else:
-        epochs = max(n for n in range(1, _MOST_PARTS + 1) if recipe["steps"] % n == 0)
-        steps = recipe["steps"] // epochs
+    epochs, steps = recipes.epochs_and_steps(recipe)
     batches = UnpairedImages(
         A,
         B,

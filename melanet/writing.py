@@ -3,6 +3,7 @@
 import csv
 import json
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 
@@ -42,12 +43,13 @@ def whole(path):
 
 
 def write_rows(path, rows):
-    """Write dicts of the same keys as a CSV file with a header line."""
-    rows = list(rows)
+    """Write dicts of the same keys, from any iterable, as a CSV file with a header line."""
+    rows = iter(rows)
+    first = next(rows, None)
     with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+        writer = csv.DictWriter(file, list(first or ()), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(rows if first is None else chain([first], rows))
 
 
 def write_json(path, value):

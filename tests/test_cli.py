@@ -157,7 +157,7 @@ def test_a_training_that_was_cut_off_ends_with_the_same_bits(tmp_path):
         pass
 
     X, y = make_lesions(6, image_size=16, weights=(0.5, 0.5), random_state=0)
-    options = {"epochs": 3, "checkpoint_seconds": 0, "seed": 1}
+    options = {"preset": "default", "steps": 3, "checkpoint_seconds": 0, "seed": 1}
     whole = train_gan(X[y == 0], X[y == 1], tmp_path / "whole.keras", **options)
 
     from melanet.commands import gan
@@ -175,7 +175,7 @@ def test_a_training_that_was_cut_off_ends_with_the_same_bits(tmp_path):
     finally:
         gan.PictureGrid = kept
     assert not (tmp_path / "cut.keras").exists()
-    assert (tmp_path / ".cut.keras.training" / "epoch-000002.keras").is_file()
+    assert len(list((tmp_path / ".cut.keras.training").glob("epoch-00000002.*.npz"))) == 1
     resumed = train_gan(X[y == 0], X[y == 1], tmp_path / "cut.keras", **options)
     assert (tmp_path / "cut.record.csv").read_text() == (tmp_path / "whole.record.csv").read_text()
     for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):

@@ -136,7 +136,7 @@ def _train_gan_arguments(add):
 
 
 def _oversample_arguments(add):
-    add("source", metavar="SRC", help=_CLASSES)
+    add("source", metavar="SRC", help=f"{_CLASSES}, or a CSV file with the columns path and label")
     add("destination", metavar="DST", help="new folder for synthetic pictures and manifest.csv")
     add(
         "--model",
@@ -218,7 +218,8 @@ COMMANDS = (
         "oversample",
         "write synthetic pictures of the rare classes of a folder",
         "Fill up rare classes with translations. Originals are neither changed nor copied; "
-        "manifest.csv tells what each picture was made of.",
+        "manifest.csv tells what each picture was made of. Memory does not grow with the folder; "
+        "the same command goes on where it was cut off.",
         _oversample_arguments,
         _oversample,
     ),

@@ -1,17 +1,13 @@
 """``melanet train-gan``: a CycleGAN of two sets of images, trained so that a stop loses little."""
 
-import csv
 import hashlib
-import json
-import shutil
-import time
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from melanet import recipes, synthesis, weights
+from melanet import recipes, synthesis
 from melanet.callbacks import PictureGrid, Progress, StopOnNonFinite
+from melanet.checkpoints import Checkpoint
 from melanet.commands.files import history_rows, read_folder, two_or_more
 from melanet.over_sampling import GANOversampler
 from melanet.preprocessing import read_form
@@ -81,16 +77,13 @@ def train_gan(
     form = read_form(A)
     batches, n_epochs = synthesis.batches_of(recipe, form.encode(A), form.encode(B), seed)
     settings = {"recipe": recipe, "seed": seed, "data": [_digest(A), _digest(B)]}
-    state = _State(out.with_name(f".{out.name}.training"), settings, checkpoint_seconds)
+    folder = out.with_name(f".{out.name}.training")
+    checkpoint = Checkpoint(folder, settings=settings, seconds=checkpoint_seconds)
     total = n_epochs * len(batches)
     with reproducible():
-        model = state.read()
-        if model is None:
-            model = synthesis.build(recipe, form.image_shape, seed, total)
-        done = len(state.rows)
-        for _ in range(done):  # the order of the epochs to come
-            batches.on_epoch_end()
-        callbacks = [StopOnNonFinite("CycleGAN"), state, _grids(out, batches, n_epochs)]
+        model = synthesis.build(recipe, form.image_shape, seed, total)
+        done = checkpoint.restore(model, batches)
+        callbacks = [StopOnNonFinite("CycleGAN"), checkpoint, _grids(out, batches, n_epochs)]
         if verbose:
             callbacks.append(Progress("CycleGAN", total - done * len(batches)))
         try:
@@ -99,12 +92,12 @@ def train_gan(
             batches.A = batches.B = None  # TensorFlow keeps the loader; the images must not stay
             if verbose:
                 callbacks[-1].stop()
-    write_rows(out.with_suffix(".record.csv"), state.rows)
+    write_rows(out.with_suffix(".record.csv"), history_rows(checkpoint.history))
     model.compile(optimizer="sgd")  # has no state: the file is a third as large
     with whole(out) as partial:
         model.save(partial)
     model.compile()
-    state.forget()
+    checkpoint.forget()
     return model
 
 
@@ -159,50 +152,3 @@ def _grids(out, batches, n_epochs):
 
 def _digest(images):
     return hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
-
-
-class _State(keras.callbacks.Callback):
-    """What a training needs to go on: the model with its optimizer, and the record so far."""
-
-    def __init__(self, folder, settings, seconds):
-        super().__init__()
-        self.folder, self.settings, self.seconds = folder, settings, seconds
-        self.rows, self._written = [], time.monotonic()
-
-    def read(self):
-        """Return the model to go on with, or None; what belongs to other settings goes."""
-        settings = self.folder / "settings.json"
-        if not settings.exists() or json.loads(settings.read_text()) != self.settings:
-            self.forget()
-            self.folder.mkdir(parents=True)
-            with whole(settings) as partial:
-                partial.write_text(json.dumps(self.settings))
-            return None
-        models = sorted(self.folder.glob("epoch-*.keras"))
-        if not models:
-            return None
-        with (self.folder / "record.csv").open(newline="") as file:
-            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-        done = int(models[-1].stem.removeprefix("epoch-"))
-        self.rows = [{**row, "epoch": int(row["epoch"])} for row in rows[:done]]
-        return weights.read_model(models[-1])
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Record, and write if it is time."""
-        self.rows += history_rows({k: [float(v)] for k, v in (logs or {}).items()})
-        self.rows[-1]["epoch"] = epoch + 1
-        if time.monotonic() - self._written < self.seconds:
-            return
-        # The record first: it may be longer than the model knows, never shorter.
-        write_rows(self.folder / "record.csv", self.rows)
-        path = self.folder / f"epoch-{epoch + 1:06d}.keras"
-        with whole(path) as partial:
-            self.model.save(partial)
-        for old in self.folder.glob("epoch-*.keras"):
-            if old != path:
-                old.unlink()
-        self._written = time.monotonic()
-
-    def forget(self):
-        """Remove it all."""
-        shutil.rmtree(self.folder, ignore_errors=True)

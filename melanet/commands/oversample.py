@@ -1,18 +1,11 @@
 """``melanet oversample``: synthetic pictures for a folder of images, and where they came from."""
 
-import shutil
-from collections import Counter
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from melanet.commands.files import list_folder, list_table, two_or_more
+from melanet.out_of_core import MANIFEST, oversample_files
 
-from melanet.commands.files import read_folder, two_or_more
-from melanet.cyclegan import CycleGAN
-from melanet.over_sampling import GANOversampler
-from melanet.writing import write_rows
-
-MANIFEST = "manifest.csv"
+__all__ = ["MANIFEST", "oversample_folder", "parse_strategy"]
 
 
 def parse_strategy(text):
@@ -65,15 +58,17 @@ def oversample_folder(
 ):
     """Write synthetic pictures that fill up the rare classes of a folder of images.
 
+    A run that was killed goes on when it is called again; see
+    `melanet.out_of_core.oversample_files`.
+
     Parameters
     ----------
     source : str or path-like
-        A folder with a folder for each class; nothing in it is changed.
+        A folder with a folder for each class, or a CSV file with the columns ``path`` and
+        ``label``; nothing in it is changed.
     destination : str or path-like
-        Folder to write, which must be new or empty: ``<class>/<number>.png`` of what was made,
-        and ``manifest.csv`` with a row for each: its file, label, source file and its label,
-        kind ("translation", or "copy" for an augmented copy), model and seed. The originals are
-        not copied. The folder is whole or not there.
+        Folder to write, which must be new or empty, as of `melanet.out_of_core.oversample_files`.
+        Its manifest names sources as seen from `source`, or from the CSV file's folder.
     models : sequence of str, default=()
         Files of CycleGANs to use instead of training: ``FILE``, which fills up the rarest
         class, or ``CLASS=FILE``.
@@ -101,69 +96,32 @@ def oversample_folder(
     OSError
         If an image or model cannot be read.
     """
-    source, destination = Path(source), Path(destination)
-    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
-        raise ValueError(
-            f"destination must be a new or an empty folder. Received: {str(destination)!r}, "
-            "which holds something. Remove it, or name another"
-        )
-    named = [_split(model) for model in models]
-    cyclegans = [(label, file, CycleGAN.from_pretrained(file)) for label, file in named]
-    if size is None:
-        size = cyclegans[0][2].sample_shape[:2] if cyclegans else 256
-    X, y, paths = read_folder(source, size)
+    source = Path(source)
+    table = source.is_file()
+    paths, y = list_table(source) if table else list_folder(source)
     counts = two_or_more(y, source)
     rarest = min(counts, key=counts.get)
-    cyclegans = [(label or rarest, file, model) for label, file, model in cyclegans]
-    sampler = GANOversampler(
+    named = [_split(model) for model in models]
+    return oversample_files(
+        paths,
+        y,
+        destination,
+        names=[_seen_from(source.parent if table else source, path) for path in paths],
+        models={label or rarest: file for label, file in named},
         sampling_strategy=sampling_strategy,
         preset=preset,
-        pretrained={label: model for label, _, model in cyclegans},
-        random_state=seed,
+        size=size,
+        seed=seed,
         verbose=verbose,
     )
-    X_res, y_res = sampler.fit_resample(X, y)
-    made, labels = X_res[len(X) :], y_res[len(X) :].tolist()
-    if not labels:
-        raise ValueError(
-            f"sampling_strategy={sampling_strategy!r} asks for no further image. Received: {counts}"
-        )
-    files = {label: file for label, file, _ in cyclegans}
-    partial = destination.with_name(f".partial-{destination.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        rows = [
-            {
-                "file": _write(partial, label, i, picture),
-                "label": label,
-                "source": paths[row].relative_to(source).as_posix(),
-                "source_label": y[row].item(),
-                "kind": kind,
-                "model": files.get(label, "trained here") if kind == "translation" else "",
-                "seed": seed,
-            }
-            for i, (picture, label, row, kind) in enumerate(
-                zip(made, labels, sampler.source_indices_, sampler.source_kind_.tolist())
-            )
-        ]
-        write_rows(partial / MANIFEST, rows)
-        if destination.exists():
-            destination.rmdir()
-        partial.replace(destination)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return dict(Counter(labels))
+
+
+def _seen_from(folder, path):
+    path = Path(path)
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
 
 
 def _split(model):
     """Return (class or None, file) of ``FILE`` or ``CLASS=FILE``."""
     label, sign, file = model.partition("=")
     return (label, file) if sign and not Path(model).exists() else (None, model)
-
-
-def _write(folder, label, number, picture):
-    name = f"{label}/synthetic-{number:06d}.png"
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.ascontiguousarray(picture)).save(path)
-    return name

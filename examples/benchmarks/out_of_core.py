@@ -1,0 +1,124 @@
+"""Memory and speed of ``melanet oversample`` with a loaded CycleGAN, from few pictures to many.
+
+Each size runs in a process of its own, which prints the most memory that it held in all
+(``ru_maxrss``). Two classes, a tenth of the pictures are of the rare one. Then the middle one of
+several runs each way, taking turns: reading, translating and writing at the same time, and the
+same steps one after the other.
+
+    python examples/benchmarks/out_of_core.py
+    python examples/benchmarks/out_of_core.py --counts 1000 4000 --side 256 --filters 32
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def write_pictures(folder, count, side):
+    """Write pictures of noise and a disc; return the folder."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:side, :side] / side - 0.5
+    for i in range(count):
+        label = "rare" if i % 10 == 0 else "common"
+        disc = 120 * (np.hypot(x, y) < rng.uniform(0.1, 0.4))
+        pixels = disc[..., None] + rng.integers(0, 100, (side, side, 3))
+        path = folder / label / f"{i:06d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype("uint8")).save(path)
+    return folder
+
+
+def one_after_the_other(tasks, read, make, write):
+    """Do as `melanet.pipelining.overlapped`, but nothing at the same time."""
+    for task in tasks:
+        yield write(task, make(task, read(task)))
+
+
+def run(options):
+    """Over-sample one folder in this process; print seconds, pictures and peak memory."""
+    from melanet import folder_filling
+    from melanet.commands.oversample import oversample_folder
+
+    if options.way == "one after the other":
+        folder_filling.overlapped = one_after_the_other
+    source, destination, model = map(Path, options.run)
+    # The paper's recipe has no judge, whose training is no part of what is measured here.
+    settings = {"models": [str(model)], "preset": "paper"}
+    oversample_folder(source.parent / "warm", destination.with_name("warm"), **settings)
+    start = time.perf_counter()
+    made = oversample_folder(source, destination, **settings)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(seconds, sum(made.values()), peak)
+
+
+def measured(options, source, folder, model, way):
+    """Run in a process; return (seconds, pictures, peak in MiB)."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        words = [sys.executable, __file__, "--way", way, "--run", source, Path(place, "out"), model]
+        done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        seconds, made, peak = done.stdout.split()[-3:]
+        return float(seconds), int(made), float(peak)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--counts", type=int, nargs="+", default=[1000, 20000])
+    parser.add_argument("--side", type=int, default=32)
+    parser.add_argument("--filters", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison in speed")
+    parser.add_argument("--way", default="overlapped", help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        run(options)
+        return
+
+    import keras
+
+    from melanet import networks
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        shape = (options.side, options.side, 3)
+        model = folder / "gan.keras"
+        networks.resnet_generator(shape, filters=options.filters).save(model)
+        write_pictures(folder / "warm", 20, options.side)
+        print(
+            f"keras {keras.__version__} on {keras.backend.backend()}, {os.cpu_count()} processors, "
+            f"load {os.getloadavg()[0]:.1f}; {options.side}x{options.side}, ResNet with "
+            f"{options.filters} filters"
+        )
+        print("pictures | translations | peak memory, MiB | translations a second")
+        for count in options.counts:
+            source = write_pictures(folder / f"in{count}", count, options.side)
+            seconds, made, peak = measured(options, source, folder, model, "overlapped")
+            print(f"{count} | {made} | {peak:.0f} | {made / seconds:.1f}", flush=True)
+        rates = {"overlapped": [], "one after the other": []}
+        source = folder / f"in{min(options.counts)}"
+        for _ in range(options.rounds):
+            for way, values in rates.items():
+                seconds, made, _ = measured(options, source, folder, model, way)
+                values.append(made / seconds)
+        print("way | translations a second, median (lowest .. highest) | times one after the other")
+        slow = statistics.median(rates["one after the other"])
+        for way, values in rates.items():
+            middle, ends = statistics.median(values), f"{min(values):.1f} .. {max(values):.1f}"
+            print(f"{way} | {middle:.1f} ({ends}) | {middle / slow:.2f}")
+
+
+if __name__ == "__main__":
+    main()

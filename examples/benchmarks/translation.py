@@ -1,0 +1,163 @@
+"""Images translated a second, and the memory that takes: ours beside a bare generator.
+
+Four ways with one generator on the same images, taking turns, so that a change of the machine's
+speed meets all of them:
+
+- bare: the generator as one compiled function on batches that are ready, at each of several
+  batch sizes; the fastest is what the others are measured by;
+- translate: ``CycleGAN.translate``;
+- fit_resample: ``GANOversampler(pretrained=...)`` on 8-bit images, without judge and guard;
+- one at a time: ``generator.predict`` for each image, as the released notebook does.
+
+Then a process of its own translates images and says what it held at most, beyond what it held
+after a first small translation.
+
+    python examples/benchmarks/translation.py
+    python examples/benchmarks/translation.py --side 28 --channels 1 --generator resnet --filters 16
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def build(options):
+    from melanet import CycleGAN
+
+    shape = (options.side, options.side, options.channels)
+    small = {"discriminator_filters": 2}
+    return CycleGAN.from_shape(shape, generator=options.generator, filters=options.filters, **small)
+
+
+def compiled(generator):
+    """Return the generator as one compiled function from array to array."""
+    import keras
+    import numpy as np
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        function = tf.function(lambda x: generator(x, training=False), reduce_retracing=False)
+        return lambda x: function(tf.constant(x)).numpy()
+    if backend == "jax":
+        import jax
+
+        state = [[v.value for v in generator.variables]]
+        n = len(generator.trainable_variables)
+
+        @jax.jit
+        def function(values, x):
+            return generator.stateless_call(values[:n], values[n:], x, training=False)[0]
+
+        return lambda x: np.asarray(function(state[0], x))
+    import torch
+
+    def function(x):
+        with torch.no_grad():
+            return keras.ops.convert_to_numpy(generator(x, training=False))
+
+    return function
+
+
+def measure_memory(options):
+    """Print what translating so many images took at most, in MiB."""
+    import resource
+
+    import numpy as np
+
+    def peak():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    gan = build(options)
+    shape = gan.sample_shape
+    part = (40 << 20) // (4 * int(np.prod(shape)))  # more than is translated in one go
+    gan.translate(np.zeros((part, *shape), "float32"))
+    before = peak()
+    x = np.full((options.memory, *shape), 0.25, "float32")
+    made = gan.translate(x)
+    print(f"{peak() - before:.0f} {(x.nbytes + made.nbytes) / 2**20:.0f} {before:.0f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--channels", type=int, default=3)
+    parser.add_argument("--generator", default="unet")
+    parser.add_argument("--filters", type=int, default=32)
+    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8, 16, 32, 64])
+    parser.add_argument("--memory", type=int, default=0, help="images; 0 takes 256 MiB of them")
+    parser.add_argument("--only-memory", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    size = 4 * options.side**2 * options.channels
+    options.memory = options.memory or (256 << 20) // size
+    if options.only_memory:
+        measure_memory(options)
+        return
+
+    import keras
+    import numpy as np
+
+    from melanet import GANOversampler
+
+    gan = build(options)
+    rng = np.random.default_rng(0)
+    n = options.images
+    pixels = rng.integers(0, 256, (n + 2, *gan.sample_shape), "uint8")
+    x = (pixels[:n] / 127.5 - 1).astype("float32")
+    y = np.repeat([0, 1], [n, 2])
+    bare = compiled(gan.generator_ab)
+    settings = {"pretrained": {1: gan}, "reject": False, "guard": False, "random_state": 0}
+    sampler = GANOversampler(sampling_strategy={1: n + 2}, **settings)
+
+    def by_batches(size):
+        return lambda: [bare(x[i : i + size]) for i in range(0, n - n % size or n, size)]
+
+    ways = {f"bare, batch {size}": by_batches(size) for size in options.batches if size <= n}
+    counts = {f"bare, batch {size}": n - n % size or n for size in options.batches}
+    ways["translate"] = lambda: gan.translate(x)
+    ways["fit_resample"] = lambda: sampler.fit_resample(pixels, y)
+    few = x[: max(4, n // 8)]
+    ways["one at a time"] = lambda: [gan.generator_ab.predict(one[None], verbose=0) for one in few]
+    counts["one at a time"] = len(few)
+    np.testing.assert_allclose(gan.translate(few), bare(few), atol=1e-4)
+
+    rates = {name: [] for name in ways}
+    for turn in range(options.rounds + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            if turn:  # the first round compiles
+                rates[name].append(counts.get(name, n) / (time.perf_counter() - start))
+    middle = {name: statistics.median(values) for name, values in rates.items()}
+    best = max(value for name, value in middle.items() if name.startswith("bare"))
+    print(
+        f"keras {keras.__version__} on {keras.backend.backend()}, {os.cpu_count()} processors, "
+        f"load {os.getloadavg()[0]:.1f}; {options.generator}, {options.filters} filters, "
+        f"{'x'.join(map(str, gan.sample_shape))}, {n} images, {options.rounds} rounds"
+    )
+    print("way | images a second, median (lowest .. highest) | share of the best bare | times one")
+    for name, values in rates.items():
+        print(
+            f"{name} | {middle[name]:.1f} ({min(values):.1f} .. {max(values):.1f}) | "
+            f"{middle[name] / best:.2f} | {middle[name] / middle['one at a time']:.1f}"
+        )
+    for count in (options.memory // 2, options.memory):
+        words = [sys.executable, __file__, *sys.argv[1:], "--only-memory", "--memory", str(count)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        peak, data, before = done.stdout.split()
+        print(
+            f"memory: {count} images, input and output {data} MiB, peak {peak} MiB above the "
+            f"{before} MiB before"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Answers of a network in bounded memory."""
+
+import numpy as np
+
+_PART_BYTES = 32 << 20  # of samples that one call of Keras is given
+
+
+def predict_in_parts(model, x, batch_size):
+    """Let a network that keeps the samples' shape answer, in little more memory than the answer's.
+
+    Keras' ``predict`` holds a copy of what it is given and its result twice; here these are those
+    of a part. A call costs time of its own, which is why a part is many batches.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Maps samples to samples of their shape.
+    x : ndarray of shape (n, ...), float32
+        Samples.
+    batch_size : int
+        Samples in a batch.
+
+    Returns
+    -------
+    ndarray of the same shape, float32
+        Also under mixed precision.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from melanet.inference import predict_in_parts
+    >>> inputs = keras.Input((2,))
+    >>> model = keras.Model(inputs, keras.layers.Rescaling(-1.0)(inputs))
+    >>> predict_in_parts(model, np.ones((3, 2), "float32"), 2).tolist()
+    [[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]]
+    """
+    made = np.empty_like(x)
+    if not len(x):
+        return made
+    step = batch_size * max(1, _PART_BYTES // (batch_size * x[0].nbytes))
+    for start in range(0, len(x), step):
+        part = slice(start, start + step)
+        made[part] = model.predict(x[part], batch_size=batch_size, verbose=0)
+    return made

@@ -1,0 +1,28 @@
+"""A CycleGAN whose translation is known, the negative, and pictures of one grey each."""
+
+import keras
+import numpy as np
+from PIL import Image
+
+from melanet import CycleGAN
+
+
+def negative(size=8):
+    """Return a CycleGAN that turns x into -x."""
+    inputs = keras.Input((size, size, 3))
+    return CycleGAN(keras.Model(inputs, keras.layers.Rescaling(-1.0)(inputs)), None, None, None)
+
+
+def write_colours(folder, counts, size=8):
+    """Write pictures of one grey, no two alike; return their paths, labels and colours."""
+    paths, labels, colours = [], [], []
+    for label, n in counts.items():
+        for i in range(n):
+            colour = (len(paths),) * 3
+            path = folder / label / f"{i:03d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (size, size), colour).save(path)
+            paths.append(str(path))
+            labels.append(label)
+            colours.append(colour)
+    return paths, np.array(labels), np.array(colours)
