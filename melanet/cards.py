@@ -261,7 +261,7 @@ def _made(sampler):
     if kinds is not None and len(kinds):
         n = int((kinds == "copy").sum())
         lines.append(
-            f"- of these {len(kinds) - n} translations by a CycleGAN and {n} augmented copies of "
+            f"- of these {len(kinds) - n} translations by a CycleGAN and {n} copies of "
             "real images, each of a known original (`source_indices_`)"
         )
     return "\n".join(lines)

@@ -120,7 +120,13 @@ class Checkpoint(keras.callbacks.Callback):
             self.write(epoch + 1)
 
     def write(self, epochs):
-        """Write the present state, after so many epochs; older files but one are removed."""
+        """Write the present state; older files but one are removed.
+
+        Parameters
+        ----------
+        epochs : int
+            Epochs done.
+        """
         values = [_to_numpy(variable) for variable in _variables(self.model)]
         card = json.dumps({"epochs": epochs, "history": self.history})
         data = io.BytesIO()

@@ -71,7 +71,7 @@ class GANOversampler(BaseOverSampler):
         from the start; of images every second one is changed a little.
     reject : bool or None, default=None
         Whether translations must pass a judge that was trained on the real samples; what fails
-        twice is replaced by an augmented copy of a real sample of the class, in a table by a
+        twice is replaced by a copy of a real sample of the class, in a table by a
         row between two near ones.
     guard : bool or None, default=None
         Whether translations that are none are replaced in the same way: that hardly differ from
@@ -103,8 +103,8 @@ class GANOversampler(BaseOverSampler):
     source_indices_ : ndarray of int of shape (n_synthetic,)
         For each synthetic sample, the row of X that it was made from.
     source_kind_ : ndarray of str of shape (n_synthetic,)
-        "translation", or "copy" for an augmented copy (of a table's row, one moved towards a
-        near row of its class).
+        "translation", or "copy" of a real sample, changed a little or not (of a table's row, one
+        moved towards a near row of its class).
     n_features_in_ : int
         Size of X's second axis.
 

@@ -24,8 +24,14 @@ class UnpairedFiles(keras.utils.PyDataset):
         Picture files of the two sets.
     size : int or (int, int)
         Side, or height and width, that pictures are resized to.
-    batch_size, seed, steps, flip, augment
-        As of `melanet.UnpairedImages`.
+    batch_size, seed : int, default=1, 0
+        As of `melanet.UnpairedImages`, like the following.
+    steps : int or None, default=None
+        Batches in an epoch.
+    flip : {"horizontal", "vertical", "both"} or None, default=None
+        Mirror both pictures of a pair together.
+    augment : callable or None, default=None
+        Applied to both sets.
     workers : int, default=2
         Threads that read.
     **kwargs

@@ -87,7 +87,7 @@ def test_synthetic_images_are_traced(classifier, sampler):
     copies = sampler.source_kind_.tolist().count("copy")
     assert f"class `1`: {made} made" in body["Synthetic images"]
     assert f"{made - copies} translations" in body["Synthetic images"]
-    assert f"{copies} augmented copies" in body["Synthetic images"]
+    assert f"{copies} copies of real" in body["Synthetic images"]
     words = sections(model_card(classifier, synthetic="From nowhere.", **WORDS))
     assert words["Synthetic images"].strip() == "From nowhere."
 

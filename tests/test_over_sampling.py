@@ -84,7 +84,7 @@ def test_half_are_copies_unless_another_share_is_asked_for(digits, identity):
     options = {"pretrained": {1: identity, 2: identity}, "guard": False, "copies": None}
     for share, expected in ((None, 0.5), (0.25, 0.25), (0, 0)):
         sampler = quick(**{**options, "copies": share})
-        X_res, y_res = sampler.fit_resample(X, y)
+        _, y_res = sampler.fit_resample(X, y)
         for label, n in sampler.sampling_strategy_.items():
             kinds = sampler.source_kind_[y_res[len(y) :] == label]
             assert (kinds == "copy").sum() == round(expected * n)
