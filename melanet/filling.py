@@ -6,6 +6,7 @@ from melanet.augmentation import Augmentation
 from melanet.guarding import Guard, complaint
 from melanet.matching import Matching
 from melanet.reproducibility import reproducible
+from melanet.unpaired import tiled
 
 _MOST_MATCHED = 200  # sources whose translations a matching is measured on
 _JITTER = 0.05  # sd of the change of a table's row that is used again, in a range of width 2
@@ -136,9 +137,7 @@ def copies_of(recipe, originals, rng):
 
 def cycle(rows, n, rng):
     """Draw n rows, each as often as the others; return them and how often each came before."""
-    rounds = -(-n // len(rows))
-    drawn = np.concatenate([rows[:0], *(rng.permutation(rows) for _ in range(rounds))])[:n]
-    return drawn, np.arange(n) // len(rows)
+    return rows[tiled(len(rows), n, rng)], np.arange(n) // len(rows)
 
 
 def variation(recipe, table):

@@ -71,14 +71,6 @@ class PictureFiles:
         return self.read(rows)
 
 
-def tiled(n, n_draws, rng):
-    """Draw so many of n, each as often as the others, in an order of chance."""
-    rounds = -(-n_draws // n)
-    if not rounds:
-        return np.zeros(0, int)
-    return np.concatenate([rng.permutation(n) for _ in range(rounds)])[:n_draws]
-
-
 def check_fits(label, cyclegan, classes, sample_shape):
     """Raise ValueError unless a CycleGAN is for one of the classes, and of the samples' shape."""
     if label not in classes:

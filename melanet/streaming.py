@@ -5,13 +5,13 @@ import threading
 import keras
 import numpy as np
 
-from melanet.augmentation import FLIPS, flip_images
 from melanet.cyclegan import CycleGAN
 from melanet.guarding import Guard
-from melanet.picture_files import PictureFiles, check_fits, tiled
+from melanet.picture_files import PictureFiles, check_fits
+from melanet.unpaired import UnpairedSets, tiled
 
 
-class UnpairedFiles(keras.utils.PyDataset):
+class UnpairedFiles(UnpairedSets):
     """Batches that pair picture files of two sets at random, for ``CycleGAN.fit``.
 
     The batches are those of `melanet.UnpairedImages` on the same pictures with the same
@@ -72,43 +72,15 @@ class UnpairedFiles(keras.utils.PyDataset):
         workers=2,
         **kwargs,
     ):
-        super().__init__(workers=workers, **kwargs)
-        self.A, self.B = PictureFiles(A, size), PictureFiles(B, size)
-        for name, files in (("A", self.A), ("B", self.B)):
+        A, B = PictureFiles(A, size), PictureFiles(B, size)
+        for name, files in (("A", A), ("B", B)):
             if not len(files):
                 raise ValueError(f"{name} must hold at least one file. Received: none")
-        if flip is not None and flip not in FLIPS:
-            raise ValueError(f"flip must be None or one of {FLIPS}. Received: flip={flip!r}")
-        self.batch_size, self.seed, self.flip, self.augment = batch_size, seed, flip, augment
-        self.steps = steps or -(-min(len(self.A), len(self.B)) // batch_size)
-        self.epoch = 0
-        self._draw_order()
+        options = {"steps": steps, "flip": flip, "augment": augment, "workers": workers}
+        super().__init__(A, B, batch_size, seed, **options, **kwargs)
 
-    def _draw_order(self):
-        rng = np.random.default_rng([self.seed, self.epoch])
-        draws = self.steps * self.batch_size
-        self._order = [tiled(len(files), draws, rng) for files in (self.A, self.B)]
-
-    def __len__(self):
-        return self.steps
-
-    def __getitem__(self, index):
-        """Return batch `index` of the present epoch as ``((a, b),)``."""
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        a, b = (x.read(order[rows], 1) for x, order in zip((self.A, self.B), self._order))
-        if self.flip is not None:
-            # Side by side in the channels, the two of a pair take one toss.
-            both = flip_images(np.concatenate([a, b], axis=-1), self.flip, rng)
-            a, b = np.split(both, 2, axis=-1)
-        if self.augment is not None:
-            a, b = self.augment(a, rng), self.augment(b, rng)
-        return ((a, b),)
-
-    def on_epoch_end(self):
-        """Draw the next epoch's order."""
-        self.epoch += 1
-        self._draw_order()
+    def _read(self, files, rows):
+        return files.read(rows, 1)
 
 
 class BalancedBatches(keras.utils.PyDataset):

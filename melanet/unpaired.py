@@ -8,7 +8,84 @@ import numpy as np
 from melanet.augmentation import FLIPS, flip_images
 
 
-class UnpairedImages(keras.utils.PyDataset):
+def tiled(n, n_draws, rng):
+    """Draw from n places, each as often as the others, in an order that is new for each round.
+
+    Parameters
+    ----------
+    n, n_draws : int
+        Number of places and of draws.
+    rng : numpy.random.Generator
+        Source of the order.
+
+    Returns
+    -------
+    ndarray of int of shape (n_draws,)
+    """
+    rounds = [rng.permutation(n) for _ in range(-(-n_draws // n))]
+    return np.concatenate([np.zeros(0, int), *rounds])[:n_draws]
+
+
+class UnpairedSets(keras.utils.PyDataset):
+    """What batches of two unpaired sets have in common, wherever the samples are.
+
+    Parameters
+    ----------
+    A, B : sized
+        The two sets, of which `_read` takes samples.
+    batch_size, seed, steps, flip, augment
+        As of `UnpairedImages`.
+    **kwargs
+        Passed to ``keras.utils.PyDataset``.
+    """
+
+    def __init__(self, A, B, batch_size, seed, *, steps, flip, augment, **kwargs):
+        super().__init__(**kwargs)
+        self.A, self.B = A, B
+        for name, value in (("batch_size", batch_size), ("steps", steps)):
+            if value is not None and (not isinstance(value, Integral) or value < 1):
+                raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
+        if flip is not None and flip not in FLIPS:
+            raise ValueError(f"flip must be None or one of {FLIPS}. Received: flip={flip!r}")
+        self.batch_size = batch_size
+        self.seed = seed
+        self.steps = steps or -(-min(len(self.A), len(self.B)) // batch_size)
+        self.flip = flip
+        self.augment = augment
+        self.epoch = 0
+        self._draw_order()
+
+    def _draw_order(self):
+        rng = np.random.default_rng([self.seed, self.epoch])
+        draws = self.steps * self.batch_size
+        self._order = [tiled(len(samples), draws, rng) for samples in (self.A, self.B)]
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        """Return batch `index` of the present epoch as ``((a, b),)``."""
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        a, b = (self._read(x, order[rows]) for x, order in zip((self.A, self.B), self._order))
+        if self.flip is not None:
+            # Side by side in the channels, the two of a pair take one toss.
+            both = flip_images(np.concatenate([a, b], axis=-1), self.flip, rng)
+            a, b = np.split(both, 2, axis=-1)
+        if self.augment is not None:
+            a, b = self.augment(a, rng), self.augment(b, rng)
+        return ((a, b),)
+
+    def on_epoch_end(self):
+        """Draw the next epoch's order."""
+        self.epoch += 1
+        self._draw_order()
+
+    def _read(self, samples, rows):
+        raise NotImplementedError
+
+
+class UnpairedImages(UnpairedSets):
     """Batches that pair samples of two sets at random, for ``CycleGAN.fit``.
 
     An epoch shows every sample of the smaller set; each sample of the larger set has the same
@@ -61,9 +138,8 @@ class UnpairedImages(keras.utils.PyDataset):
     def __init__(
         self, A, B, batch_size=1, seed=0, *, steps=None, flip=None, augment=None, **kwargs
     ):
-        super().__init__(**kwargs)
-        self.A, self.B = np.asarray(A, "float32"), np.asarray(B, "float32")
-        for name, value in (("A", self.A), ("B", self.B)):
+        A, B = np.asarray(A, "float32"), np.asarray(B, "float32")
+        for name, value in (("A", A), ("B", B)):
             if value.ndim < 2 or not len(value):
                 raise ValueError(
                     f"{name} must hold at least one sample, as an array of shape (n, height, "
@@ -75,53 +151,16 @@ class UnpairedImages(keras.utils.PyDataset):
                     f"{name} must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - "
                     f"1). Received values from {value.min()} to {value.max()}"
                 )
-        if self.A.shape[1:] != self.B.shape[1:]:
+        if A.shape[1:] != B.shape[1:]:
             raise ValueError(
                 "A and B must hold samples of the same shape. "
-                f"Received: {self.A.shape[1:]} and {self.B.shape[1:]}"
+                f"Received: {A.shape[1:]} and {B.shape[1:]}"
             )
-        for name, value in (("batch_size", batch_size), ("steps", steps)):
-            if value is not None and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
-        if flip is not None and flip not in FLIPS:
-            raise ValueError(f"flip must be None or one of {FLIPS}. Received: flip={flip!r}")
-        if flip is not None and self.A.ndim != 4:
+        if flip is not None and A.ndim != 4:
             raise ValueError(
-                f"flip needs images of shape (n, height, width, channels). Received: {self.A.shape}"
+                f"flip needs images of shape (n, height, width, channels). Received: {A.shape}"
             )
-        self.batch_size = batch_size
-        self.seed = seed
-        self.steps = steps or -(-min(len(self.A), len(self.B)) // batch_size)
-        self.flip = flip
-        self.augment = augment
-        self.epoch = 0
-        self._draw_order()
+        super().__init__(A, B, batch_size, seed, steps=steps, flip=flip, augment=augment, **kwargs)
 
-    def _draw_order(self):
-        rng = np.random.default_rng([self.seed, self.epoch])
-        draws = self.steps * self.batch_size
-        self._order = [
-            np.concatenate([rng.permutation(n) for _ in range(-(-draws // n))])[:draws]
-            for n in (len(self.A), len(self.B))
-        ]
-
-    def __len__(self):
-        return self.steps
-
-    def __getitem__(self, index):
-        """Return batch `index` of the present epoch as ``((a, b),)``."""
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        a, b = (x[order[rows]] for x, order in zip((self.A, self.B), self._order))
-        if self.flip is not None:
-            # Side by side in the channels, the two of a pair take one toss.
-            both = flip_images(np.concatenate([a, b], axis=-1), self.flip, rng)
-            a, b = np.split(both, 2, axis=-1)
-        if self.augment is not None:
-            a, b = self.augment(a, rng), self.augment(b, rng)
-        return ((a, b),)
-
-    def on_epoch_end(self):
-        """Draw the next epoch's order."""
-        self.epoch += 1
-        self._draw_order()
+    def _read(self, samples, rows):
+        return samples[rows]
