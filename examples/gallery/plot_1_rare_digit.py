@@ -38,8 +38,8 @@ print(np.array_equal(X_res[: len(X)], X), X_res.shape, X_res.dtype, X_res.min(),
 # Where each new image comes from
 # -------------------------------
 # ``source_indices_`` names the original of each new image. ``source_kind_`` says whether it is a
-# translation or a copy: a judge, trained on the real images alone, looks at each translation, and
-# what it refuses twice is replaced by a real 8, changed a little.
+# translation or a copy of a real 8. Half are copies by intent; a judge, trained on the real images
+# alone, looks at each translation, and what it refuses twice becomes a copy, too.
 made, kinds = X_res[len(X) :], sampler.source_kind_
 print({str(kind): int(n) for kind, n in zip(*np.unique(kinds, return_counts=True))})
 

@@ -33,7 +33,8 @@ def report_on(made, sources):
 # %%
 # A good set
 # ----------
-# Translations of threes into eights. Left is the measure, beside it a yardstick: what real samples
+# What the sampler makes: half translations of threes into eights, half copies of real eights, every
+# second one exact, which the report counts. Left is the measure, beside it a yardstick: what real samples
 # or another class have. :doc:`The user guide </quality-report>` explains each line.
 sampler = GANOversampler(value_range=(0, 16), steps=200, random_state=0)
 X_res, y_res = sampler.fit_resample(X, y)
@@ -65,7 +66,7 @@ for name, report in bad.items():
 # --------------------------
 # Each set is caught by another measure, which is why there are so many. Copies are no harm in
 # themselves, they are random over-sampling; the report says that they are nothing more.
-reports = {"translations": good, **bad}
+reports = {"GANOversampler": good, **bad}
 measures = {
     "success": "recognised\nas eights",
     "identity": "like their\nsource",
