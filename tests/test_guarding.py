@@ -101,9 +101,8 @@ def test_a_failed_translator_does_no_harm(digits, change, figure):
 def test_without_a_guard_the_same_translations_stay(digits, recwarn):
     sources, own = digits
     X, y = np.concatenate([sources, own]), np.repeat([0, 1], [60, 12])
-    sampler = GANOversampler(
-        pretrained={1: _generator(lambda x: x * 1.0)}, reject=False, guard=False, random_state=0
-    )
+    options = {"reject": False, "guard": False, "copies": 0, "random_state": 0}
+    sampler = GANOversampler(pretrained={1: _generator(lambda x: x * 1.0)}, **options)
     sampler.fit_resample(X, y)
     assert set(sampler.source_kind_) == {"translation"}
     assert not [w for w in recwarn if "Class" in str(w.message)]
