@@ -34,8 +34,8 @@ def report_on(made, sources):
 # A good set
 # ----------
 # What the sampler makes: half translations of threes into eights, half copies of real eights, every
-# second one exact, which the report counts. Left is the measure, beside it a yardstick: what real samples
-# or another class have. :doc:`The user guide </quality-report>` explains each line.
+# second one exact, which the report counts. Left is the measure, beside it a yardstick: what real
+# samples or another class have. :doc:`The user guide </quality-report>` explains each line.
 sampler = GANOversampler(value_range=(0, 16), steps=200, random_state=0)
 X_res, y_res = sampler.fit_resample(X, y)
 good = report_on(X_res[len(X) :], sampler.source_indices_)
