@@ -116,8 +116,8 @@ class GANOversampler(BaseOverSampler):
     -----
     Originals come first in the result, unchanged and in order. Parameters that are None take
     the preset's value, and an explicit value wins. Compare with random over-sampling on validation
-    data of your own: on some tasks translations did harm to classifiers that were trained with
-    augmentation (docs/does-it-help.md). Results are no basis for a diagnosis.
+    data of your own: before classifiers that are trained with augmentation it was measured to be
+    no better (docs/does-it-help.md). Results are no basis for a diagnosis.
 
     Examples
     --------

@@ -51,7 +51,9 @@ def _tasks(results):
         axis.grid(axis="x", alpha=0.3)
     for axis in axes[len(results.tasks) :]:
         axis.set_visible(False)
-    axes[0].set_yticks(range(len(results.arms)), results.arms, fontsize=8)
+    axes[0].set_yticks(range(len(results.arms)), results.arms)
+    for axis in axes:
+        axis.tick_params(axis="y", labelsize=8)
     axes[0].invert_yaxis()
     axes[0].legend(fontsize=8)
     figure.supxlabel("balanced accuracy: a dot for each draw, a bar for the mean", fontsize=9)

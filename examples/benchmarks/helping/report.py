@@ -203,8 +203,9 @@ def _own_part(results):
                 spread = np.std(pairs, ddof=1) if len(pairs) > 1 else np.nan
                 text += (
                     f"\n\n{column.capitalize()}: the default less the same set with every "
-                    f"translation replaced by an augmented copy: {number(np.mean(pairs), '+.3f')} "
-                    f"± {number(spread)} balanced accuracy over {len(pairs)} draws."
+                    "translation replaced by a copy, every second one augmented: "
+                    f"{number(np.mean(pairs), '+.3f')} ± {number(spread)} balanced accuracy over "
+                    f"{len(pairs)} draws."
                 )
     return text + (
         "\n\nThe oracle is a classifier trained on all real images of the classes but the test's; "
