@@ -251,7 +251,7 @@ def _warn(journal, needs):
         if problem:
             warnings.warn(
                 f"Class {label!r}: {problem}. Of its {n} synthetic pictures "
-                f"{counts[label]['copies']} are copies of real ones of the class, changed a little "
+                f"{counts[label]['copies']} are copies of real ones of the class "
                 f"(see kind in {MANIFEST}). Train longer, collect more, or take another remedy for "
                 "this class",
                 stacklevel=3,
