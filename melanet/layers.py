@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 _PACKAGE = "melanet"
+_FEWEST_FOR_BOXES = 8
 _ACROSS_CHANNELS = tuple(
     keras.activations.get(name) for name in ("softmax", "log_softmax", "glu", "sparsemax")
 )
@@ -192,6 +193,8 @@ class UpsamplingConv2D(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        # Measured: few filters leave a transposed convolution's vectors empty (docs/speed.md).
+        self._boxes = kernel_size > 2 and filters >= _FEWEST_FOR_BOXES
         taps = phase_taps(kernel_size)
         self._reach = taps.shape[1]
         # Rows: place in the window, then phase; columns: taps of the plain kernel.
@@ -212,18 +215,34 @@ class UpsamplingConv2D(keras.layers.Layer):
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, inputs):
-        """Convolve at the low resolution and deal the phases out to their pixels."""
-        reach, channels = self._reach, inputs.shape[-1]
-        sums = ops.cast(self._sums, self.compute_dtype)
+        """Convolve without ever making the up-sampled image."""
         kernel = ops.cast(self.kernel, self.compute_dtype)
+        x = self._by_boxes(inputs, kernel) if self._boxes else self._by_phases(inputs, kernel)
+        if self.use_bias:
+            x = x + ops.cast(self.bias, self.compute_dtype)
+        return self.activation(x)
+
+    def _by_boxes(self, x, kernel):
+        # Nearest up-sampling is zeros in between, then sums over 2x2 boxes, and sums commute
+        # with the convolution. Four times the kernel turns the pooling's means into sums.
+        kernel = 4 * ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
+        form = {"padding": "valid", "data_format": "channels_last"}
+        spread = ops.conv_transpose(x, kernel, strides=2, **form)
+        summed = ops.average_pool(spread, 2, strides=1, **form)
+        cut = self.kernel_size // 2 - 1
+        height, width = (2 * n for n in ops.shape(x)[1:3])
+        return summed[:, cut : cut + height, cut : cut + width]
+
+    def _by_phases(self, x, kernel):
+        # One convolution with a kernel per phase, its taps summed where they see one sample.
+        reach, channels = self._reach, x.shape[-1]
+        sums = ops.cast(self._sums, self.compute_dtype)
         kernel = ops.matmul(sums, ops.reshape(kernel, (self.kernel_size**2, -1)))
         kernel = ops.reshape(kernel, (reach * reach, 4, channels, self.filters))
         kernel = ops.transpose(kernel, (0, 2, 1, 3))
         kernel = ops.reshape(kernel, (reach, reach, channels, 4 * self.filters))
-        x = ops.conv(inputs, kernel, strides=1, padding="same", data_format="channels_last")
-        if self.use_bias:
-            x = x + ops.tile(ops.cast(self.bias, self.compute_dtype), (4,))
-        return ops.depth_to_space(self.activation(x), 2, data_format="channels_last")
+        x = ops.conv(x, kernel, strides=1, padding="same", data_format="channels_last")
+        return ops.depth_to_space(x, 2, data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
         """Return the shape with height and width doubled."""
