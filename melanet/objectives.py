@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from melanet.optimizers import Adam
+
 
 def adam(learning_rate=2e-4, decay_steps=None):
     """Return the paper's optimizer, Adam with beta_1 = .5.
@@ -16,7 +18,7 @@ def adam(learning_rate=2e-4, decay_steps=None):
 
     Returns
     -------
-    keras.optimizers.Adam
+    melanet.optimizers.Adam
 
     Examples
     --------
@@ -28,7 +30,7 @@ def adam(learning_rate=2e-4, decay_steps=None):
         learning_rate = keras.optimizers.schedules.PolynomialDecay(
             learning_rate, decay_steps, end_learning_rate=0.0, power=1.0
         )
-    return keras.optimizers.Adam(learning_rate, beta_1=0.5)
+    return Adam(learning_rate, beta_1=0.5)
 
 
 class Total(keras.losses.Loss):
@@ -81,9 +83,8 @@ def judge(discriminator, sample, translated, training):
         translated,
         training=training,
     )
-    n = ops.shape(sample)[0]
     fixed = ops.cast(ops.stop_gradient(translated), sample.dtype)
     scores = discriminator(ops.concatenate([sample, fixed]), training=training)
-    real, fake = scores[:n], scores[n:]
+    real, fake = ops.split(scores, 2)
     accuracy = (per_sample(real > 0.5) + per_sample(fake <= 0.5)) / 2
     return squares(score, 1.0), squares(real, 1.0) + squares(fake, 0.0), accuracy
