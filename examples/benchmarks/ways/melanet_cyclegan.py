@@ -9,14 +9,23 @@ from melanet import CycleGAN, UnpairedImages
 from melanet.objectives import adam
 from melanet.reproducibility import reproducible
 
+NAMES = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
+
 
 def networks(settings):
     """Return the CycleGAN that all ways begin from."""
     shape = (settings["side"], settings["side"], settings["channels"])
     names = ("generator", "filters", "discriminator_filters")
     model = CycleGAN.from_shape(shape, **{name: settings[name] for name in names})
-    model.compile(optimizer=adam(settings["learning_rate"]))
+    steps = settings.get("steps_per_execution", 1)
+    model.compile(optimizer=adam(settings["learning_rate"]), steps_per_execution=steps)
     return model
+
+
+def initial(settings):
+    """Return the weights that all ways begin from, network by network."""
+    model = networks(settings)
+    return [getattr(model, name).get_weights() for name in NAMES]
 
 
 def images(settings):
@@ -48,9 +57,6 @@ class Way:
             start = time.perf_counter()
             history = self.model.fit(batches, epochs=1, verbose=0).history
             return time.perf_counter() - start, history["loss"][-1]
-
-
-NAMES = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
 
 
 def version():

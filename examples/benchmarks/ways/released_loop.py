@@ -9,7 +9,7 @@ import time
 import keras
 import numpy as np
 from keras import layers
-from melanet_cyclegan import NAMES, images, networks, version
+from ways.melanet_cyclegan import NAMES, images, networks, version
 
 from melanet.layers import UpsamplingConv2D
 from melanet.objectives import adam

@@ -26,7 +26,7 @@ class Norm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(channels if each else 1))
         self.beta = nn.Parameter(torch.zeros(channels if each else 1))
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         gamma, beta = (w.expand(self.channels) for w in (self.gamma, self.beta))
         if self.groups > 1:
             return F.instance_norm(x, weight=gamma, bias=beta, eps=1e-6)
@@ -36,7 +36,7 @@ class Norm(nn.Module):
 class Halving(nn.Conv2d):
     """A convolution of stride two that pads as TensorFlow's "same" does."""
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         side, size = x.shape[-1], self.kernel_size[0]
         total = max(2 * (-(-side // 2) - 1) + size - side, 0)
         if total % 2:
@@ -55,6 +55,8 @@ def upsampled(inputs, outputs, size, bias=True):
 
 
 class UNet(nn.Module):
+    """The paper's generator."""
+
     def __init__(self, channels, filters, depth=4):
         super().__init__()
         widths = [filters * 2**level for level in range(depth)]
@@ -69,7 +71,7 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(up)
         self.last = upsampled(inputs, channels, 4)
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         skips = []
         for block in self.down:
             x = block(x)
@@ -80,6 +82,8 @@ class UNet(nn.Module):
 
 
 class Residual(nn.Module):
+    """Two convolutions that change what they are given."""
+
     def __init__(self, width):
         super().__init__()
         self.change = nn.Sequential(
@@ -90,7 +94,7 @@ class Residual(nn.Module):
             Norm(width, each=True),
         )
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         return x + self.change(x)
 
 
@@ -159,6 +163,7 @@ class Way:
             self.precision = lambda: torch.autocast(self.device.type, torch.bfloat16)
 
     def step(self, a, b):
+        """Update the generators, then the discriminators; return the losses' sum."""
         ab, ba, judge_a, judge_b = self.runs
         for network in self.nets[2:]:
             network.requires_grad_(False)
