@@ -63,12 +63,13 @@ def peak(policy="float32", repeats=15):
 
 
 def kinds(settings, steps=3):
-    """Return where a step's time goes: kind of operation -> milliseconds, from TensorFlow's trace."""
+    """Return where a step's time goes, from TensorFlow's trace: kind of operation -> ms."""
     import glob
     import tempfile
 
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
     from ways.melanet_cyclegan import Way, initial
 
     keras.config.set_dtype_policy(settings["policy"])

@@ -9,10 +9,10 @@ import time
 import keras
 import numpy as np
 from keras import layers
-from ways.melanet_cyclegan import NAMES, images, networks, version
 
 from melanet.layers import UpsamplingConv2D
 from melanet.objectives import adam
+from ways.melanet_cyclegan import NAMES, images, networks, version
 
 __all__ = ["Way", "unfused", "version"]
 
