@@ -49,9 +49,7 @@ def _like(total, weight):
     """Sum what was computed for every sample and statistic to the shape of a weight."""
     missing = len(total.shape) - len(weight.shape)
     total = ops.sum(total, axis=tuple(range(missing))) if missing else total
-    wider = tuple(
-        i for i, (n, m) in enumerate(zip(total.shape, weight.shape)) if m == 1 and n != 1
-    )
+    wider = tuple(i for i, (n, m) in enumerate(zip(total.shape, weight.shape)) if m == 1 and n != 1)
     return ops.sum(total, axis=wider, keepdims=True) if wider else total
 
 
@@ -175,13 +173,13 @@ def phase_taps(kernel_size):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class UpsamplingConv2D(keras.layers.Layer):
-    """Nearest up-sampling by two and a 'same' convolution, computed at the low resolution.
+    """Nearest up-sampling by two and a 'same' convolution, without the up-sampled image.
 
     Equal to ``Conv2D(filters, kernel_size, padding="same")(UpSampling2D(2)(x))``, borders
-    included. The up-sampled image holds every sample four times, so the kernel's taps can be
-    summed once per output phase; one convolution with ``4 * filters`` channels and a
-    depth-to-space then do 9/16 of the multiplications for a 4x4 kernel. The kernel that is
-    stored stays the plain one: weights of ``Conv2D`` load unchanged.
+    included, by a transposed convolution of stride two and sums over 2x2 boxes: a quarter of
+    the multiplications. Few filters, or a kernel below 3x3, take one convolution at the low
+    resolution with the taps summed for each phase of the doubling (9/16 for 4x4). The kernel that
+    is stored stays the plain one: weights of ``Conv2D`` load unchanged.
 
     Parameters
     ----------
