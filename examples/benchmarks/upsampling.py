@@ -9,11 +9,7 @@ less than elapsed ones.
 """
 
 import argparse
-import os
 import time
-
-for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-    os.environ[name] = "1"
 
 import keras
 import numpy as np
@@ -52,6 +48,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--policy", default="float32")
     arguments = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     # As in training: see `melanet.reproducibility`.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     print(f"keras {keras.__version__}, tensorflow {tf.__version__}, {arguments.policy}, batch 2")
