@@ -32,8 +32,6 @@ def test_updates_are_those_of_keras(options):
     ours, keras_own = (trained(kind(**options)) for kind in (Adam, keras.optimizers.Adam))
     for own, expected in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
         np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-5)
-    state = [[v.path.split("/", 1)[1] for v in m.optimizer.variables] for m in (ours, keras_own)]
-    assert state[0] == state[1]
     for own, expected in zip(ours.optimizer.variables, keras_own.optimizer.variables, strict=True):
         own, expected = (keras.ops.convert_to_numpy(v) for v in (own, expected))
         np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-5)
