@@ -54,12 +54,17 @@ def upsampled(inputs, outputs, size, bias=True):
     return nn.Sequential(nn.Upsample(scale_factor=2), convolution(inputs, outputs, size, bias=bias))
 
 
+def depth_of(side):
+    """Halvings of the U-Net and of the discriminator: four, fewer for small images."""
+    return min(4, max(1, side.bit_length() - 2))
+
+
 class UNet(nn.Module):
     """The paper's generator."""
 
-    def __init__(self, channels, filters, depth=4):
+    def __init__(self, side, channels, filters):
         super().__init__()
-        widths = [filters * 2**level for level in range(depth)]
+        widths = [filters * 2**level for level in range(depth_of(side))]
         self.down = nn.ModuleList(
             nn.Sequential(convolution(i, o, 4, 2), nn.LeakyReLU(0.2), Norm(o, each=False))
             for i, o in zip([channels, *widths], widths)
@@ -113,7 +118,7 @@ def resnet(side, channels, filters, blocks=4):
 
 def discriminator(side, channels, filters):
     layers, inputs = [], channels
-    for level in range(min(4, max(1, side.bit_length() - 2))):
+    for level in range(depth_of(side)):
         width = filters * 2**level
         layers += [convolution(inputs, width, 4, 2), nn.LeakyReLU(0.2)]
         layers += [Norm(width, False)] if level else []
@@ -137,7 +142,7 @@ class Way:
         side, channels = settings["side"], settings["channels"]
         self.device = torch.device(settings["device"])
         if settings["generator"] == "unet":
-            generators = [UNet(channels, settings["filters"]) for _ in range(2)]
+            generators = [UNet(side, channels, settings["filters"]) for _ in range(2)]
         else:
             generators = [resnet(side, channels, settings["filters"]) for _ in range(2)]
         judges = [
