@@ -217,14 +217,14 @@ class CycleGAN(keras.Model):
         """
         self._check_complete()
         a, b = inputs
-        n = ops.shape(a)[0]
         # Statistics are per sample: one call on both batches equals two calls.
         both = ops.concatenate if self.identity_weight else (lambda pair: pair[0])
         to_b = self.generator_ab(both([a, b]), training=training)
         to_a = self.generator_ba(both([b, a]), training=training)
-        made = {"fake_b": to_b[:n], "fake_a": to_a[:n]}
+        made = {"fake_b": to_b, "fake_a": to_a}
         if self.identity_weight:
-            made |= {"same_b": to_b[n:], "same_a": to_a[n:]}
+            made["fake_b"], made["same_b"] = ops.split(to_b, 2)
+            made["fake_a"], made["same_a"] = ops.split(to_a, 2)
         made["cycled_a"] = self.generator_ba(made["fake_b"], training=training)
         made["cycled_b"] = self.generator_ab(made["fake_a"], training=training)
         return made

@@ -5,9 +5,7 @@ import numpy as np
 from keras import ops
 
 _PACKAGE = "melanet"
-_ACROSS_CHANNELS = tuple(
-    keras.activations.get(name) for name in ("softmax", "log_softmax", "glu", "sparsemax")
-)
+_FEWEST_FOR_BOXES = 8
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
@@ -132,13 +130,13 @@ def phase_taps(kernel_size):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class UpsamplingConv2D(keras.layers.Layer):
-    """Nearest up-sampling by two and a 'same' convolution, computed at the low resolution.
+    """Nearest up-sampling by two and a 'same' convolution, without the up-sampled image.
 
     Equal to ``Conv2D(filters, kernel_size, padding="same")(UpSampling2D(2)(x))``, borders
-    included. The up-sampled image holds every sample four times, so the kernel's taps can be
-    summed once per output phase; one convolution with ``4 * filters`` channels and a
-    depth-to-space then do 9/16 of the multiplications for a 4x4 kernel. The kernel that is
-    stored stays the plain one: weights of ``Conv2D`` load unchanged.
+    included, by a transposed convolution of stride two and sums over 2x2 boxes: a quarter of
+    the multiplications. Few filters, or a kernel below 3x3, take one convolution at the low
+    resolution with the taps summed for each phase of the doubling (9/16 for 4x4). The kernel that
+    is stored stays the plain one: weights of ``Conv2D`` load unchanged.
 
     Parameters
     ----------
@@ -158,8 +156,8 @@ class UpsamplingConv2D(keras.layers.Layer):
     Raises
     ------
     ValueError
-        If `filters` or `kernel_size` is not a positive integer, the activation mixes channels,
-        or the input is not ``(batch, height, width, channels)``.
+        If `filters` or `kernel_size` is not a positive integer, or the input is not ``(batch,
+        height, width, channels)``.
 
     Examples
     --------
@@ -182,16 +180,13 @@ class UpsamplingConv2D(keras.layers.Layer):
         for name, value in (("filters", filters), ("kernel_size", kernel_size)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
-        if keras.activations.get(activation) in _ACROSS_CHANNELS:
-            raise ValueError(
-                "activation must act on each value alone, since the phases share their channels "
-                f"until the end. Received: activation={activation!r}; add it as a layer of its own"
-            )
         self.filters = filters
         self.kernel_size = kernel_size
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        # Measured: few filters leave a transposed convolution's vectors empty (docs/speed.md).
+        self._boxes = kernel_size > 2 and filters >= _FEWEST_FOR_BOXES
         taps = phase_taps(kernel_size)
         self._reach = taps.shape[1]
         # Rows: place in the window, then phase; columns: taps of the plain kernel.
@@ -212,18 +207,36 @@ class UpsamplingConv2D(keras.layers.Layer):
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, inputs):
-        """Convolve at the low resolution and deal the phases out to their pixels."""
-        reach, channels = self._reach, inputs.shape[-1]
-        sums = ops.cast(self._sums, self.compute_dtype)
+        """Convolve without ever making the up-sampled image."""
         kernel = ops.cast(self.kernel, self.compute_dtype)
+        x = self._by_boxes(inputs, kernel) if self._boxes else self._by_phases(inputs, kernel)
+        if self.use_bias:
+            x = x + ops.cast(self.bias, self.compute_dtype)
+        return self.activation(x)
+
+    def _by_boxes(self, x, kernel):
+        # Nearest up-sampling is zeros in between, then sums over 2x2 boxes, and sums commute
+        # with the convolution. Four times the kernel turns the pooling's means into sums.
+        kernel = 4 * ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
+        form = {"padding": "valid", "data_format": "channels_last"}
+        spread = ops.conv_transpose(x, kernel, strides=2, **form)
+        summed = ops.average_pool(spread, 2, strides=1, **form)
+        cut = self.kernel_size // 2 - 1
+        batch, height, width, _ = ops.shape(x)
+        # A slice's gradient is a padding; an index expression's is slow on TensorFlow.
+        size = (batch, 2 * height, 2 * width, self.filters)
+        return ops.slice(summed, (0, cut, cut, 0), size) if cut else summed
+
+    def _by_phases(self, x, kernel):
+        # One convolution with a kernel per phase, its taps summed where they see one sample.
+        reach, channels = self._reach, x.shape[-1]
+        sums = ops.cast(self._sums, self.compute_dtype)
         kernel = ops.matmul(sums, ops.reshape(kernel, (self.kernel_size**2, -1)))
         kernel = ops.reshape(kernel, (reach * reach, 4, channels, self.filters))
         kernel = ops.transpose(kernel, (0, 2, 1, 3))
         kernel = ops.reshape(kernel, (reach, reach, channels, 4 * self.filters))
-        x = ops.conv(inputs, kernel, strides=1, padding="same", data_format="channels_last")
-        if self.use_bias:
-            x = x + ops.tile(ops.cast(self.bias, self.compute_dtype), (4,))
-        return ops.depth_to_space(self.activation(x), 2, data_format="channels_last")
+        x = ops.conv(x, kernel, strides=1, padding="same", data_format="channels_last")
+        return ops.depth_to_space(x, 2, data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
         """Return the shape with height and width doubled."""

@@ -81,9 +81,8 @@ def judge(discriminator, sample, translated, training):
         translated,
         training=training,
     )
-    n = ops.shape(sample)[0]
     fixed = ops.cast(ops.stop_gradient(translated), sample.dtype)
     scores = discriminator(ops.concatenate([sample, fixed]), training=training)
-    real, fake = scores[:n], scores[n:]
+    real, fake = ops.split(scores, 2)
     accuracy = (per_sample(real > 0.5) + per_sample(fake <= 0.5)) / 2
     return squares(score, 1.0), squares(real, 1.0) + squares(fake, 0.0), accuracy

@@ -172,6 +172,23 @@ def test_translate_checks_its_arguments(sets):
             model.translate(wrong)
 
 
+def test_bfloat16_trains_as_float32_and_answers_in_float32(sets):
+    histories = []
+    for policy in ("float32", "mixed_bfloat16"):
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
+        try:
+            model = tiny(generator="resnet")
+        finally:
+            keras.config.set_dtype_policy(before)
+        batches = UnpairedImages(*sets, batch_size=2, steps=10)
+        histories.append(model.fit(batches, epochs=2, verbose=0).history["loss"])
+        assert all(w.dtype == "float32" for w in model.trainable_variables)
+    assert model.translate(sets[0]).dtype == "float32"
+    assert histories[1] == pytest.approx(histories[0], rel=0.05)
+    assert histories[1] != histories[0]
+
+
 def test_unknown_generator_is_named():
     with pytest.raises(ValueError, match="Received: generator='transformer'"):
         CycleGAN.from_shape((8, 8, 1), generator="transformer")

@@ -2,7 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from melanet.layers import InstanceNormalization, ReflectionPadding2D, UpsamplingConv2D, phase_taps
+from melanet.layers import (
+    InstanceNormalization,
+    ReflectionPadding2D,
+    UpsamplingConv2D,
+    phase_taps,
+)
 
 
 def numpy_of(x):
@@ -30,19 +35,21 @@ def upsample_then_convolve(x, kernel, bias):
 
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5, 6, 7])
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4)])
-def test_upsampling_conv_equals_upsampling_then_convolution(rng, kernel_size, size):
+@pytest.mark.parametrize("filters", [5, 9])  # by phases, and by box sums
+def test_upsampling_conv_equals_upsampling_then_convolution(rng, kernel_size, size, filters):
     x = rng.normal(size=(2, *size, 3)).astype("float32")
-    layer = UpsamplingConv2D(5, kernel_size)
+    layer = UpsamplingConv2D(filters, kernel_size)
     layer.build(x.shape)
-    layer.bias.assign(rng.normal(size=5))
+    layer.bias.assign(rng.normal(size=filters))
     expected = upsample_then_convolve(x, numpy_of(layer.kernel), numpy_of(layer.bias))
     np.testing.assert_allclose(numpy_of(layer(x)), expected, atol=2e-5)
 
 
-def test_upsampling_conv_stores_the_plain_kernel_and_trades_weights_with_conv2d(rng):
+@pytest.mark.parametrize("filters", [4, 8])
+def test_upsampling_conv_stores_the_plain_kernel_and_trades_weights_with_conv2d(rng, filters):
     x = rng.normal(size=(1, 6, 7, 3)).astype("float32")
-    fused = UpsamplingConv2D(4, 4, activation="relu")
-    plain = keras.layers.Conv2D(4, 4, padding="same", activation="relu")
+    fused = UpsamplingConv2D(filters, 4, activation="relu")
+    plain = keras.layers.Conv2D(filters, 4, padding="same", activation="relu")
     big = keras.layers.UpSampling2D(2)(x)
     plain.build(big.shape)
     fused.build(x.shape)
@@ -55,12 +62,24 @@ def test_upsampling_conv_does_9_16_of_the_work_for_a_4x4_kernel():
     assert 4 * reach**2 / (4 * 4**2) == 9 / 16
 
 
-def test_upsampling_conv_gradient_reaches_every_tap():
-    model = keras.Sequential([keras.Input((3, 3, 2)), UpsamplingConv2D(2, 4)])
-    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
-    before = numpy_of(model.layers[0].kernel).copy()
-    model.fit(np.ones((1, 3, 3, 2)), np.full((1, 6, 6, 2), 5.0), verbose=0)
-    assert (numpy_of(model.layers[0].kernel) != before).all()
+@pytest.mark.parametrize("filters", [2, 8])
+@pytest.mark.parametrize("kernel_size", [3, 4, 5])
+def test_upsampling_conv_trains_as_two_plain_layers(rng, filters, kernel_size):
+    x = rng.normal(size=(2, 3, 4, 2)).astype("float32")
+    y = rng.normal(size=(2, 6, 8, filters)).astype("float32")
+    plain = keras.layers.Conv2D(filters, kernel_size, padding="same")
+    models = [
+        keras.Sequential([keras.Input((3, 4, 2)), UpsamplingConv2D(filters, kernel_size)]),
+        keras.Sequential([keras.Input((3, 4, 2)), keras.layers.UpSampling2D(2), plain]),
+    ]
+    before = models[0].get_weights()
+    models[1].set_weights(before)
+    for model in models:
+        model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
+        model.fit(x, y, verbose=0)
+    for old, ours, plains in zip(before, *(model.get_weights() for model in models), strict=True):
+        assert (ours != old).all()
+        np.testing.assert_allclose(ours, plains, atol=1e-5)
 
 
 @pytest.mark.parametrize("arguments", [(0, 3), (4, 0), (4, 2.5), ("4", 3)])
@@ -69,9 +88,15 @@ def test_upsampling_conv_refuses_bad_sizes(arguments):
         UpsamplingConv2D(*arguments)
 
 
-def test_upsampling_conv_refuses_an_activation_across_channels():
-    with pytest.raises(ValueError, match="Received: activation='softmax'"):
-        UpsamplingConv2D(4, 3, activation="softmax")
+@pytest.mark.parametrize("filters", [4, 8])
+def test_upsampling_conv_takes_an_activation_across_channels(rng, filters):
+    x = rng.normal(size=(1, 2, 3, 2)).astype("float32")
+    plain, soft = (UpsamplingConv2D(filters, 3, activation=name) for name in (None, "softmax"))
+    scores = np.exp(numpy_of(plain(x)))
+    soft.build(x.shape)
+    soft.set_weights(plain.get_weights())
+    expected = scores / scores.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(numpy_of(soft(x)), expected, atol=1e-6)
 
 
 def test_upsampling_conv_refuses_rows():

@@ -1,82 +1,34 @@
-"""Seconds for one training step of the paper's networks, ours beside plain ones in the same run.
+"""Time for one training step of the paper's networks, ours beside plain ones in the same run.
 
-Three ways, on the same images with the same initial weights, alternating, so that a change of
-the machine's speed meets all of them:
+Each way runs in a warm process of its own, on the same images from the same initial weights (the
+first step's loss shows it), in alternating rounds:
 
-- melanet: one fused step of `CycleGAN`;
-- unfused layers: the same step, up-sampling and convolution as two plain layers;
-- released loop: three alternating kinds of update by ``train_on_batch``, every forward pass as
-  often as the released notebook makes it, written anew for today's Keras.
+- melanet: `CycleGAN.fit`, in float32 and under Keras' policy "mixed_bfloat16";
+- torch eager: the same networks and losses as one writes them in PyTorch, channels last;
+- released loop: three kinds of update in turn, written anew for today's Keras.
 
-    python examples/benchmarks/training_step.py
+    python examples/benchmarks/training_step.py --torch-python PYTHON_WITH_TORCH
 """
 
 import argparse
 import os
-import time
 
-import keras
-import numpy as np
-from keras import layers
-
-from melanet import CycleGAN, UnpairedImages
-from melanet.layers import UpsamplingConv2D
-from melanet.objectives import adam
+from ways.arithmetic import kinds, peak, step
+from ways.melanet_cyclegan import networks
+from ways.rounds import OURS, PAPER, RELEASED, TORCH, measure, table
 
 
-def unfused(model):
-    """Return a generator with plain up-sampling and convolution layers, and the same weights."""
+def loss_curves(steps, side):
+    """Print the loss of each tenth of a training in float32, with another seed, and in bfloat16."""
+    from ways.curves import curve
 
-    def plain(layer):
-        if not isinstance(layer, UpsamplingConv2D):
-            return layer.__class__.from_config(layer.get_config())
-        convolution = layers.Conv2D(
-            layer.filters, layer.kernel_size, padding="same", activation=layer.activation
-        )
-        return keras.Sequential([layers.UpSampling2D(2), convolution])
-
-    clone = keras.models.clone_model(model, clone_function=plain)
-    clone.set_weights(model.get_weights())
-    return clone
-
-
-def released_loop(parts):
-    """Return a function that makes one step as the released notebook does."""
-    g_ab, g_ba, d_a, d_b = parts
-    for judge in (d_a, d_b):
-        judge.compile(optimizer=adam(), loss="mse")
-    side = g_ab.input_shape[1:]
-    a, b = keras.Input(side), keras.Input(side)
-    fake_b, fake_a = g_ab(a), g_ba(b)
-    frozen = []
-    for judge in (d_a, d_b):
-        copy = keras.models.clone_model(judge)
-        copy.trainable = False
-        frozen.append(copy)
-    outputs = [frozen[0](fake_a), frozen[1](fake_b), g_ba(fake_b), g_ab(fake_a), g_ba(a), g_ab(b)]
-    combined = keras.Model([a, b], outputs)
-    combined.compile(
-        optimizer=adam(),
-        loss=["mse", "mse", "mae", "mae", "mae", "mae"],
-        loss_weights=[1, 1, 10, 10, 1, 1],
-    )
-
-    def step(x, y):
-        made_b = g_ab.predict_on_batch(x)
-        made_a = g_ba.predict_on_batch(y)
-        ones = np.ones((len(x), *d_a.output_shape[1:]), "float32")
-        for judge, real, made in ((d_a, x, made_a), (d_b, y, made_b)):
-            judge.train_on_batch(real, ones)
-            judge.train_on_batch(made, 0 * ones)
-        # The released code shares the weights; copying them here is left out of the time.
-        start = time.perf_counter()
-        for copy, judge in zip(frozen, (d_a, d_b)):
-            copy.set_weights(judge.get_weights())
-        copied = time.perf_counter() - start
-        combined.train_on_batch([x, y], [ones, ones, x, y, x, y])
-        return copied
-
-    return step
+    for name, policy, seed in (
+        ("float32", "float32", 0),
+        ("float32, another order", "float32", 1),
+        ("mixed_bfloat16", "mixed_bfloat16", 0),
+    ):
+        values = curve(steps, side, policy, seed)
+        print(f"loss, {name}: {' '.join(f'{v:.3f}' for v in values)}", flush=True)
 
 
 def main():
@@ -84,61 +36,63 @@ def main():
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=4, help="steps of each way in a round")
+    parser.add_argument("--steps", type=int, default=3, help="steps of each way in a round")
+    parser.add_argument("--threads", type=int, help="of each way; by default all cores")
+    parser.add_argument("--torch-python", help="interpreter with PyTorch; left out, it is, too")
+    parser.add_argument("--no-bfloat16", action="store_true", help="for processors without it")
+    parser.add_argument("--profile", action="store_true", help="where our step's time goes")
+    parser.add_argument("--curves", type=int, default=0, help="steps of a training to compare")
     arguments = parser.parse_args()
-    shape = (arguments.side, arguments.side, 3)
-    rng = np.random.default_rng(0)
-    images = rng.uniform(-1, 1, (8, *shape)).astype("float32")
-
-    fused = CycleGAN.from_shape(shape)
-    plain = CycleGAN(
-        unfused(fused.generator_ab),
-        unfused(fused.generator_ba),
-        keras.models.clone_model(fused.discriminator_a),
-        keras.models.clone_model(fused.discriminator_b),
-    )
-    difference = np.abs(fused.translate(images[:1]) - plain.translate(images[:1])).max()
-    print(
-        f"keras {keras.__version__} on {keras.backend.backend()}, {os.cpu_count()} cores, "
-        f"{arguments.side}x{arguments.side}, batch {arguments.batch_size}; fused and plain "
-        f"generators differ by {difference:.1e}"
-    )
-    batches = UnpairedImages(images, images, arguments.batch_size, steps=arguments.steps)
-    loop = released_loop(
-        [unfused(g) for g in (fused.generator_ab, fused.generator_ba)]
-        + [keras.models.clone_model(d) for d in (fused.discriminator_a, fused.discriminator_b)]
-    )
-
-    def by_fit(model):
-        start = time.perf_counter()
-        model.fit(batches, epochs=1, verbose=0)
-        return (time.perf_counter() - start) / arguments.steps
-
-    def by_loop():
-        start, copied = time.perf_counter(), 0.0
-        for i in range(arguments.steps):
-            ((a, b),) = batches[i]
-            copied += loop(a, b)
-        return (time.perf_counter() - start - copied) / arguments.steps
-
-    ways = {
-        "melanet": lambda: by_fit(fused),
-        "unfused layers": lambda: by_fit(plain),
-        "released loop": by_loop,
+    settings = {
+        **PAPER,
+        "side": arguments.side,
+        "images": [8, arguments.side, arguments.side, 3],
+        "batch_size": arguments.batch_size,
+        "threads": arguments.threads,
     }
-    seconds = {name: [] for name in ways}
-    for turn in range(arguments.rounds + 1):
-        for name, way in ways.items():
-            value = way()
-            if turn:  # the first round traces
-                seconds[name].append(value)
-    print("way | seconds a step, median (lowest .. highest) | times melanet's")
-    ours = np.median(seconds["melanet"])
-    for name, values in seconds.items():
-        middle = np.median(values)
-        print(
-            f"{name} | {middle:.2f} ({min(values):.2f} .. {max(values):.2f}) | {middle / ours:.2f}"
-        )
+    ways = {"melanet": OURS}
+    if not arguments.no_bfloat16:
+        ways["melanet bfloat16"] = {**OURS, "policy": "mixed_bfloat16"}
+    if arguments.torch_python:
+        ways["torch eager"] = TORCH
+    ways["released loop"] = RELEASED
+    print(
+        f"{os.cpu_count()} cores, {arguments.threads or 'all'} threads, {arguments.side}x"
+        f"{arguments.side}, batch {arguments.batch_size}, {arguments.rounds} rounds of "
+        f"{arguments.steps} steps"
+    )
+    workers = measure(
+        ways,
+        settings,
+        rounds=arguments.rounds,
+        steps=arguments.steps,
+        torch_python=arguments.torch_python,
+    )
+    table(workers, arguments.batch_size)
+    model = networks(settings)
+    needed = step(model, arguments.batch_size)
+    plain = step(model, arguments.batch_size, plain=True)
+    print(
+        f"convolutions of a step: {needed / 1e9:.0f} GFLOP here, {plain / 1e9:.0f} with the "
+        "up-sampled images"
+    )
+    for worker in workers:
+        if worker.name.startswith("melanet"):
+            most = peak(ways[worker.name]["policy"])
+            reached = needed / min(worker.seconds)
+            print(
+                f"{worker.name}: {reached / 1e9:.0f} GFLOP/s in the fastest round, "
+                f"{reached / most:.0%} of a large convolution's {most / 1e9:.0f} (eager, all cores)"
+            )
+    if arguments.profile:
+        for policy in dict.fromkeys(way["policy"] for way in ways.values()):
+            spent = kinds({**settings, "policy": policy})
+            total = sum(spent.values())
+            print(f"share of the operations' time, {policy}:")
+            for kind, milliseconds in spent.items():
+                print(f"{kind} | {milliseconds:.0f} ms | {milliseconds / total:.0%}")
+    if arguments.curves:
+        loss_curves(arguments.curves, min(arguments.side, 64))
 
 
 if __name__ == "__main__":

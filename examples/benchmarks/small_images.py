@@ -1,0 +1,58 @@
+"""Training on small images, ours beside PyTorch's in the same run.
+
+The default recipe's networks (ResNet generators of 16 filters, discriminators of 32) on 28x28 and
+8x8 images, in batches of several sizes. Each way runs in a warm process of its own on the same
+images from the same initial weights, in alternating rounds; "in tens" lets one call of TensorFlow
+make ten steps (``steps_per_execution``).
+
+    python examples/benchmarks/small_images.py --torch-python PYTHON_WITH_TORCH
+"""
+
+import argparse
+import os
+
+from ways.rounds import OURS, PAPER, TORCH, measure, table
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sides", type=int, nargs="+", default=[28, 8])
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[4, 16])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=20, help="steps of each way in a round")
+    parser.add_argument("--threads", type=int, help="of each way; by default all cores")
+    parser.add_argument("--torch-python", help="interpreter with PyTorch; left out, it is, too")
+    arguments = parser.parse_args()
+    ways = {"melanet": OURS, "melanet in tens": {**OURS, "steps_per_execution": 10}}
+    if arguments.torch_python:
+        ways["torch eager"] = TORCH
+    for side in arguments.sides:
+        for batch_size in arguments.batch_sizes:
+            settings = {
+                **PAPER,
+                "side": side,
+                "channels": 1,
+                "generator": "resnet",
+                "filters": 16,
+                "discriminator_filters": 32,
+                "learning_rate": 1e-3,
+                "images": [256, side, side, 1],
+                "batch_size": batch_size,
+                "threads": arguments.threads,
+            }
+            print(
+                f"{os.cpu_count()} cores, {arguments.threads or 'all'} threads, {side}x{side}, "
+                f"batch {batch_size}, {arguments.rounds} rounds of {arguments.steps} steps"
+            )
+            workers = measure(
+                ways,
+                settings,
+                rounds=arguments.rounds,
+                steps=arguments.steps,
+                torch_python=arguments.torch_python,
+            )
+            table(workers, batch_size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""How many multiplications a training step needs, and how fast the machine can make them."""
+
+import time
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from melanet.layers import UpsamplingConv2D
+
+
+def multiplications(model, plain):
+    """Count the multiplications of a network for one sample, all and in the first convolution.
+
+    Parameters
+    ----------
+    model : keras.Model
+    plain : bool
+        Whether up-sampled images are convolved, four times the work, or their small originals.
+    """
+    counts = []
+    for layer in model.layers:
+        if isinstance(layer, (layers.Conv2D, UpsamplingConv2D)):
+            _, height, width, _ = layer.output.shape
+            count = height * width * int(np.prod(layer.kernel.shape))
+            quartered = isinstance(layer, UpsamplingConv2D) and not plain
+            counts.append(count / 4 if quartered else count)
+    return sum(counts), counts[0]
+
+
+def step(model, batch_size, plain=False):
+    """Count the floating-point operations of a step's convolutions, forward and backward.
+
+    Six translations with both gradients, less that for the input where it is a real sample;
+    each discriminator on two images for its own loss, and once more for the generators', without
+    weights' gradients.
+    """
+    every, first = multiplications(model.generator_ab, plain)
+    generators = 6 * 3 * every - 4 * first
+    every, first = multiplications(model.discriminator_a, plain)
+    discriminators = 4 * (3 * every - first) + 2 * 2 * every
+    return 2 * batch_size * (generators + discriminators)
+
+
+def peak(policy="float32", repeats=15):
+    """Return the most operations a second that a large convolution reached.
+
+    3x3, 256 to 256 channels at 64x64, two images; the fastest of the repeats, for other programs
+    take their share of the slower ones.
+    """
+    dtype = "float32" if policy == "float32" else "bfloat16"
+    rng = np.random.default_rng(0)
+    x = ops.cast(rng.normal(size=(2, 64, 64, 256)), dtype)
+    kernel = ops.cast(rng.normal(size=(3, 3, 256, 256)), dtype)
+
+    def once():
+        start = time.perf_counter()
+        y = ops.conv(x, kernel, padding="same", data_format="channels_last")
+        float(ops.cast(y[0, 0, 0, 0], "float32"))
+        return time.perf_counter() - start
+
+    return 2 * 2 * 64 * 64 * 9 * 256 * 256 / min(once() for _ in range(repeats))
+
+
+def kinds(settings, steps=3):
+    """Return where a step's time goes, from TensorFlow's trace: kind of operation -> ms."""
+    import glob
+    import tempfile
+
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    from ways.melanet_cyclegan import Way, initial
+
+    keras.config.set_dtype_policy(settings["policy"])
+    way = Way(settings, initial(settings))
+    way.run(2)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        way.run(steps)
+        tf.profiler.experimental.stop()
+        trace = xplane_pb2.XSpace()
+        with open(glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)[0], "rb") as file:
+            trace.ParseFromString(file.read())
+    spent = dict.fromkeys((*_KINDS, _REST), 0.0)
+    for plane in trace.planes:
+        for line in plane.lines:
+            for event in line.events:
+                name = plane.event_metadata[event.metadata_id].name
+                operation = name.rpartition(":")[2]
+                if ":" in name and operation[:1].isupper() | operation.startswith("_Mkl"):
+                    spent[_kind(operation)] += event.duration_ps / 1e9 / steps
+    return spent
+
+
+_REST = "element by element, sums, shapes"
+_KINDS = {
+    "convolutions, forward": ("Conv2D", "Conv2DWithBias"),
+    "convolutions, gradient of the input": ("Conv2DBackpropInput",),
+    "convolutions, gradient of the kernel": (
+        "Conv2DBackpropFilter",
+        "Conv2DBackpropFilterWithBias",
+    ),
+    "box sums": ("AvgPool", "AvgPoolGrad"),
+    "copies": (
+        *("ConcatV2", "Slice", "StridedSlice", "Pad", "PadV2", "Transpose", "Cast", "ReverseV2"),
+        *("DepthToSpace", "SpaceToDepth", "Split", "SplitV", "Tile", "BroadcastTo", "Pack"),
+    ),
+}
+
+
+def _kind(operation):
+    operation = operation.removeprefix("_MklNative").removeprefix("_Mkl")
+    return next((kind for kind, names in _KINDS.items() if operation in names), _REST)

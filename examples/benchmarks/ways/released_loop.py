@@ -1,0 +1,107 @@
+"""The released notebook's way, anew for today's Keras: three kinds of update in turn.
+
+Every forward pass is made as often as there, by ``predict_on_batch`` and ``train_on_batch``, with
+up-sampling and convolution as two plain layers.
+"""
+
+import time
+
+import keras
+import numpy as np
+from keras import layers
+
+from melanet.layers import UpsamplingConv2D
+from melanet.objectives import adam
+from ways.melanet_cyclegan import NAMES, images, networks, version
+
+__all__ = ["Way", "unfused", "version"]
+
+
+def unfused(model):
+    """Return a generator with plain up-sampling and convolution layers, and the same weights."""
+
+    def plain(layer):
+        if not isinstance(layer, UpsamplingConv2D):
+            return layer.__class__.from_config(layer.get_config())
+        convolution = layers.Conv2D(
+            layer.filters,
+            layer.kernel_size,
+            padding="same",
+            activation=layer.activation,
+            use_bias=layer.use_bias,
+        )
+        return keras.Sequential([layers.UpSampling2D(2), convolution])
+
+    clone = keras.models.clone_model(model, clone_function=plain)
+    clone.set_weights(model.get_weights())
+    return clone
+
+
+class Way:
+    """One training, ready to be timed."""
+
+    def __init__(self, settings, weights):
+        keras.config.set_dtype_policy(settings["policy"])
+        self.settings, self.images = settings, images(settings)
+        parts = [getattr(networks(settings), name) for name in NAMES]
+        for part, values in zip(parts, weights, strict=True):
+            part.set_weights(values)
+        self.g_ab, self.g_ba = (unfused(generator) for generator in parts[:2])
+        self.d_a, self.d_b = parts[2:]
+        rate = settings["learning_rate"]
+        for judge in (self.d_a, self.d_b):
+            judge.compile(optimizer=adam(rate), loss="mse")
+        side = self.g_ab.input_shape[1:]
+        a, b = keras.Input(side), keras.Input(side)
+        fake_b, fake_a = self.g_ab(a), self.g_ba(b)
+        self.frozen = []
+        for judge in (self.d_a, self.d_b):
+            copy = keras.models.clone_model(judge)
+            copy.trainable = False
+            self.frozen.append(copy)
+        self.combined = keras.Model(
+            [a, b],
+            [
+                self.frozen[0](fake_a),
+                self.frozen[1](fake_b),
+                self.g_ba(fake_b),
+                self.g_ab(fake_a),
+                self.g_ba(a),
+                self.g_ab(b),
+            ],
+        )
+        self.combined.compile(
+            optimizer=adam(rate),
+            loss=["mse", "mse", "mae", "mae", "mae", "mae"],
+            loss_weights=[1, 1, 10, 10, 1, 1],
+        )
+
+    def _copy_judges(self):
+        for copy, judge in zip(self.frozen, (self.d_a, self.d_b)):
+            copy.set_weights(judge.get_weights())
+
+    def step(self, x, y):
+        """Make one step; return the seconds that are not the original's, and the loss."""
+        made_b = self.g_ab.predict_on_batch(x)
+        made_a = self.g_ba.predict_on_batch(y)
+        ones = np.ones((len(x), *self.d_a.output_shape[1:]), "float32")
+        judged = 0.0
+        for judge, real, made in ((self.d_a, x, made_a), (self.d_b, y, made_b)):
+            judged += judge.train_on_batch(real, ones)
+            judged += judge.train_on_batch(made, 0 * ones)
+        # The released code shares the weights; copying them here is left out of the time.
+        start = time.perf_counter()
+        self._copy_judges()
+        copied = time.perf_counter() - start
+        losses = self.combined.train_on_batch([x, y], [ones, ones, x, y, x, y])
+        return copied, judged + losses[0]
+
+    def run(self, steps):
+        """Make steps on the images in order; return the seconds and the last loss."""
+        n, size = len(self.images), self.settings["batch_size"]
+        start, copied = time.perf_counter(), 0.0
+        for i in range(steps):
+            rows = [(i * size + j) % n for j in range(size)]
+            lost, loss = self.step(self.images[rows], self.images[[n - 1 - r for r in rows]])
+            copied += lost
+        return time.perf_counter() - start - copied, float(loss)

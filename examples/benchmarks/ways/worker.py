@@ -1,0 +1,37 @@
+"""Run one way in this process: settings come in as the first line, then numbers of steps.
+
+Started by `ways.rounds`; every answer is a line of JSON.
+"""
+
+import importlib
+import json
+import pathlib
+import sys
+import time
+from itertools import pairwise
+
+import numpy as np
+
+
+def main():
+    out = sys.stdout
+    sys.stdout = sys.stderr  # whatever the libraries print
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+    settings = json.loads(sys.stdin.readline())
+    with np.load(settings["weights"]) as file:
+        counts = settings["counts"]
+        arrays = [file[f"arr_{i}"] for i in range(sum(counts))]
+    starts = np.cumsum([0, *counts])
+    weights = [arrays[i:j] for i, j in pairwise(starts)]
+    module = importlib.import_module(settings["module"])
+    way = module.Way(settings, weights)
+    print(json.dumps({"version": module.version()}), file=out, flush=True)
+    for line in sys.stdin:
+        start = time.process_time()
+        seconds, loss = way.run(int(line))
+        answer = {"seconds": seconds, "cpu": time.process_time() - start, "loss": loss}
+        print(json.dumps(answer), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()
