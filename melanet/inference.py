@@ -1,5 +1,6 @@
 """Answers of a network in bounded memory."""
 
+import keras
 import numpy as np
 
 _PART_BYTES = 32 << 20  # of samples that one call of Keras is given
@@ -8,8 +9,9 @@ _PART_BYTES = 32 << 20  # of samples that one call of Keras is given
 def predict_in_parts(model, x, batch_size):
     """Let a network that keeps the samples' shape answer, in little more memory than the answer's.
 
-    Keras' ``predict`` holds a copy of what it is given and its result twice; here these are those
-    of a part. A call costs time of its own, which is why a part is many batches.
+    Keras' ``predict`` makes a data set of what it is given, and holds a copy of it and its result
+    twice. Batch by batch costs less of both. Where the network is spread over devices it is
+    ``predict`` that deals a batch out to them; it is then called for parts of many batches.
 
     Parameters
     ----------
@@ -38,8 +40,19 @@ def predict_in_parts(model, x, batch_size):
     made = np.empty_like(x)
     if not len(x):
         return made
-    step = batch_size * max(1, _PART_BYTES // (batch_size * x[0].nbytes))
+    spread = _is_spread(model)
+    step = batch_size * max(1, _PART_BYTES // (batch_size * x[0].nbytes)) if spread else batch_size
     for start in range(0, len(x), step):
         part = slice(start, start + step)
-        made[part] = model.predict(x[part], batch_size=batch_size, verbose=0)
+        if spread:
+            made[part] = model.predict(x[part], batch_size=batch_size, verbose=0)
+        else:
+            made[part] = model.predict_on_batch(x[part])
     return made
+
+
+def _is_spread(model):
+    strategy = getattr(model, "distribute_strategy", None)  # of TensorFlow
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        return True
+    return keras.distribution.distribution() is not None

@@ -1,12 +1,15 @@
 """Images translated a second, and the memory that takes: ours beside a bare generator.
 
-Four ways with one generator on the same images, taking turns, so that a change of the machine's
+Five ways with one generator on the same images, taking turns, so that a change of the machine's
 speed meets all of them:
 
 - bare: the generator as one compiled function on batches that are ready, at each of several
   batch sizes; the fastest is what the others are measured by;
 - translate: ``CycleGAN.translate``;
-- fit_resample: ``GANOversampler(pretrained=...)`` on 8-bit images, without judge and guard;
+- fit_resample, translations alone: ``GANOversampler(pretrained=...)`` on 8-bit images, without
+  judge, guard, matching and copies; what is beyond ``translate`` are scaling and provenance;
+- fit_resample, matched, half copies: the same with the default's matching, which translates up to
+  256 images beforehand to measure them, and with copies, some of them warped;
 - one at a time: ``generator.predict`` for each image, as the released notebook does.
 
 Then a process of its own translates images and says what it held at most, beyond what it held
@@ -22,6 +25,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -115,7 +119,11 @@ def main():
     y = np.repeat([0, 1], [n, 2])
     bare = compiled(gan.generator_ab)
     settings = {"pretrained": {1: gan}, "reject": False, "guard": False, "random_state": 0}
-    sampler = GANOversampler(sampling_strategy={1: n + 2}, **settings)
+    plain = {"match": False, "copies": 0}
+    samplers = {
+        name: GANOversampler(sampling_strategy={1: n + 2}, **settings, **own)
+        for name, own in (("translations alone", plain), ("matched, half copies", {}))
+    }
 
     def by_batches(size):
         return lambda: [bare(x[i : i + size]) for i in range(0, n - n % size or n, size)]
@@ -123,7 +131,8 @@ def main():
     ways = {f"bare, batch {size}": by_batches(size) for size in options.batches if size <= n}
     counts = {f"bare, batch {size}": n - n % size or n for size in options.batches}
     ways["translate"] = lambda: gan.translate(x)
-    ways["fit_resample"] = lambda: sampler.fit_resample(pixels, y)
+    for name, sampler in samplers.items():
+        ways[f"fit_resample, {name}"] = partial(sampler.fit_resample, pixels, y)
     few = x[: max(4, n // 8)]
     ways["one at a time"] = lambda: [gan.generator_ab.predict(one[None], verbose=0) for one in few]
     counts["one at a time"] = len(few)
