@@ -104,7 +104,7 @@ class Residual(nn.Module):
 
 
 def resnet(side, channels, filters, blocks=4):
-    depth = 2 if side >= 16 else 1
+    depth = 2 if side >= 24 else 1
     layers = [convolution(channels, filters, 5, bias=False), Norm(filters, True), nn.ReLU()]
     for level in range(1, depth + 1):
         width = filters * 2**level
