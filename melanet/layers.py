@@ -1,11 +1,9 @@
 """Layers that Keras lacks: instance normalisation, a fused up-sampling convolution, padding."""
 
 import keras
-import numpy as np
 from keras import ops
 
 _PACKAGE = "melanet"
-_FEWEST_FOR_BOXES = 8
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
@@ -105,38 +103,14 @@ class InstanceNormalization(keras.layers.Layer):
         }
 
 
-def phase_taps(kernel_size):
-    """Where each tap of a kernel falls on the small image, for the two phases of a doubling.
-
-    After nearest up-sampling by two, output ``2 i + p`` of a 'same' convolution sees through tap
-    ``t`` the small image's sample ``i + floor((p + t - (k - 1) // 2) / 2)``. Taps of one phase
-    that see the same sample can be summed before the convolution.
-
-    Parameters
-    ----------
-    kernel_size : int
-        Taps of the kernel, k.
-
-    Returns
-    -------
-    taps : ndarray of shape (2, k // 2 + 1 rounded to the reach, k), float32
-        ``taps[p, d, t]`` is 1 where tap t of phase p falls on the d-th sample of the window.
-    """
-    phase, tap = np.mgrid[:2, :kernel_size]
-    offset = (phase + tap - (kernel_size - 1) // 2) // 2
-    window = np.arange(offset.min(), offset.max() + 1)
-    return (offset[:, None, :] == window[None, :, None]).astype("float32")
-
-
 @keras.saving.register_keras_serializable(_PACKAGE)
 class UpsamplingConv2D(keras.layers.Layer):
     """Nearest up-sampling by two and a 'same' convolution, without the up-sampled image.
 
     Equal to ``Conv2D(filters, kernel_size, padding="same")(UpSampling2D(2)(x))``, borders
     included, by a transposed convolution of stride two and sums over 2x2 boxes: a quarter of
-    the multiplications. Few filters, or a kernel below 3x3, take one convolution at the low
-    resolution with the taps summed for each phase of the doubling (9/16 for 4x4). The kernel that
-    is stored stays the plain one: weights of ``Conv2D`` load unchanged.
+    the multiplications. The kernel that is stored stays the plain one: weights of ``Conv2D`` load
+    unchanged.
 
     Parameters
     ----------
@@ -185,12 +159,6 @@ class UpsamplingConv2D(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        # Measured: few filters leave a transposed convolution's vectors empty (docs/speed.md).
-        self._boxes = kernel_size > 2 and filters >= _FEWEST_FOR_BOXES
-        taps = phase_taps(kernel_size)
-        self._reach = taps.shape[1]
-        # Rows: place in the window, then phase; columns: taps of the plain kernel.
-        self._sums = np.einsum("pdt,qeu->depqtu", taps, taps).reshape(-1, kernel_size**2)
 
     def build(self, input_shape):
         """Create the plain kernel and the bias."""
@@ -208,35 +176,23 @@ class UpsamplingConv2D(keras.layers.Layer):
 
     def call(self, inputs):
         """Convolve without ever making the up-sampled image."""
-        kernel = ops.cast(self.kernel, self.compute_dtype)
-        x = self._by_boxes(inputs, kernel) if self._boxes else self._by_phases(inputs, kernel)
-        if self.use_bias:
-            x = x + ops.cast(self.bias, self.compute_dtype)
-        return self.activation(x)
-
-    def _by_boxes(self, x, kernel):
+        kernel, size = ops.cast(self.kernel, self.compute_dtype), self.kernel_size
+        if size < 3:
+            # The same taps in the middle of a kernel that the sums below are right for.
+            kernel, size = ops.pad(kernel, ((1, 2 - size), (1, 2 - size), (0, 0), (0, 0))), 3
         # Nearest up-sampling is zeros in between, then sums over 2x2 boxes, and sums commute
         # with the convolution. Four times the kernel turns the pooling's means into sums.
         kernel = 4 * ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
         form = {"padding": "valid", "data_format": "channels_last"}
-        spread = ops.conv_transpose(x, kernel, strides=2, **form)
-        summed = ops.average_pool(spread, 2, strides=1, **form)
-        cut = self.kernel_size // 2 - 1
-        batch, height, width, _ = ops.shape(x)
-        # A slice's gradient is a padding; an index expression's is slow on TensorFlow.
-        size = (batch, 2 * height, 2 * width, self.filters)
-        return ops.slice(summed, (0, cut, cut, 0), size) if cut else summed
-
-    def _by_phases(self, x, kernel):
-        # One convolution with a kernel per phase, its taps summed where they see one sample.
-        reach, channels = self._reach, x.shape[-1]
-        sums = ops.cast(self._sums, self.compute_dtype)
-        kernel = ops.matmul(sums, ops.reshape(kernel, (self.kernel_size**2, -1)))
-        kernel = ops.reshape(kernel, (reach * reach, 4, channels, self.filters))
-        kernel = ops.transpose(kernel, (0, 2, 1, 3))
-        kernel = ops.reshape(kernel, (reach, reach, channels, 4 * self.filters))
-        x = ops.conv(x, kernel, strides=1, padding="same", data_format="channels_last")
-        return ops.depth_to_space(x, 2, data_format="channels_last")
+        x = ops.conv_transpose(inputs, kernel, strides=2, **form)
+        x = ops.average_pool(x, 2, strides=1, **form)
+        if cut := size // 2 - 1:
+            batch, height, width, _ = ops.shape(inputs)
+            # A slice's gradient is a padding; an index expression's is slow on TensorFlow.
+            x = ops.slice(x, (0, cut, cut, 0), (batch, 2 * height, 2 * width, self.filters))
+        if self.use_bias:
+            x = x + ops.cast(self.bias, self.compute_dtype)
+        return self.activation(x)
 
     def compute_output_shape(self, input_shape):
         """Return the shape with height and width doubled."""

@@ -88,7 +88,9 @@ def kinds(settings, steps=3):
             for event in line.events:
                 name = plane.event_metadata[event.metadata_id].name
                 operation = name.rpartition(":")[2]
-                if ":" in name and operation[:1].isupper() | operation.startswith("_Mkl"):
+                # Operations are "name:kind"; "ExecutorState::Process" is what runs them.
+                known = operation[:1].isupper() or operation.startswith("_Mkl")
+                if ":" in name and "::" not in name and known:
                     spent[_kind(operation)] += event.duration_ps / 1e9 / steps
     return spent
 
