@@ -26,7 +26,7 @@ def main():
         model = CycleGAN.from_shape((9, 8, 1), filters=4, discriminator_filters=4, seed=1)
         model.compile(optimizer=keras.optimizers.Adam(4e-3, beta_1=0.5))
         batches = UnpairedImages(
-            dark, bright, batch_size=3, seed=2, steps=60, augment=Augmentation()
+            dark, bright, batch_size=3, seed=2, steps=120, augment=Augmentation()
         )
         with reproducible():
             history = model.fit(batches, epochs=1, verbose=0).history
