@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melanet import filling
+from melanet.filling import copies_of
 from melanet.guarding import Guard
+from melanet.translating import Translator, cycle, matching_of
 
 _MOST_OWN = 48  # real samples of the class whose diversity a chunk's is compared with
 _MOST_COMPARED = 64  # translations of a chunk that are
@@ -65,24 +66,31 @@ class ClassFiller:
     """
 
     def __init__(self, files, rows, own, n_samples, *, cyclegan, accepts, recipe, seed):
-        self.files, self.own, self.n_samples = files, own, n_samples
-        self.cyclegan, self.accepts, self.recipe, self.seed = cyclegan, accepts, recipe, list(seed)
+        self.files, self.own, self.recipe, self.seed = files, own, recipe, list(seed)
         rng = np.random.default_rng([*self.seed, 0])
         self.n_made = n_samples - round(recipe["copies"] * n_samples)
-        # The second half is for second attempts.
-        self.draws, self.uses = filling.cycle(rows, 2 * self.n_made, rng)
-        self.copied, _ = filling.cycle(own, n_samples - self.n_made, rng)
-        self.guard = self.matching = None
+        self.guard = matching = None
         if recipe["guard"]:
             self.guard = Guard(files.few(rows, rng), files.few(own, rng, _MOST_OWN))
         if recipe["match"]:
-            few = files.few(rows, rng), files.few(own, rng)
-            self.matching = filling.matching_of(recipe, cyclegan, *few)
-        self.vary = filling.variation(recipe, table=False)
+            few = files.drawn(rows, rng), files.few(own, rng)
+            matching, _ = matching_of(recipe, cyclegan, files.read, *few)
+        self.translator = Translator(
+            files.read,
+            rows,
+            self.n_made,
+            recipe=recipe,
+            cyclegan=cyclegan,
+            rng=rng,
+            guard=self.guard,
+            matching=matching,
+            accepts=accepts,
+        )
+        self.copied, _ = cycle(own, n_samples - self.n_made, rng)
 
     def read(self, start, stop):
         """Return the sources of a part of the samples; another thread may do so."""
-        return self.files.read(self.draws[start : min(stop, self.n_made)])
+        return self.files.read(self.translator.draws[start : min(stop, self.n_made)])
 
     def make(self, start, stop, sources):
         """Make a part of the samples.
@@ -100,26 +108,17 @@ class ClassFiller:
         """
         rng = np.random.default_rng([*self.seed, 1, start])
         places = np.arange(start, min(stop, self.n_made))
-        made, changed, accepted = self._attempt(places, sources, rng)
-        rows, passed = self.draws[places], changed & accepted
-        failed = np.flatnonzero(~passed)
-        if len(failed):
-            again = self.n_made + places[failed]
-            retried, *votes = self._attempt(again, self.files.read(self.draws[again]), rng)
-            better = np.logical_and(*votes)
-            mended = failed[better]
-            made[mended], rows[mended] = retried[better], self.draws[again][better]
-            passed[mended] = True
+        made, rows, passed, unchanged, refused = self.translator.make(places, sources, rng)
         diversity = None
         if self.guard is not None:
             diversity = self.guard.collapsed(made[passed][:_MOST_COMPARED])
             passed &= diversity is None
         failed = np.flatnonzero(~passed)
         planned = self.copied[max(0, start - self.n_made) : max(0, stop - self.n_made)]
-        instead, _ = filling.cycle(self.own, len(failed), rng)
+        instead, _ = cycle(self.own, len(failed), rng)
         copies = np.concatenate([instead, planned])
         if len(copies):
-            copied = filling.copies_of(self.recipe, self.files.read(copies), rng)
+            copied = copies_of(self.recipe, self.files.read(copies), rng)
             made[failed], rows[failed] = copied[: len(failed)], instead
             made = np.concatenate([made, copied[len(failed) :]])
             rows = np.concatenate([rows, planned])
@@ -129,21 +128,7 @@ class ClassFiller:
             rows.tolist(),
             np.where(passed, "translation", "copy").tolist(),
             len(places),
-            int((~changed).sum()),
-            int((~accepted).sum()),
+            unchanged,
+            refused,
             diversity,
         )
-
-    def _attempt(self, places, chosen, rng):
-        again = self.uses[places] > 0
-        if again.any():
-            chosen[again] = self.vary(chosen[again], self.uses[places][again], rng)
-        if not len(chosen):
-            return chosen, np.ones(0, bool), np.ones(0, bool)
-        made = filling.translate(self.cyclegan, chosen, self.recipe)
-        everything = np.ones(len(made), bool)
-        # A copy of the source stays one, however it is corrected.
-        changed = everything if self.guard is None else self.guard.passes(made, chosen)
-        if self.matching is not None:
-            made = self.matching(made)
-        return made, changed, everything if self.accepts is None else self.accepts(made)

@@ -6,6 +6,7 @@ from melanet.containers import dense
 
 _FLOAT_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 _SLACK = 1e-3  # of a range's width, by which rounding may leave it
+_BLOCK_BYTES = 1 << 20  # of numbers that are converted at a time, so that they stay in the cache
 
 
 def infer_value_range(X):
@@ -115,24 +116,39 @@ class ImageForm:
                 f"X has values outside value_range=({low:g}, {high:g}). "
                 f"Received: values from {X.min():g} to {X.max():g}"
             )
-        scaled = (X.astype(self._precision) - low) * (2.0 / (high - low)) - 1.0
-        return np.clip(scaled, -1.0, 1.0).astype("float32").reshape(-1, *self.image_shape)
+        tensor = np.empty((len(X), *self.image_shape), "float32")
+        for part in self._blocks(len(X)):
+            block = X[part].astype(self._precision).reshape(-1, *self.image_shape)
+            block -= low
+            block *= 2.0 / (high - low)
+            block -= 1.0
+            tensor[part] = np.clip(block, -1.0, 1.0, out=block)
+        return tensor
+
+    def decode(self, tensor):
+        """Return samples in the user's layout, dtype and range; floats in between are rounded."""
+        low, high = self.value_range
+        X = np.empty((len(tensor), *self.sample_shape), self.dtype)
+        for part in self._blocks(len(X)):
+            block = np.clip(tensor[part], -1.0, 1.0).astype(self._precision)
+            block += 1.0
+            block *= (high - low) / 2.0
+            block += low
+            if self.dtype == bool:
+                block = block > 0.5
+            elif self.dtype.kind in "iu":
+                np.rint(block, out=block)
+            X[part] = np.clip(block, low, high).reshape(-1, *self.sample_shape)
+        return X
 
     @property
     def _precision(self):
         # Float32 does not hold the ends of wide integers.
         return "float64" if self.dtype.itemsize > 2 and self.dtype.kind in "iu" else "float32"
 
-    def decode(self, tensor):
-        """Return samples in the user's layout, dtype and range; floats in between are rounded."""
-        low, high = self.value_range
-        X = np.clip(tensor, -1.0, 1.0).astype(self._precision)
-        X = (X + 1.0) * ((high - low) / 2.0) + low
-        if self.dtype == bool:
-            X = X > 0.5
-        elif self.dtype.kind in "iu":
-            X = np.rint(X)
-        return np.clip(X, low, high).astype(self.dtype).reshape(-1, *self.sample_shape)
+    def _blocks(self, n):
+        step = max(1, _BLOCK_BYTES // (4 * int(np.prod(self.image_shape))))
+        return [slice(start, start + step) for start in range(0, n, step)]
 
     def to_config(self):
         """Return what JSON can hold of it."""

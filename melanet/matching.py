@@ -5,8 +5,8 @@ from scipy import fft
 
 _FEWEST, _MOST = 0.5, 2.0  # of a frequency's gain: more would draw what is not there
 _LEVELS = 257  # quantiles that a channel's values are described by
-_PIXELS = 1_000_000  # of a set, enough for them
-_AT_ONCE = 64  # images in double precision
+_PIXELS = 250_000  # of a set, enough for them
+_AT_ONCE = 32  # images that are transformed together
 
 
 class Matching:
@@ -104,7 +104,12 @@ def _bins(height, width):
 def _radial_power(images):
     """Return the mean power at each radial frequency, shape (n_frequencies, channels)."""
     # The cosine transform mirrors an image at its border, so that opposite sides do not mix.
-    power = np.mean(fft.dctn(np.asarray(images, "float64"), axes=(1, 2), norm="ortho") ** 2, axis=0)
+    power = np.zeros(images.shape[1:])
+    for start in range(0, len(images), _AT_ONCE):
+        part = np.asarray(images[start : start + _AT_ONCE], "float64")
+        part = fft.dctn(part, axes=(1, 2), norm="ortho", workers=-1, overwrite_x=True)
+        power += np.sum(np.square(part, out=part), axis=0)
+    power /= len(images)
     place, n = _bins(*power.shape[:2])
     place = np.rint(place).astype(int).ravel()
     count = np.maximum(np.bincount(place, minlength=n), 1)
@@ -115,8 +120,14 @@ def _radial_power(images):
 def _filtered(images, gains):
     place, n = _bins(*images.shape[1:3])
     factors = np.stack([np.interp(place, np.arange(n), column) for column in gains.T], axis=-1)
-    images = np.asarray(images, "float64")
-    return fft.idctn(fft.dctn(images, axes=(1, 2)) * factors, axes=(1, 2))
+    factors = factors.astype("float32")
+    filtered = np.empty(images.shape, "float32")
+    for start in range(0, len(images), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        waves = fft.dctn(np.asarray(images[part], "float32"), axes=(1, 2), workers=-1)
+        waves *= factors
+        filtered[part] = fft.idctn(waves, axes=(1, 2), workers=-1, overwrite_x=True)
+    return filtered
 
 
 def _levels(images):

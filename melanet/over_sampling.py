@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from melanet import filling, recipes, synthesis
+from melanet import recipes, synthesis
 from melanet.augmentation import FLIPS
 from melanet.containers import append_rows, same_kind
 from melanet.input_checks import check_needs, plain
@@ -19,6 +19,7 @@ from melanet.sample_checks import categorical_columns, check_samples
 from melanet.saving import load_sampler, save_sampler
 from melanet.table_copies import near_copies
 from melanet.table_warnings import warn_of_hopeless
+from melanet.translating import translate
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 
@@ -284,7 +285,7 @@ class GANOversampler(BaseOverSampler):
                 f"{[plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
             )
         values = check_samples(self, X, reset=False)
-        made = filling.translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
+        made = translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
         if label in self.matchings_:
             made = self.matchings_[label](made)
         return same_kind(X, self.form_.decode(made))

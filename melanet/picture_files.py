@@ -63,12 +63,16 @@ class PictureFiles:
         paths = [self.paths[row].item() for row in rows]
         return self.form.encode(load_images(paths, self.sample_shape[:2], n_jobs=n_jobs))
 
-    def few(self, rows, rng, most=300):
-        """Return some samples drawn of `rows`: at most so many, and of 64 MiB."""
+    def drawn(self, rows, rng, most=300):
+        """Return some of `rows`: at most so many, and as many as fill 64 MiB."""
         most = max(2, min(most, _KEPT_BYTES // (4 * int(np.prod(self.sample_shape)))))
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
-        return self.read(rows)
+        return rows
+
+    def few(self, rows, rng, most=300):
+        """Return the samples of the rows that are `drawn`."""
+        return self.read(self.drawn(rows, rng, most))
 
 
 def check_fits(label, cyclegan, classes, sample_shape):

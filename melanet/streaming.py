@@ -8,6 +8,8 @@ import numpy as np
 from melanet.cyclegan import CycleGAN
 from melanet.guarding import Guard
 from melanet.picture_files import PictureFiles, check_fits
+from melanet.recipes import PRESETS
+from melanet.translating import matching_of
 from melanet.unpaired import UnpairedSets, tiled
 
 
@@ -110,6 +112,9 @@ class BalancedBatches(keras.utils.PyDataset):
     augment : callable or None, default=None
         ``augment(images, rng) -> images`` in [-1, 1], applied to real and translated pictures
         alike, such as `melanet.augmentation.Augmentation`.
+    match : bool, default=True
+        Whether translations get the sharpness and the pixel values of the class's real pictures,
+        as those of `melanet.GANOversampler` do (see `melanet.matching.Matching`).
     guard : bool, default=True
         Whether translations that hardly differ from their source, or are of one value, are
         replaced by real pictures of the class.
@@ -165,6 +170,7 @@ class BalancedBatches(keras.utils.PyDataset):
         size=None,
         seed=0,
         augment=None,
+        match=True,
         guard=True,
         **kwargs,
     ):
@@ -187,6 +193,7 @@ class BalancedBatches(keras.utils.PyDataset):
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
         self.epoch, self._lock = 0, threading.Lock()
         self._guards = {code: self._guard(code) for code in self._gans} if guard else {}
+        self._matchings = {code: self._matching(code) for code in self._gans} if match else {}
         self._draw_order()
 
     def _sources(self, code):
@@ -197,6 +204,12 @@ class BalancedBatches(keras.utils.PyDataset):
         rng = np.random.default_rng([self.seed, code])
         sources, own = self._sources(code), self._rows[code]
         return Guard(self.files.few(sources, rng), self.files.few(own, rng))
+
+    def _matching(self, code):
+        rng = np.random.default_rng([self.seed, code, 1])
+        sources, own = self.files.drawn(self._sources(code), rng), self._rows[code]
+        gan, read = self._gans[code], self.files.read
+        return matching_of(PRESETS["default"], gan, read, sources, self.files.few(own, rng))[0]
 
     def _draw_order(self):
         most = max(map(len, self._rows))
@@ -235,10 +248,13 @@ class BalancedBatches(keras.utils.PyDataset):
     def _translated(self, code, images, rng):
         with self._lock:
             made = self._gans[code].translate(images, to="B", batch_size=len(images))
+        failed = np.zeros(0, int)
         if code in self._guards:
             failed = np.flatnonzero(~self._guards[code].passes(made, images))
-            if len(failed):
-                made[failed] = self.files.read(rng.choice(self._rows[code], len(failed)))
+        if code in self._matchings:
+            made = self._matchings[code](made)
+        if len(failed):
+            made[failed] = self.files.read(rng.choice(self._rows[code], len(failed)))
         return made
 
     def on_epoch_end(self):

@@ -9,11 +9,12 @@ from melanet import recipes
 from melanet.augmentation import Augmentation
 from melanet.callbacks import Progress, StopOnNonFinite
 from melanet.cyclegan import CycleGAN
-from melanet.filling import make, matching_of
+from melanet.filling import make
 from melanet.input_checks import plain
 from melanet.judging import Judge
 from melanet.objectives import adam
 from melanet.reproducibility import reproducible
+from melanet.translating import matching_of
 from melanet.unpaired import UnpairedImages
 
 
@@ -90,9 +91,11 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
                     verbose=verbose,
                 )
                 made.cyclegans[label], made.histories[label] = cyclegan, history
+            matching = known = None
             if recipe["match"]:
-                made.matchings[label] = matching_of(recipe, cyclegan, samples[rows], samples[own])
-            matching = made.matchings.get(label)
+                read = samples.__getitem__
+                matching, known = matching_of(recipe, cyclegan, read, rows, samples[own])
+                made.matchings[label] = matching
             accepts = None if judge is None else (lambda x, c=code: judge.accepts(x, c))
             rng = np.random.default_rng(seeds[1])
             *part, problem = make(
@@ -105,11 +108,12 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
                 own=own,
                 n_samples=n_samples,
                 rng=rng,
+                known=known,
             )
             parts.append(part)
             if problem:
                 _warn(plain(label), problem, part[-1])
-    made.samples, made.source_indices, made.source_kinds = map(np.concatenate, zip(*parts))
+    made.samples, made.source_indices, made.source_kinds = map(_joined, zip(*parts))
     return made
 
 
@@ -224,6 +228,10 @@ def build(recipe, shape, seed, n_steps):
     decay = n_steps if recipe["decay"] else None
     cyclegan.compile(optimizer=adam(recipe["learning_rate"], decay))
     return cyclegan
+
+
+def _joined(parts):
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _warn(label, problem, kinds):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from melanet import filling
+from melanet import filling, translating
 from melanet.recipes import PRESETS
 
 
@@ -102,15 +102,6 @@ def test_a_judge_that_refuses_all_leaves_copies_only(samples):
     assert sum(unchanged) == 6
 
 
-def test_stretch_takes_each_image_to_the_full_range(samples):
-    recipe = PRESETS["paper"]
-    made = filling.translate(Inverting(), samples, recipe)
-    np.testing.assert_allclose(made.min(axis=(1, 2, 3)), -1, atol=1e-6)
-    np.testing.assert_allclose(made.max(axis=(1, 2, 3)), 1, atol=1e-6)
-    flat = filling.translate(Inverting(), np.zeros((1, 6, 6, 1), "float32"), recipe)
-    assert (flat == 0).all()
-
-
 def test_guarded_before_and_judged_after_the_matching(samples):
     seen = []
 
@@ -131,8 +122,37 @@ def test_guarded_before_and_judged_after_the_matching(samples):
     assert "hardly differ" in problem
 
 
-def test_matching_is_measured_on_the_translations(samples):
-    matching = filling.matching_of(PRESETS["default"], Inverting(), samples[:8], samples[8:])
-    made = matching(-samples[:8])
-    assert made.std() == pytest.approx(samples[8:].std(), rel=0.05)
-    assert np.quantile(made, 0.9) == pytest.approx(np.quantile(samples[8:], 0.9), abs=0.05)
+def test_many_samples_are_made_part_by_part(samples, monkeypatch):
+    def accepts(x):
+        return x.mean(axis=(1, 2, 3)) > 0
+
+    def even(n):
+        return make(samples, n, accepts, copies=0.25)
+
+    made, source, kinds, _ = even(8)
+    monkeypatch.setattr(translating, "_PART_BYTES", 3 * 4 * 36)
+    for whole, parted in zip((made, source, kinds), even(8)):
+        np.testing.assert_array_equal(whole, parted)
+    assert set(kinds) == {"translation", "copy"}
+
+
+def test_what_was_translated_before_is_not_translated_again(samples):
+    seen = []
+
+    class Counting(Inverting):
+        def translate(self, x, to="B", batch_size=32):
+            seen.append(len(x))
+            return -x
+
+    known = {row: -samples[row] / 2 for row in range(5)}
+    options = {"rows": np.arange(8), "own": np.arange(8, 13), "n_samples": 12}
+    recipe = {**PRESETS["default"], "copies": 0.0}
+    rng = np.random.default_rng(0)
+    made, source, *_ = filling.make(
+        recipe, Counting(), None, None, samples=samples, rng=rng, known=known, **options
+    )
+    # Eight sources for the first time, five of them known; four again, and changed.
+    assert seen == [7]
+    for image, row in zip(made[:8], source[:8]):
+        np.testing.assert_array_equal(image, known.get(row, -samples[row]))
+    assert all((image != known.get(row, 0)).any() for image, row in zip(made[8:], source[8:]))

@@ -47,7 +47,8 @@ def epoch_of(batches):
 
 def test_an_epoch_shows_what_is_there_once_and_translations_for_the_rest(tmp_path):
     paths, labels, colours = write_colours(tmp_path, {"common": 12, "other": 6, "rare": 3})
-    batches = BalancedBatches(paths, labels, {"rare": negative()}, 9, seed=1, guard=False)
+    options = {"seed": 1, "match": False, "guard": False}
+    batches = BalancedBatches(paths, labels, {"rare": negative()}, 9, **options)
     assert len(batches) == 4
     orders = []
     for _ in range(2):
@@ -82,6 +83,24 @@ def test_the_guard_puts_real_pictures_in_place_of_copies(tmp_path):
     x, y = epoch_of(BalancedBatches(paths, labels, {"rare": gan}, 4))
     shown = np.rint(x[y[:, 1] == 1][:, 0, 0] * 255).astype(int)
     assert {tuple(c) for c in shown.tolist()} == {tuple(c) for c in colours[8:].tolist()}
+
+
+def test_translations_get_the_pixel_values_of_real_pictures(tmp_path):
+    paths, labels, colours = write_colours(tmp_path, {"common": 40, "rare": 9})
+    options = {"seed": 1, "guard": False}
+    plain, matched = (
+        epoch_of(BalancedBatches(paths, labels, {"rare": negative()}, 8, match=match, **options))
+        for match in (False, True)
+    )
+    (raw, y), (x, _) = plain, matched
+    real = colours[labels == "rare"]
+    made = (y[:, 1] == 1) & (np.rint(raw[:, 0, 0, 0] * 255) > 99)
+    assert made.sum() == 31
+    np.testing.assert_array_equal(x[~made], raw[~made])
+    for c in range(3):
+        shown = x[made][:, 0, 0, c] * 255
+        assert real[:, c].min() - 1 <= shown.min()
+        assert shown.max() <= real[:, c].max() + 1
 
 
 def test_a_classifier_trains_on_it_while_it_translates(tmp_path):

@@ -4,9 +4,9 @@ import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from PIL import Image, ImageEnhance, ImageFilter
 
-from melanet import filling
 from melanet.preprocessing import read_form
 from melanet.recipes import PRESETS
+from melanet.translating import translate
 
 BENIGN, MALIGNANT = 0, 1
 ARMS = {
@@ -78,7 +78,7 @@ def through_codec(X):
             return samples
 
     form = read_form(X)
-    return form.decode(filling.translate(Untranslated(), form.encode(X), PRESETS["paper"]))
+    return form.decode(translate(Untranslated(), form.encode(X), PRESETS["paper"]))
 
 
 def changed(picture, rng):

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from test_filling import Inverting
+
+from melanet import translating
+from melanet.recipes import PRESETS
+
+
+@pytest.fixture
+def samples():
+    return np.random.default_rng(0).uniform(-0.9, 0.9, (13, 6, 6, 1)).astype("float32")
+
+
+def test_stretch_takes_each_image_to_the_full_range(samples):
+    recipe = PRESETS["paper"]
+    made = translating.translate(Inverting(), samples, recipe)
+    np.testing.assert_allclose(made.min(axis=(1, 2, 3)), -1, atol=1e-6)
+    np.testing.assert_allclose(made.max(axis=(1, 2, 3)), 1, atol=1e-6)
+    flat = translating.translate(Inverting(), np.zeros((1, 6, 6, 1), "float32"), recipe)
+    assert (flat == 0).all()
+
+
+def test_matching_is_measured_on_the_translations(samples):
+    rows, own = np.arange(8), samples[8:]
+    recipe = PRESETS["default"]
+    matching, known = translating.matching_of(recipe, Inverting(), samples.__getitem__, rows, own)
+    made = matching(-samples[:8])
+    assert made.std() == pytest.approx(own.std(), rel=0.05)
+    assert np.quantile(made, 0.9) == pytest.approx(np.quantile(own, 0.9), abs=0.05)
+    assert sorted(known) == rows.tolist()
+    for row, image in known.items():
+        np.testing.assert_array_equal(image, -samples[row])
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "taken"), [(5, 5, 5), (6, 5, 3), (1000, 200, 200), (1, 9, 1)]
+)
+def test_rows_are_thinned_evenly(n, most, taken):
+    rows = np.arange(n) * 10
+    few = translating.spread(rows, most)
+    assert len(few) == taken <= most
+    assert len(set(np.diff(few))) <= 1
+
+
+@pytest.mark.parametrize("shape", [(256, 256, 3), (8, 8, 1), (5000, 5000, 3), (7,)])
+@pytest.mark.parametrize("n", [0, 1, 33, 70])
+def test_parts_cover_everything_once(n, shape):
+    parts = translating.parts(n, shape)
+    assert [i for part in parts for i in part] == list(range(n))
+    assert all(len(part) * np.prod(shape) * 4 <= 2**25 or len(part) == 1 for part in parts)
