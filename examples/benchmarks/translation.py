@@ -9,7 +9,7 @@ speed meets all of them:
 - fit_resample, translations alone: ``GANOversampler(pretrained=...)`` on 8-bit images, without
   judge, guard, matching and copies; what is beyond ``translate`` are scaling and provenance;
 - fit_resample, matched, half copies: the same with the default's matching, which translates up to
-  256 images beforehand to measure them, and with copies, some of them warped;
+  200 images beforehand to measure them, and with copies, some of them warped;
 - one at a time: ``generator.predict`` for each image, as the released notebook does.
 
 Then a process of its own translates images and says what it held at most, beyond what it held
