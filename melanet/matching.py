@@ -106,7 +106,7 @@ def _radial_power(images):
     # The cosine transform mirrors an image at its border, so that opposite sides do not mix.
     power = np.zeros(images.shape[1:])
     for start in range(0, len(images), _AT_ONCE):
-        part = np.asarray(images[start : start + _AT_ONCE], "float64")
+        part = np.array(images[start : start + _AT_ONCE], "float64")  # a copy, to be overwritten
         part = fft.dctn(part, axes=(1, 2), norm="ortho", workers=-1, overwrite_x=True)
         power += np.sum(np.square(part, out=part), axis=0)
     power /= len(images)

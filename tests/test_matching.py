@@ -96,3 +96,12 @@ def test_what_json_holds_does_the_same(digits):
     matching = Matching.between(blurred(digits), digits)
     again = Matching(**json.loads(json.dumps(matching.to_config())))
     np.testing.assert_array_equal(matching(digits[:5]), again(digits[:5]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_measured_and_corrected_stays_as_it_was(digits, dtype):
+    made, real = blurred(digits[:90]).astype(dtype), digits[90:].astype(dtype)
+    before = made.copy(), real.copy()
+    Matching.between(made, real)(made)
+    np.testing.assert_array_equal(made, before[0])
+    np.testing.assert_array_equal(real, before[1])
