@@ -13,7 +13,9 @@ import time
 import keras
 import numpy as np
 from sklearn.datasets import load_digits
-from training_step import released_loop
+from ways import released_loop
+from ways.melanet_cyclegan import NAMES
+from ways.rounds import PAPER, RELEASED
 
 from melanet import CycleGAN, UnpairedImages
 from melanet.judging import Judge
@@ -33,6 +35,7 @@ def main():
     print(f"oracle's accuracy on its own training images: {np.mean(oracle.predict(X) == y):.3f}")
     print("seed | update | recognised translations | mean |A - cycled A| | seconds")
     results = {"simultaneous": [], "in turn": []}
+    settings = {**PAPER, **RELEASED, "side": 8, "channels": 1, "images": [1, 8, 8, 1]}
     for seed in range(arguments.seeds):
         rng = np.random.default_rng(seed)
         A, B = (X[rng.permutation(np.flatnonzero(y == d))[:n]] for d, n in ((3, 120), (8, 20)))
@@ -44,12 +47,14 @@ def main():
                 if update == "simultaneous":
                     model.fit(batches, epochs=arguments.epochs, verbose=0)
                 else:
-                    parts = model.generator_ab, model.generator_ba
-                    step = released_loop([*parts, model.discriminator_a, model.discriminator_b])
+                    begin = [getattr(model, name).get_weights() for name in NAMES]
+                    way = released_loop.Way(settings, begin)
                     for _ in range(arguments.epochs):
                         for i in range(len(batches)):
-                            step(*batches[i][0])
+                            way.step(*batches[i][0])
                         batches.on_epoch_end()
+                    model.generator_ab.set_weights(way.g_ab.get_weights())
+                    model.generator_ba.set_weights(way.g_ba.get_weights())
                 made = model.translate(A)
                 back = model.translate(made, to="A")
             seconds = time.perf_counter() - start

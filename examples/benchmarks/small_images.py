@@ -2,8 +2,13 @@
 
 The default recipe's networks (ResNet generators of 16 filters, discriminators of 32) on 28x28 and
 8x8 images, in batches of several sizes. Each way runs in a warm process of its own on the same
-images from the same initial weights, in alternating rounds; "in tens" lets one call of TensorFlow
-make ten steps (``steps_per_execution``).
+images from the same initial weights, in alternating rounds:
+
+- melanet: as TensorFlow comes;
+- in tens: one call of TensorFlow makes ten steps (``steps_per_execution``);
+- one thread an operation: with ``TF_NUM_INTRAOP_THREADS=1`` in the environment, in float32 and,
+  where the processor has it, under the policy "mixed_bfloat16";
+- torch eager: the same training in PyTorch, with all its threads.
 
     python examples/benchmarks/small_images.py --torch-python PYTHON_WITH_TORCH
 """
@@ -21,9 +26,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="steps of each way in a round")
     parser.add_argument("--threads", type=int, help="of each way; by default all cores")
+    parser.add_argument("--no-bfloat16", action="store_true", help="for processors without it")
     parser.add_argument("--torch-python", help="interpreter with PyTorch; left out, it is, too")
     arguments = parser.parse_args()
-    ways = {"melanet": OURS, "melanet in tens": {**OURS, "steps_per_execution": 10}}
+    one = {**OURS, "environment": {"TF_NUM_INTRAOP_THREADS": "1"}}
+    ways = {
+        "melanet, one thread an operation": one,
+        "melanet": OURS,
+        "melanet in tens": {**OURS, "steps_per_execution": 10},
+    }
+    if not arguments.no_bfloat16:
+        ways["one thread an operation, bfloat16"] = {**one, "policy": "mixed_bfloat16"}
     if arguments.torch_python:
         ways["torch eager"] = TORCH
     for side in arguments.sides:

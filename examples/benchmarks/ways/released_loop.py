@@ -1,26 +1,42 @@
 """The released notebook's way, anew for today's Keras: three kinds of update in turn.
 
-Every forward pass is made as often as there, by ``predict_on_batch`` and ``train_on_batch``, with
-up-sampling and convolution as two plain layers.
+Every forward pass is made as often as there, by ``predict`` and ``train_on_batch``, with
+up-sampling and convolution as two layers, and the normalisation written as its formula reads.
 """
 
 import time
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
-from melanet.layers import UpsamplingConv2D
+from melanet.layers import InstanceNormalization, UpsamplingConv2D
 from melanet.objectives import adam
 from ways.melanet_cyclegan import NAMES, images, networks, version
 
-__all__ = ["Way", "unfused", "version"]
+__all__ = ["Way", "plain", "version"]
 
 
-def unfused(model):
-    """Return a generator with plain up-sampling and convolution layers, and the same weights."""
+class PlainNormalization(layers.Layer):
+    """The normalisation of `keras_contrib`, as the notebook has it, without our care for speed."""
 
-    def plain(layer):
+    def build(self, input_shape):
+        self.gamma = self.add_weight(name="gamma", shape=(1,), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(1,), initializer="zeros")
+
+    def call(self, inputs):
+        axes = tuple(range(1, len(inputs.shape)))
+        mean = ops.mean(inputs, axes, keepdims=True)
+        deviation = ops.std(inputs, axes, keepdims=True) + 1e-3
+        return (inputs - mean) / deviation * self.gamma + self.beta
+
+
+def plain(model):
+    """Return a network of the notebook's layers with the same weights."""
+
+    def replaced(layer):
+        if isinstance(layer, InstanceNormalization):
+            return PlainNormalization()
         if not isinstance(layer, UpsamplingConv2D):
             return layer.__class__.from_config(layer.get_config())
         convolution = layers.Conv2D(
@@ -32,7 +48,7 @@ def unfused(model):
         )
         return keras.Sequential([layers.UpSampling2D(2), convolution])
 
-    clone = keras.models.clone_model(model, clone_function=plain)
+    clone = keras.models.clone_model(model, clone_function=replaced)
     clone.set_weights(model.get_weights())
     return clone
 
@@ -46,8 +62,7 @@ class Way:
         parts = [getattr(networks(settings), name) for name in NAMES]
         for part, values in zip(parts, weights, strict=True):
             part.set_weights(values)
-        self.g_ab, self.g_ba = (unfused(generator) for generator in parts[:2])
-        self.d_a, self.d_b = parts[2:]
+        self.g_ab, self.g_ba, self.d_a, self.d_b = (plain(part) for part in parts)
         rate = settings["learning_rate"]
         for judge in (self.d_a, self.d_b):
             judge.compile(optimizer=adam(rate), loss="mse")
@@ -82,8 +97,8 @@ class Way:
 
     def step(self, x, y):
         """Make one step; return the seconds that are not the original's, and the loss."""
-        made_b = self.g_ab.predict_on_batch(x)
-        made_a = self.g_ba.predict_on_batch(y)
+        made_b = self.g_ab.predict(x, verbose=0)
+        made_a = self.g_ba.predict(y, verbose=0)
         ones = np.ones((len(x), *self.d_a.output_shape[1:]), "float32")
         judged = 0.0
         for judge, real, made in ((self.d_a, x, made_a), (self.d_b, y, made_b)):

@@ -80,14 +80,14 @@ def measure(ways, settings, *, rounds, steps, torch_python=sys.executable, after
     Parameters
     ----------
     ways : dict
-        Name -> settings of its own, which hold "module", and "environment" (variables of its
-        process) where it needs another backend of Keras.
+        Name -> settings of its own, which hold "module", and "environment" where its process
+        needs variables, as for another backend of Keras.
     settings : dict
         Common to all, as `PAPER`.
     rounds, steps : int
         Rounds that count, and training steps of each way in a round.
     torch_python : str
-        Interpreter with PyTorch, and with Keras for the ways that have an environment.
+        Interpreter with PyTorch, and with Keras for the ways that name a backend.
     afterwards : int
         Steps that every way makes once at the end.
 
@@ -102,13 +102,14 @@ def measure(ways, settings, *, rounds, steps, torch_python=sys.executable, after
         begin = initial_weights(settings, folder)
         try:
             for name, own in ways.items():
-                elsewhere = own["module"] == TORCH["module"] or "environment" in own
+                variables = own.get("environment", {})
+                elsewhere = own["module"] == TORCH["module"] or "KERAS_BACKEND" in variables
                 process = subprocess.Popen(
                     [torch_python if elsewhere else sys.executable, script],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
-                    env=_environment(settings["threads"]) | own.get("environment", {}),
+                    env=_environment(settings["threads"]) | variables,
                 )
                 worker = Worker(name, process)
                 workers.append(worker)
