@@ -13,6 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from melanet import backbones, classifier_checks
 from melanet.augmentation import Augmentation
 from melanet.callbacks import StopOnNonFinite
+from melanet.feeding import untuned
 from melanet.fitted import FittedNetwork
 from melanet.labelled import LabelledImages, hold_out, network_input
 from melanet.losses import focal_loss
@@ -285,13 +286,15 @@ class MelaNet(FittedNetwork):
             batches(check, check_weights),
         )
         try:
+            (served, first), (validation, _) = (untuned(loader) for loader in loaders)
             history = model.fit(
-                loaders[0],
-                validation_data=loaders[1],
+                served,
+                validation_data=validation,
                 epochs=self.epochs,
                 shuffle=False,
                 verbose=min(int(self.verbose), 2),
                 callbacks=[
+                    *first,
                     StopOnNonFinite("MelaNet"),
                     keras.callbacks.ReduceLROnPlateau(
                         factor=0.1, patience=self.lr_patience, min_lr=1e-8

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from melanet import networks, weights
+from melanet.feeding import untuned
 from melanet.inference import predict_in_parts
 from melanet.objectives import Total, adam, distance, judge
 from melanet.unpaired import UnpairedImages
@@ -254,7 +255,7 @@ class CycleGAN(keras.Model):
             total = total + penalty
         return self._total(total, total)
 
-    def fit(self, x=None, *args, shuffle=False, **kwargs):
+    def fit(self, x=None, *args, shuffle=False, callbacks=None, **kwargs):
         """Train by Keras' own ``fit``, on batches in the order that the data set gives.
 
         Parameters
@@ -262,9 +263,11 @@ class CycleGAN(keras.Model):
         x : UnpairedImages
             Or any data set that yields ``((a, b),)``.
         *args, **kwargs
-            As in ``keras.Model.fit``: epochs, callbacks, verbose.
+            As in ``keras.Model.fit``: epochs, verbose.
         shuffle : bool, default=False
             True lets Keras reorder the batches by Python's global generator.
+        callbacks : list of keras.callbacks.Callback or None, default=None
+            As in ``keras.Model.fit``.
 
         Returns
         -------
@@ -274,7 +277,10 @@ class CycleGAN(keras.Model):
             ``cycle_loss`` and ``identity_loss``, unweighted sums over both directions.
         """
         self._check_complete()
-        return super().fit(x, *args, shuffle=shuffle, **kwargs)
+        if not shuffle and not isinstance(callbacks, keras.callbacks.CallbackList):
+            x, first = untuned(x)
+            callbacks = [*first, *keras.tree.flatten(callbacks or [])]
+        return super().fit(x, *args, shuffle=shuffle, callbacks=callbacks, **kwargs)
 
     def _check_complete(self):
         missing = [name for name in _NETWORKS if getattr(self, name) is None]

@@ -6,8 +6,10 @@ from keras import layers
 from sklearn.ensemble import RandomForestClassifier
 
 from melanet.augmentation import Augmentation
+from melanet.feeding import untuned
 from melanet.labelled import resize
 
+_AT_ONCE = 256  # samples in a batch that is judged
 _SIDE = 64  # larger images are reduced to this before they are judged
 _CLEAR = 2 / 3  # share of the forest's votes that a row of a table needs; see docs/tables.md
 
@@ -110,14 +112,19 @@ class Judge:
         augment = Augmentation(flip=self.flip)
         batches = _BalancedBatches(samples, codes, self.steps, self.seed, augment)
         try:
-            model.fit(batches, epochs=1, shuffle=False, verbose=0)
+            served, callbacks = untuned(batches)
+            model.fit(served, epochs=1, shuffle=False, callbacks=callbacks, verbose=0)
         finally:
             batches.images = None  # TensorFlow keeps the loader; the images must not stay
         return self._with(model)
 
     def _with(self, model):
-        self._network, self._share = model, 0.0
-        self._answer = lambda x: model.predict(x, batch_size=256, verbose=0)
+        def answer(x):
+            # Keras' predict takes longer: it makes a data set of what it is given.
+            parts = range(0, len(x), _AT_ONCE)
+            return np.concatenate([model.predict_on_batch(x[i : i + _AT_ONCE]) for i in parts])
+
+        self._network, self._share, self._answer = model, 0.0, answer
         return self
 
     def save(self, path):
