@@ -28,13 +28,15 @@ def untuned(batches):
     Keras makes a ``tf.data`` pipeline of a ``PyDataset``, and TensorFlow tunes it in a thread that
     sleeps twice as long after each look. When the pipeline ends, at the end of an epoch, that
     thread at times misses the call to stop (TensorFlow 2.21), and the program waits until it
-    wakes by itself: up to as long as the epoch took, one minute at most. docs/speed.md has what
-    that comes to. The batches are the same, in the same order, one of them made in advance.
+    wakes by itself: up to as long as the epoch took, one minute at most. Besides, a pipeline from
+    a Python generator, such as Keras', makes TensorFlow give freed memory back at once, and the
+    next step fetches it page by page. docs/speed.md has what both come to. The batches are the
+    same, in the same order, one of them made in advance.
 
     Parameters
     ----------
     batches : keras.utils.PyDataset
-        Of known length, with arrays in tuples or lists.
+        Of known length, with arrays in tuples, lists or dicts.
 
     Returns
     -------
@@ -58,18 +60,26 @@ def untuned(batches):
         return batches, []
     import tensorflow as tf
 
-    def each():
-        for index in range(len(batches)):
-            yield batches[index]
+    def flat(index):
+        return [np.asarray(array) for array in tf.nest.flatten(batches[int(index)])]
 
-    signature = tf.nest.map_structure(
-        lambda x: tf.TensorSpec((None, *np.shape(x)[1:]), x.dtype), batches[0]
-    )
-    served = tf.data.Dataset.from_generator(each, output_signature=signature)
-    served = served.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(1)
+    form, arrays = _in_tuples(batches[0]), flat(0)
+
+    def batch(index):
+        tensors = tf.numpy_function(flat, [index], [array.dtype for array in arrays])
+        for tensor, array in zip(tensors, arrays, strict=True):
+            tensor.set_shape((None, *array.shape[1:]))
+        return tf.nest.pack_sequence_as(form, tensors)
+
+    served = tf.data.Dataset.range(len(batches)).map(batch).prefetch(1)
     options = tf.data.Options()
     options.autotune.enabled = False
     return served.with_options(options), [_Epochs(batches)]
+
+
+def _in_tuples(batch):
+    # A list is one tensor to tf.data.
+    return tuple(map(_in_tuples, batch)) if isinstance(batch, (list, tuple)) else batch
 
 
 def _is_read_by_tensorflow(batches):

@@ -90,3 +90,26 @@ def test_what_keras_reads_without_the_tuner_stays_its_own(sets):
         batches = UnpairedImages(*sets, **kwargs)
         assert untuned(batches) == (batches, [])
     assert untuned(sets) == (sets, [])
+
+
+@by_tensorflow
+def test_lists_stay_apart_as_in_keras(sets):
+    class Listed(UnpairedImages):
+        def __getitem__(self, index):
+            ((a, b),) = super().__getitem__(index)
+            return ([a, b],)
+
+    ((a, b),) = next(iter(untuned(Listed(*sets, batch_size=2))[0]))
+    assert a.shape == b.shape == (2, 8, 8, 1)
+
+
+def test_what_goes_wrong_in_a_batch_is_told(sets):
+    class Broken(UnpairedImages):
+        def _read(self, samples, rows):
+            if self.epoch:
+                raise OSError("picture 7 is not there any more")
+            return super()._read(samples, rows)
+
+    model = CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2)
+    with pytest.raises(Exception, match="picture 7 is not there any more"):
+        model.fit(Broken(*sets), epochs=2, verbose=0)
