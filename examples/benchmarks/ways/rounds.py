@@ -43,6 +43,7 @@ class Worker:
     first_loss: float = float("nan")
     seconds: list = field(default_factory=list)
     processor: list = field(default_factory=list)
+    faults: list = field(default_factory=list)
     afterwards: float = float("nan")
 
     def ask(self, line):
@@ -121,6 +122,7 @@ def measure(ways, settings, *, rounds, steps, torch_python=sys.executable, after
                     answer = worker.ask(steps)
                     worker.seconds.append(answer["seconds"] / steps)
                     worker.processor.append(answer["cpu"] / steps)
+                    worker.faults.append(answer["faults"] / steps)
             for worker in workers if afterwards else ():
                 worker.afterwards = worker.ask(afterwards)["seconds"]
         finally:
@@ -138,8 +140,8 @@ def table(workers, batch_size):
     """
     print(
         "way | ms a step, median (lowest .. highest) | times the first's | processor ms a step, "
-        "median (lowest .. highest) | times the first's | steps/s | images/s | loss of step 1 | "
-        "version"
+        "median (lowest .. highest) | times the first's | page faults a step | steps/s | "
+        "images/s | loss of step 1 | version"
     )
     first = workers[0]
     for worker in workers:
@@ -151,6 +153,7 @@ def table(workers, batch_size):
             own = 1e3 * np.array(own)
             ratio = np.median(own / (1e3 * np.array(reference)))
             cells += [f"{np.median(own):.1f} ({own.min():.1f} .. {own.max():.1f})", f"{ratio:.2f}"]
+        cells.append(f"{np.median(worker.faults):.0f}")
         rate = 1 / np.median(worker.seconds)
         cells += [f"{rate:.2f}", f"{batch_size * rate:.2f}", f"{worker.first_loss:.4f}"]
         print(" | ".join([*cells, worker.version]), flush=True)

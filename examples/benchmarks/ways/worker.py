@@ -6,11 +6,16 @@ Started by `ways.rounds`; every answer is a line of JSON.
 import importlib
 import json
 import pathlib
+import resource
 import sys
 import time
 from itertools import pairwise
 
 import numpy as np
+
+
+def page_faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def main():
@@ -27,9 +32,10 @@ def main():
     way = module.Way(settings, weights)
     print(json.dumps({"version": module.version()}), file=out, flush=True)
     for line in sys.stdin:
-        start = time.process_time()
+        start, faults = time.process_time(), page_faults()
         seconds, loss = way.run(int(line))
         answer = {"seconds": seconds, "cpu": time.process_time() - start, "loss": loss}
+        answer["faults"] = page_faults() - faults
         print(json.dumps(answer), file=out, flush=True)
 
 
