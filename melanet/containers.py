@@ -65,34 +65,68 @@ def _frame(X, values):
     return frame
 
 
-def append_rows(X, made, sources):
-    """Return X with rows appended, every value of X as it was.
+class Extended:
+    """X with room for rows at its end, so that what fills it is held once.
 
     Parameters
     ----------
     X : DataFrame, sparse matrix or ndarray
         The original rows.
-    made : ndarray of shape (n, n_columns)
-        The new ones.
-    sources : ndarray of int of shape (n,)
-        For each, the row of X that it was made from. In a DataFrame it takes that row's label,
-        unless X is merely numbered: then the numbers go on.
+    n : int
+        Rows to come.
+    dtype : dtype
+        Of these.
 
-    Returns
-    -------
-    object of the type of X
+    Attributes
+    ----------
+    room : ndarray of shape (n, ...)
+        To be written into.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.containers import Extended
+    >>> result = Extended(np.array([[1], [2]]), 1, "int64")
+    >>> result.room[0] = 7
+    >>> result.filled(np.array([0])).tolist()
+    [[1], [2], [7]]
     """
-    if is_frame(X):
+
+    def __init__(self, X, n, dtype):
+        self._X, self._whole = X, None
+        shape = X.shape[1:]
+        if isinstance(X, np.ndarray):
+            self._whole = np.empty((len(X) + n, *shape), X.dtype)
+            self.room = self._whole[len(X) :]
+        else:
+            self.room = np.empty((n, *shape), dtype)
+
+    def filled(self, sources):
+        """Return X with the rows in `room` appended, every value of X as it was.
+
+        Parameters
+        ----------
+        sources : ndarray of int of shape (n,)
+            For each new row, the row of X that it was made from. In a DataFrame it takes that row's
+            label, unless X is merely numbered: then the numbers go on.
+
+        Returns
+        -------
+        object of the type of X
+        """
+        X = self._X
+        if self._whole is not None:
+            self._whole[: len(X)] = X
+            return self._whole
+        if sparse.issparse(X):
+            return sparse.vstack([X, X.__class__(self.room)], format=X.format)
         import pandas as pd
 
-        if not len(made):
+        if not len(self.room):
             return X.copy()
-        result = pd.concat([X, _frame(X, made)], ignore_index=True)
+        result = pd.concat([X, _frame(X, self.room)], ignore_index=True)
         if not X.index.equals(pd.RangeIndex(len(X))):
             result.index = X.index.append(X.index.take(sources))
         elif X.index.name is not None:
             result.index.name = X.index.name
         return result
-    if sparse.issparse(X):
-        return sparse.vstack([X, X.__class__(made)], format=X.format)
-    return np.concatenate([X, made])

@@ -1,13 +1,14 @@
-"""The samples that one class needs, in memory: translations, and copies beside them."""
+"""The samples that one class needs: translations, and copies beside them, part by part."""
 
 import numpy as np
 
 from melanet.augmentation import Augmentation
 from melanet.guarding import Guard, complaint
-from melanet.translating import Translator, cycle, parts
+from melanet.portions import most_of, parts, spread
+from melanet.translating import Translator, cycle
 
 
-def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, n_samples, rng, known=None):
+def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, out, decode, rng, known=None):
     """Make the synthetic samples of one class.
 
     Parameters
@@ -20,12 +21,14 @@ def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, n_samples, 
         Corrects what it makes.
     accepts : callable or None
         ``accepts(samples) -> ndarray of bool``, the judge.
-    samples : ndarray of shape (n, *sample_shape), float32
+    samples : ndarray or EncodedImages of shape (n, *sample_shape), float32
         Real samples in [-1, 1].
     rows, own : ndarray of int
         Rows of `samples` that are translated, and those of the class.
-    n_samples : int
-        Samples to make, translations first as far as they pass.
+    out : ndarray of shape (n_samples, ...)
+        Where they go, translations first as far as they pass.
+    decode : callable
+        Turns float32 samples in [-1, 1] into those of `out`.
     rng : numpy.random.Generator
         Source of order and changes.
     known : dict or None, default=None
@@ -33,8 +36,6 @@ def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, n_samples, 
 
     Returns
     -------
-    made : ndarray of shape (n_samples, *sample_shape), float32
-        In [-1, 1].
     source : ndarray of int of shape (n_samples,)
         Row that each was made from.
     kinds : ndarray of str of shape (n_samples,)
@@ -42,10 +43,14 @@ def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, n_samples, 
     problem : str or None
         What is wrong with the translations.
     """
+    shape, n_samples = samples.shape[1:], len(out)
     n = n_samples - round(recipe["copies"] * n_samples)
-    guard = Guard(samples[rows], samples[own]) if recipe["guard"] else None
+    guard = None
+    if recipe["guard"]:
+        few = [samples[spread(chosen, most_of(shape))] for chosen in (rows, own)]
+        guard = Guard(*few)
     translator = Translator(
-        lambda chosen: samples[chosen],
+        samples.__getitem__,
         rows,
         n,
         recipe=recipe,
@@ -56,36 +61,58 @@ def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, n_samples, 
         accepts=accepts,
         known=known,
     )
-    made = np.empty((n_samples, *samples.shape[1:]), "float32")
     source, passed = np.empty(n_samples, int), np.zeros(n_samples, bool)
-    unchanged = refused = 0
-    for part in parts(n, samples.shape[1:]):
-        places = np.arange(part.start, part.stop)
+    watched = np.isin(np.arange(n), spread(np.arange(n), most_of(shape)))
+    seen, unchanged, refused = [np.empty((0, *shape), "float32")], 0, 0
+    for now in parts(n, shape):
+        places = np.arange(n)[now]
         chosen = samples[translator.draws[places]]
-        now = slice(part.start, part.stop)
-        made[now], source[now], passed[now], *failures = translator.make(places, chosen, rng)
+        made, source[now], passed[now], *failures = translator.make(places, chosen, rng)
+        out[now] = decode(made)
+        if guard is not None:
+            seen.append(made[passed[now] & watched[now]])
         unchanged, refused = unchanged + failures[0], refused + failures[1]
     kept = np.flatnonzero(passed)
     problem = None
     if guard is not None:
-        diversity = guard.collapsed(made[kept])
+        diversity = guard.collapsed(np.concatenate(seen))
         kept = kept if diversity is None else kept[:0]
         problem = complaint(n, unchanged=unchanged, refused=refused, diversity=diversity)
     if len(kept) < n:
-        made[: len(kept)], source[: len(kept)] = made[kept], source[kept]
+        for now in parts(len(kept), shape):
+            out[now] = out[kept[now]]  # never before a place that is still to be read
+        source[: len(kept)] = source[kept]
     source[len(kept) :], _ = cycle(own, n_samples - len(kept), rng)
-    made[len(kept) :] = copies_of(recipe, samples[source[len(kept) :]], rng)
+    for now in parts(n_samples - len(kept), shape):
+        copied = copies_of(recipe, samples[source[len(kept) :][now]], rng, first=now.start)
+        out[len(kept) :][now] = decode(copied)
     kinds = np.where(np.arange(n_samples) < len(kept), "translation", "copy").astype("U11")
-    return made, source, kinds, problem
+    return source, kinds, problem
 
 
-def copies_of(recipe, originals, rng):
+def copies_of(recipe, originals, rng, first=0):
     """Return copies of real samples: of images every second one is changed a little.
 
     Exact copies suit a classifier that is trained with augmentation, changed ones any other;
     docs/does-it-help.md has the figures. A table's copies are changed where its columns are known.
+
+    Parameters
+    ----------
+    recipe : dict
+        See `melanet.recipes`.
+    originals : ndarray of shape (n, *sample_shape), float32
+        Left unchanged.
+    rng : numpy.random.Generator
+        Source of the changes.
+    first : int, default=0
+        Place of the first among all copies of the class.
+
+    Returns
+    -------
+    ndarray of the same shape, float32
     """
     copies = originals.copy()
-    if copies.ndim > 2 and len(copies) > 1:
-        copies[1::2] = Augmentation(flip=recipe["flip"])(copies[1::2], rng)
+    odd = slice((first + 1) % 2, None, 2)
+    if copies.ndim > 2 and len(copies[odd]):
+        copies[odd] = Augmentation(flip=recipe["flip"])(copies[odd], rng)
     return copies

@@ -16,11 +16,12 @@ from melanet.class_filling import ClassFiller
 from melanet.cyclegan import CycleGAN
 from melanet.judging import Judge, reduced
 from melanet.pipelining import overlapped
+from melanet.portions import most_of
 from melanet.streaming import UnpairedFiles
 from melanet.writing import whole
 
 PICTURES = "pictures"  # in the folder of what is not finished
-_CHUNK_BYTES = 32 << 20  # of samples that are made together
+_CHUNK_BYTES = 32 << 20  # of samples that are read, made and written together
 _MOST_IN_CHUNK = 256
 _MOST_JUDGED = 500  # pictures of each class that the judge learns from
 
@@ -66,7 +67,7 @@ class FolderFilling:
             recipe=self.recipe,
             seed=[int(seeds[1])],
         )
-        n = max(1, min(_MOST_IN_CHUNK, _CHUNK_BYTES // (4 * int(np.prod(self.files.sample_shape)))))
+        n = min(_MOST_IN_CHUNK, most_of(self.files.sample_shape, _CHUNK_BYTES))
         parts = [(start, min(start + n, n_samples)) for start in range(done, n_samples, n)]
 
         def write(part, chunk):

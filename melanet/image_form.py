@@ -89,15 +89,8 @@ class ImageForm:
         """Tuple of int: shape of one encoded sample."""
         return self.image_shape
 
-    def encode(self, X):
-        """Return ``(n, H, W, C)`` float32 in [-1, 1]; X must be of this form.
-
-        Raises
-        ------
-        ValueError
-            If the samples' shape differs or a value is outside the value range.
-        """
-        X = dense(X)
+    def check(self, X):
+        """Raise ValueError if the samples' shape differs or a value is outside the value range."""
         if X.shape[1:] != self.sample_shape:
             shape = ", ".join(map(str, self.sample_shape))
             raise ValueError(
@@ -116,6 +109,18 @@ class ImageForm:
                 f"X has values outside value_range=({low:g}, {high:g}). "
                 f"Received: values from {X.min():g} to {X.max():g}"
             )
+
+    def encode(self, X):
+        """Return ``(n, H, W, C)`` float32 in [-1, 1]; X must be of this form.
+
+        Raises
+        ------
+        ValueError
+            As `check` does.
+        """
+        X = dense(X)
+        self.check(X)
+        low, high = self.value_range
         tensor = np.empty((len(X), *self.image_shape), "float32")
         for part in self._blocks(len(X)):
             block = X[part].astype(self._precision).reshape(-1, *self.image_shape)
@@ -159,3 +164,41 @@ class ImageForm:
             "dtype": self.dtype.str,
             "value_range": self.value_range,
         }
+
+
+class EncodedImages:
+    """Images that are encoded when some are asked for, so that no second set is held.
+
+    Parameters
+    ----------
+    form : ImageForm
+        Of the images.
+    X : array-like of shape (n, *form.sample_shape)
+        The images.
+
+    Raises
+    ------
+    ValueError
+        If X is not of the form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.image_form import EncodedImages, ImageForm
+    >>> images = np.full((3, 8, 8), 255, "uint8")
+    >>> samples = EncodedImages(ImageForm((8, 8), (8, 8, 1), "uint8", (0, 255)), images)
+    >>> samples.shape, float(samples[[0, 2]].min())
+    ((3, 8, 8, 1), 1.0)
+    """
+
+    def __init__(self, form, X):
+        self._form, self._X = form, dense(X)
+        form.check(self._X)
+        self.shape = (len(self._X), *form.tensor_shape)
+
+    def __len__(self):
+        return len(self._X)
+
+    def __getitem__(self, rows):
+        """Return some of them, of a slice or an array of rows, as `ImageForm.encode` does."""
+        return self._form.encode(self._X[rows])

@@ -12,8 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from melanet import recipes, synthesis
 from melanet.augmentation import FLIPS
-from melanet.containers import append_rows, same_kind
+from melanet.containers import Extended, same_kind
+from melanet.image_form import EncodedImages
 from melanet.input_checks import check_needs, plain
+from melanet.portions import parts
 from melanet.preprocessing import read_form
 from melanet.sample_checks import categorical_columns, check_samples
 from melanet.saving import load_sampler, save_sampler
@@ -217,10 +219,11 @@ class GANOversampler(BaseOverSampler):
         needs = {label: n for label, n in self.sampling_strategy_.items() if n}
         needs = check_needs(needs, counts, pretrained)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        samples = form.encode(X)
+        samples = _encoded(form, X)
         if form.kind == "table":
             warn_of_hopeless(samples, y, needs)
-        result = synthesis.fill_up(
+        result = Extended(X, sum(needs.values()), form.dtype)
+        filling = synthesis.fill_up(
             recipe,
             samples=samples,
             y=y,
@@ -228,23 +231,23 @@ class GANOversampler(BaseOverSampler):
             sources={label: self._source_rows(y, label, counts) for label in needs},
             pretrained=pretrained,
             seed=seed,
+            out=result.room,
+            decode=form.decode,
             verbose=self.verbose,
         )
         # Set together: a fit that fails leaves the one before it as it was.
         self.form_, self.recipe_ = form, recipe
-        self.cyclegans_ = {**pretrained, **result.cyclegans}
-        self.history_ = {label: result.histories.get(label, {}) for label in self.cyclegans_}
-        self.matchings_ = result.matchings
-        self.source_indices_ = result.source_indices
-        self.source_kind_ = result.source_kinds
-        made = form.decode(result.samples)
+        self.cyclegans_ = {**pretrained, **filling.cyclegans}
+        self.history_ = {label: filling.histories.get(label, {}) for label in self.cyclegans_}
+        self.matchings_ = filling.matchings
+        self.source_indices_ = filling.source_indices
+        self.source_kind_ = filling.source_kinds
         if form.kind == "table":
-            copies = np.flatnonzero(result.source_kinds == "copy")
-            origins = result.source_indices[copies]
-            made[copies] = near_copies(form, X, samples, y, origins, seed)
+            copies = np.flatnonzero(filling.source_kinds == "copy")
+            origins = filling.source_indices[copies]
+            result.room[copies] = near_copies(form, X, samples, y, origins, seed)
         labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
-        X_resampled = append_rows(X, made, result.source_indices)
-        return X_resampled, np.concatenate([y, *labels])
+        return result.filled(filling.source_indices), np.concatenate([y, *labels])
 
     def _source_rows(self, y, label, counts):
         others = y != label
@@ -285,10 +288,14 @@ class GANOversampler(BaseOverSampler):
                 f"{[plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
             )
         values = check_samples(self, X, reset=False)
-        made = translate(self.cyclegans_[label], self.form_.encode(values), self.recipe_)
-        if label in self.matchings_:
-            made = self.matchings_[label](made)
-        return same_kind(X, self.form_.decode(made))
+        samples = _encoded(self.form_, values)
+        translations = np.empty(values.shape, self.form_.dtype)
+        for part in parts(len(samples), samples.shape[1:]):
+            made = translate(self.cyclegans_[label], samples[part], self.recipe_)
+            if label in self.matchings_:
+                made = self.matchings_[label](made)
+            translations[part] = self.form_.decode(made)
+        return same_kind(X, translations)
 
     def save(self, path):
         """Write the fitted sampler to one file, without pickle.
@@ -341,3 +348,7 @@ class GANOversampler(BaseOverSampler):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _encoded(form, X):
+    return form.encode(X) if form.kind == "table" else EncodedImages(form, X)

@@ -5,8 +5,7 @@ import numpy as np
 from melanet.datasets.pictures import check_paths, check_size, load_images
 from melanet.image_form import ImageForm
 from melanet.input_checks import plain
-
-_KEPT_BYTES = 64 << 20  # of samples that are drawn to stand for all
+from melanet.portions import most_of
 
 
 class PictureFiles:
@@ -65,7 +64,7 @@ class PictureFiles:
 
     def drawn(self, rows, rng, most=300):
         """Return some of `rows`: at most so many, and as many as fill 64 MiB."""
-        most = max(2, min(most, _KEPT_BYTES // (4 * int(np.prod(self.sample_shape)))))
+        most = max(2, min(most, most_of(self.sample_shape)))
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
         return rows

@@ -11,8 +11,9 @@ from melanet.callbacks import Progress, StopOnNonFinite
 from melanet.cyclegan import CycleGAN
 from melanet.filling import make
 from melanet.input_checks import plain
-from melanet.judging import Judge
+from melanet.judging import Judge, reduced
 from melanet.objectives import adam
+from melanet.portions import most_of, parts, spread
 from melanet.reproducibility import reproducible
 from melanet.translating import matching_of
 from melanet.unpaired import UnpairedImages
@@ -24,15 +25,12 @@ class Filling:
 
     Parameters
     ----------
-    samples : ndarray of shape (n_synthetic, *sample_shape), float32
-        Synthetic samples in [-1, 1], class after class.
     source_indices, source_kinds : ndarray of shape (n_synthetic,)
-        Row that each was made from, and "translation" or "copy".
+        Row that each sample was made from, and "translation" or "copy", class after class.
     cyclegans, histories, matchings : dict
         label -> CycleGAN trained, its losses by epoch, and the correction of what it makes.
     """
 
-    samples: np.ndarray
     source_indices: np.ndarray
     source_kinds: np.ndarray
     cyclegans: dict = field(default_factory=dict)
@@ -40,14 +38,14 @@ class Filling:
     matchings: dict = field(default_factory=dict)
 
 
-def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
+def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, out, decode, verbose=0):
     """Make the samples that the classes need.
 
     Parameters
     ----------
     recipe : dict
         See `melanet.recipes`.
-    samples : ndarray of shape (n, *sample_shape), float32
+    samples : ndarray or EncodedImages of shape (n, *sample_shape), float32
         Real samples in [-1, 1].
     y : ndarray of shape (n,)
         Their labels.
@@ -59,6 +57,10 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
         label -> CycleGAN to use instead of training.
     seed : int
         Seed of all of it.
+    out : ndarray of shape (n_synthetic, ...)
+        Where they go, class after class.
+    decode : callable
+        Turns float32 samples in [-1, 1] into those of `out`.
     verbose : int, default=0
         1 shows progress.
 
@@ -66,15 +68,17 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
     -------
     Filling
     """
-    made = Filling(samples[:0], np.zeros(0, int), np.zeros(0, "U11"))
+    made = Filling(np.zeros(0, int), np.zeros(0, "U11"))
     if not needs:
         return made
     with reproducible():
         judge = None
         classes, codes = np.unique(y, return_inverse=True)
         if recipe["reject"]:
-            judge = Judge(flip=recipe["flip"], seed=seed % 2**20).fit(samples, codes)
-        parts = []
+            small = [reduced(samples[part]) for part in parts(len(samples), samples.shape[1:])]
+            judge = Judge(flip=recipe["flip"], seed=seed % 2**20).fit(np.concatenate(small), codes)
+            del small
+        provenance, start = [], 0
         for label, n_samples in needs.items():
             code = int(np.flatnonzero(classes == label)[0])
             rows, own = sources[label], np.flatnonzero(codes == code)
@@ -93,12 +97,13 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
                 made.cyclegans[label], made.histories[label] = cyclegan, history
             matching = known = None
             if recipe["match"]:
-                read = samples.__getitem__
-                matching, known = matching_of(recipe, cyclegan, read, rows, samples[own])
+                most = most_of(samples.shape[1:])
+                few = spread(rows, most), samples[spread(own, most)]
+                matching, known = matching_of(recipe, cyclegan, samples.__getitem__, *few)
                 made.matchings[label] = matching
             accepts = None if judge is None else (lambda x, c=code: judge.accepts(x, c))
             rng = np.random.default_rng(seeds[1])
-            *part, problem = make(
+            source, kinds, problem = make(
                 recipe,
                 cyclegan,
                 matching,
@@ -106,14 +111,16 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, verbose=0):
                 samples=samples,
                 rows=rows,
                 own=own,
-                n_samples=n_samples,
+                out=out[start : start + n_samples],
+                decode=decode,
                 rng=rng,
                 known=known,
             )
-            parts.append(part)
+            start += n_samples
+            provenance.append((source, kinds))
             if problem:
-                _warn(plain(label), problem, part[-1])
-    made.samples, made.source_indices, made.source_kinds = map(_joined, zip(*parts))
+                _warn(plain(label), problem, kinds)
+    made.source_indices, made.source_kinds = map(np.concatenate, zip(*provenance))
     return made
 
 
@@ -228,10 +235,6 @@ def build(recipe, shape, seed, n_steps):
     decay = n_steps if recipe["decay"] else None
     cyclegan.compile(optimizer=adam(recipe["learning_rate"], decay))
     return cyclegan
-
-
-def _joined(parts):
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _warn(label, problem, kinds):

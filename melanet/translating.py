@@ -4,12 +4,12 @@ import numpy as np
 
 from melanet.augmentation import Augmentation
 from melanet.matching import Matching
+from melanet.portions import spread
 from melanet.reproducibility import reproducible
 from melanet.unpaired import tiled
 
 _MOST_MATCHED = 200  # sources whose translations a matching is measured on
 _JITTER = 0.05  # sd of the change of a table's row that is used again, in a range of width 2
-_PART_BYTES = 32 << 20  # of samples that are made together
 
 
 class Translator:
@@ -175,25 +175,6 @@ def matching_of(recipe, cyclegan, read, rows, own):
     few = spread(rows, _MOST_MATCHED)
     made = translate(cyclegan, read(few), recipe)
     return Matching.between(made, own), dict(zip(few.tolist(), made))
-
-
-def parts(n, sample_shape):
-    """Return ranges that divide n samples into parts that are made together.
-
-    Examples
-    --------
-    >>> from melanet.translating import parts
-    >>> parts(100, (256, 256, 3))
-    [range(0, 32), range(32, 64), range(64, 96), range(96, 100)]
-    """
-    size = max(1, _PART_BYTES // (4 * int(np.prod(sample_shape))))
-    size -= size % 32 if size > 32 else 0  # whole batches
-    return [range(start, min(start + size, n)) for start in range(0, n, size)]
-
-
-def spread(rows, most):
-    """Return at most so many of the rows, evenly spread."""
-    return rows[:: max(1, -(-len(rows) // most))]
 
 
 def cycle(rows, n, rng):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from melanet.containers import append_rows, same_kind
+from melanet.containers import Extended, same_kind
 
 
 @pytest.fixture
@@ -11,6 +11,12 @@ def frame():
     columns = pd.Index(["n", "x"], name="what")
     values = {"n": np.array([1, 2], "int8"), "x": np.array([0.5, 1.5], "float32")}
     return pd.DataFrame(values, index=["p", "q"])[columns]
+
+
+def append_rows(X, made, sources):
+    result = Extended(X, len(made), made.dtype)
+    result.room[:] = made
+    return result.filled(sources)
 
 
 def test_frames_get_names_dtypes_and_index_back(frame):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from melanet import filling, translating
+from melanet import filling, portions
 from melanet.recipes import PRESETS
 
 
@@ -23,8 +23,9 @@ def samples():
     return np.random.default_rng(0).uniform(-0.9, 0.9, (13, 6, 6, 1)).astype("float32")
 
 
-def make(samples, n, accepts=None, cyclegan=None, matching=None, **recipe):
-    return filling.make(
+def make(samples, n, accepts=None, cyclegan=None, matching=None, known=None, **recipe):
+    made = np.full((n, *samples.shape[1:]), np.nan, "float32")
+    source, kinds, problem = filling.make(
         {**PRESETS["default"], "copies": 0.0, **recipe},
         cyclegan or Inverting(),
         matching,
@@ -32,9 +33,12 @@ def make(samples, n, accepts=None, cyclegan=None, matching=None, **recipe):
         samples=samples,
         rows=np.arange(8),
         own=np.arange(8, 13),
-        n_samples=n,
+        out=made,
+        decode=np.asarray,
         rng=np.random.default_rng(0),
+        known=known,
     )
+    return made, source, kinds, problem
 
 
 def test_each_source_is_used_once_before_any_is_used_again(samples):
@@ -126,14 +130,36 @@ def test_many_samples_are_made_part_by_part(samples, monkeypatch):
     def accepts(x):
         return x.mean(axis=(1, 2, 3)) > 0
 
-    def even(n):
-        return make(samples, n, accepts, copies=0.25)
+    whole, *known = make(samples, 8, accepts, copies=0.25)
+    monkeypatch.setattr(portions, "_PART_BYTES", 3 * 4 * 36)
+    parted, source, kinds, problem = make(samples, 8, accepts, copies=0.25)
+    for before, after in zip(known, (source, kinds, problem)):
+        np.testing.assert_array_equal(before, after)
+    copies = np.flatnonzero(kinds == "copy")
+    assert 3 < len(copies) < 8  # so that kept ones close ranks, and copies take two parts
+    kept = kinds == "translation"
+    np.testing.assert_array_equal(parted[kept], whole[kept])
+    same = [np.array_equal(parted[i], samples[source[i]]) for i in copies]
+    assert same == [i % 2 == 0 for i in range(len(copies))]
 
-    made, source, kinds, _ = even(8)
-    monkeypatch.setattr(translating, "_PART_BYTES", 3 * 4 * 36)
-    for whole, parted in zip((made, source, kinds), even(8)):
-        np.testing.assert_array_equal(whole, parted)
-    assert set(kinds) == {"translation", "copy"}
+
+def test_decoded_before_it_is_kept(samples):
+    bytes_ = np.empty((8, 36), "uint8")
+    source, *_ = filling.make(
+        {**PRESETS["default"], "copies": 0.5},
+        Inverting(),
+        None,
+        None,
+        samples=samples,
+        rows=np.arange(8),
+        own=np.arange(8, 13),
+        out=bytes_,
+        decode=lambda x: np.rint(100 * x + 100).reshape(len(x), -1),
+        rng=np.random.default_rng(0),
+    )
+    expected = np.rint(100 - 100 * samples[source[:4]]).reshape(4, -1)
+    np.testing.assert_array_equal(bytes_[:4], expected)
+    np.testing.assert_array_equal(bytes_[4], np.rint(100 + 100 * samples[source[4]]).ravel())
 
 
 def test_what_was_translated_before_is_not_translated_again(samples):
@@ -145,12 +171,7 @@ def test_what_was_translated_before_is_not_translated_again(samples):
             return -x
 
     known = {row: -samples[row] / 2 for row in range(5)}
-    options = {"rows": np.arange(8), "own": np.arange(8, 13), "n_samples": 12}
-    recipe = {**PRESETS["default"], "copies": 0.0}
-    rng = np.random.default_rng(0)
-    made, source, *_ = filling.make(
-        recipe, Counting(), None, None, samples=samples, rng=rng, known=known, **options
-    )
+    made, source, *_ = make(samples, 12, cyclegan=Counting(), known=known, guard=False)
     # Eight sources for the first time, five of them known; four again, and changed.
     assert seen == [7]
     for image, row in zip(made[:8], source[:8]):

@@ -30,21 +30,3 @@ def test_matching_is_measured_on_the_translations(samples):
     assert sorted(known) == rows.tolist()
     for row, image in known.items():
         np.testing.assert_array_equal(image, -samples[row])
-
-
-@pytest.mark.parametrize(
-    ("n", "most", "taken"), [(5, 5, 5), (6, 5, 3), (1000, 200, 200), (1, 9, 1)]
-)
-def test_rows_are_thinned_evenly(n, most, taken):
-    rows = np.arange(n) * 10
-    few = translating.spread(rows, most)
-    assert len(few) == taken <= most
-    assert len(set(np.diff(few))) <= 1
-
-
-@pytest.mark.parametrize("shape", [(256, 256, 3), (8, 8, 1), (5000, 5000, 3), (7,)])
-@pytest.mark.parametrize("n", [0, 1, 33, 70])
-def test_parts_cover_everything_once(n, shape):
-    parts = translating.parts(n, shape)
-    assert [i for part in parts for i in part] == list(range(n))
-    assert all(len(part) * np.prod(shape) * 4 <= 2**25 or len(part) == 1 for part in parts)

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from melanet import portions
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "taken"), [(5, 5, 5), (6, 5, 3), (1000, 200, 200), (1, 9, 1)]
+)
+def test_rows_are_thinned_evenly(n, most, taken):
+    rows = np.arange(n) * 10
+    few = portions.spread(rows, most)
+    assert len(few) == taken <= most
+    assert len(set(np.diff(few))) <= 1
+
+
+@pytest.mark.parametrize("shape", [(256, 256, 3), (8, 8, 1), (5000, 5000, 3), (7,)])
+@pytest.mark.parametrize("n", [0, 1, 33, 70])
+def test_parts_cover_everything_once(n, shape):
+    parts = [np.arange(n)[part] for part in portions.parts(n, shape)]
+    assert [i for part in parts for i in part] == list(range(n))
+    assert all(len(part) * np.prod(shape) * 4 <= 12 * 2**20 or len(part) == 1 for part in parts)
+
+
+def test_few_samples_stand_for_all():
+    assert portions.most_of((256, 256, 3)) == 85
+    assert portions.most_of((8, 8, 1), 1000) == 3
+    assert portions.most_of((9000, 9000, 3)) == 1
