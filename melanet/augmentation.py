@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from melanet.threads import mapped
+
 FLIPS = ("horizontal", "vertical", "both")
 
 
@@ -92,9 +94,10 @@ class Augmentation:
             if chosen.any():
                 changed[chosen] = replace(self, share=1.0)(images[chosen], rng)
             return changed
-        changed = np.stack(
-            [self._warp(image, rng) for image in flip_images(images, self.flip, rng)]
-        )
+        flipped = flip_images(images, self.flip, rng)
+        shape = flipped.shape[1:3]
+        warps = [(image, *self._draw_warp(shape, rng)) for image in flipped]
+        changed = np.stack(mapped(_warped, warps, flipped.size))
         if self.colour and changed.shape[-1] > 1:
             n, channels = len(changed), changed.shape[-1]
             gain = 1 + rng.uniform(-self.colour, self.colour, (n, 1, 1, 1))
@@ -102,18 +105,21 @@ class Augmentation:
             changed = changed * gain + offset
         return np.clip(changed, -1, 1).astype("float32")
 
-    def _warp(self, image, rng):
+    def _draw_warp(self, shape, rng):
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
         scale = 1 / (1 + rng.uniform(-self.zoom, self.zoom))
-        size = np.array(image.shape[:2])
+        size = np.array(shape)
         centre = (size - 1) / 2
         cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
         matrix = np.array([[cos, -sin], [sin, cos]])
-        offset = centre - matrix @ centre + rng.uniform(-self.shift, self.shift, 2) * size
-        return np.stack(
-            [
-                ndimage.affine_transform(image[..., c], matrix, offset, order=3, mode="nearest")
-                for c in range(image.shape[-1])
-            ],
-            axis=-1,
+        return matrix, centre - matrix @ centre + rng.uniform(-self.shift, self.shift, 2) * size
+
+
+def _warped(warp):
+    image, matrix, offset = warp
+    warped = np.empty_like(image)
+    for c in range(image.shape[-1]):
+        warped[..., c] = ndimage.affine_transform(
+            image[..., c], matrix, offset, order=3, mode="nearest"
         )
+    return warped

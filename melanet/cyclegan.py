@@ -8,6 +8,7 @@ from melanet import networks, weights
 from melanet.feeding import untuned
 from melanet.inference import predict_in_parts
 from melanet.objectives import Total, adam, distance, judge
+from melanet.portions import batch_of
 from melanet.unpaired import UnpairedImages
 
 __all__ = ["CycleGAN", "UnpairedImages", "adam"]
@@ -290,7 +291,7 @@ class CycleGAN(keras.Model):
                 f"generator and lacks {', '.join(missing)}. Build them by CycleGAN.from_shape"
             )
 
-    def translate(self, x, to="B", batch_size=32):
+    def translate(self, x, to="B", batch_size=None):
         """Translate samples to the other set.
 
         Parameters
@@ -299,8 +300,9 @@ class CycleGAN(keras.Model):
             Samples of `sample_shape` in [-1, 1].
         to : {"B", "A"}, default="B"
             Where to: "B" turns samples of A into samples of B.
-        batch_size : int, default=32
-            Samples translated at a time.
+        batch_size : int or None, default=None
+            Samples translated at a time, at least 1. None takes 8 of large samples (256x256x3)
+            and up to 128 of small ones.
 
         Returns
         -------
@@ -311,7 +313,7 @@ class CycleGAN(keras.Model):
         ------
         ValueError
             If `to` is neither "A" nor "B", or a generator that is missing, or `x` has another
-            shape or values outside [-1, 1].
+            shape or values outside [-1, 1], or `batch_size` is less than 1.
         """
         if to not in ("A", "B"):
             raise ValueError(f'to must be "A" or "B". Received: to={to!r}')
@@ -333,6 +335,10 @@ class CycleGAN(keras.Model):
                 "x must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). "
                 f"Received values from {x.min()} to {x.max()}"
             )
+        if batch_size is None:
+            batch_size = batch_of(self.sample_shape)
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, or None. Received: {batch_size}")
         return predict_in_parts(generator, x, batch_size)
 
     def get_config(self):

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import fft
 
+from melanet.threads import mapped
+
 _FEWEST, _MOST = 0.5, 2.0  # of a frequency's gain: more would draw what is not there
 _LEVELS = 257  # quantiles that a channel's values are described by
 _PIXELS = 250_000  # of a set, enough for them
@@ -77,11 +79,16 @@ class Matching:
         """
         corrected = np.empty(np.shape(images), "float32")
         levels = [_rising(*both) for both in zip(self.made_levels, self.real_levels)]
-        for start in range(0, len(corrected), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            sharp = _filtered(images[part], self.gains)
+
+        def lend_values(row):
             for c, (made, real) in enumerate(levels):
-                corrected[part, ..., c] = np.interp(sharp[..., c], made, real)
+                corrected[row, ..., c] = np.interp(corrected[row, ..., c], made, real)
+
+        for start in range(0, len(corrected), _AT_ONCE):
+            rows = range(start, min(start + _AT_ONCE, len(corrected)))
+            part = corrected[rows.start : rows.stop]
+            part[:] = _filtered(images[rows.start : rows.stop], self.gains)
+            mapped(lend_values, rows, part.size)
         return np.clip(corrected, -1, 1, out=corrected)
 
     def to_config(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+_BATCH_BYTES = 6 << 20  # of samples that a network is given at once
 _PART_BYTES = 12 << 20  # of samples that are made together
 _KEPT_BYTES = 64 << 20  # of samples that stand for all
 
@@ -28,9 +29,19 @@ def parts(n, sample_shape):
     >>> parts(40, (256, 256, 3))
     [slice(0, 16, None), slice(16, 32, None), slice(32, 40, None)]
     """
-    size = most_of(sample_shape, _PART_BYTES)
-    size -= size % 32 if size > 32 else 0  # whole batches
+    size, batch = most_of(sample_shape, _PART_BYTES), batch_of(sample_shape)
+    size -= size % batch if size > batch else 0  # whole batches
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def batch_of(sample_shape):
+    """Return how many samples a network translates at once: small ones by the hundred.
+
+    Large images keep the processor busy by few, and their layers' results take memory; with
+    small ones it is each operation's fixed cost that counts. Measured by
+    ``examples/benchmarks/translation.py``.
+    """
+    return min(max(8, most_of(sample_shape, _BATCH_BYTES)), 128)
 
 
 def most_of(sample_shape, n_bytes=_KEPT_BYTES):

@@ -170,6 +170,8 @@ def test_translate_checks_its_arguments(sets):
     for wrong in (sets[0] * 255, sets[0] * np.nan):
         with pytest.raises(ValueError, match=r"must lie in \[-1, 1\]"):
             model.translate(wrong)
+    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+        model.translate(sets[0], batch_size=0)
 
 
 def test_bfloat16_trains_as_float32_and_answers_in_float32(sets):

@@ -26,3 +26,13 @@ def test_few_samples_stand_for_all():
     assert portions.most_of((256, 256, 3)) == 85
     assert portions.most_of((8, 8, 1), 1000) == 3
     assert portions.most_of((9000, 9000, 3)) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "samples"),
+    [((256, 256, 3), 16), ((128, 128, 3), 32), ((64, 64, 3), 128), ((7,), 128)],
+)
+def test_a_batch_is_of_few_large_samples_or_many_small_ones(shape, samples):
+    assert portions.batch_of(shape) == samples
+    first = portions.parts(10**6, shape)[0]
+    assert (first.stop - first.start) % samples == 0

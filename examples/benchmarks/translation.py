@@ -1,6 +1,6 @@
 """Images translated a second, and the memory that takes: ours beside a bare generator.
 
-Five ways with one generator on the same images, taking turns, so that a change of the machine's
+Six ways with one generator on the same images, taking turns, so that a change of the machine's
 speed meets all of them:
 
 - bare: the generator as one compiled function on batches that are ready, at each of several
@@ -10,10 +10,12 @@ speed meets all of them:
   judge, guard, matching and copies; what is beyond ``translate`` are scaling and provenance;
 - fit_resample, matched, half copies: the same with the default's matching, which translates up to
   200 images beforehand to measure them, and with copies, some of them warped;
-- one at a time: ``generator.predict`` for each image, as the released notebook does.
+- one at a time, as released: ``predict`` for each image, as the released notebook does, by the
+  notebook's layers with the same weights (``ways/released_loop.py``);
+- one at a time, our layers: the same loop with the generator that the other ways have.
 
-Then a process of its own translates images and says what it held at most, beyond what it held
-after a first small translation.
+Then processes of their own translate images, and fill a class up by as many, and say what they
+held at most, beyond what they held after a first small translation.
 
     python examples/benchmarks/translation.py
     python examples/benchmarks/translation.py --side 28 --channels 1 --generator resnet --filters 16
@@ -69,23 +71,41 @@ def compiled(generator):
     return function
 
 
+def one_by_one(network, images):
+    """Translate as the released notebook does."""
+    return [network.predict(image[None], verbose=0) for image in images]
+
+
 def measure_memory(options):
-    """Print what translating so many images took at most, in MiB."""
+    """Print what one way took at most for so many images, in MiB."""
     import resource
 
     import numpy as np
+
+    from melanet import GANOversampler
 
     def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
     gan = build(options)
     shape = gan.sample_shape
-    part = (40 << 20) // (4 * int(np.prod(shape)))  # more than is translated in one go
-    gan.translate(np.zeros((part, *shape), "float32"))
+
+    def translate(n):
+        x = np.full((n, *shape), 0.25, "float32")
+        return x.nbytes + gan.translate(x).nbytes
+
+    def fit_resample(n):
+        pixels = np.full((n + 2, *shape), 160, "uint8")
+        settings = {"pretrained": {1: gan}, "reject": False, "random_state": 0}
+        y = np.repeat([0, 1], [n, 2])
+        sampler = GANOversampler(sampling_strategy={1: n + 2}, guard=False, **settings)
+        return pixels.nbytes + sampler.fit_resample(pixels, y)[0].nbytes
+
+    way = {"translate": translate, "fit_resample": fit_resample}[options.only_memory]
+    way((40 << 20) // (4 * int(np.prod(shape))))  # more than is translated in one go
     before = peak()
-    x = np.full((options.memory, *shape), 0.25, "float32")
-    made = gan.translate(x)
-    print(f"{peak() - before:.0f} {(x.nbytes + made.nbytes) / 2**20:.0f} {before:.0f}")
+    size = way(options.memory)
+    print(f"{peak() - before:.0f} {size / 2**20:.0f} {before:.0f}")
 
 
 def main():
@@ -96,9 +116,9 @@ def main():
     parser.add_argument("--filters", type=int, default=32)
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8, 16, 32, 64])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8, 16, 32, 64, 128])
     parser.add_argument("--memory", type=int, default=0, help="images; 0 takes 256 MiB of them")
-    parser.add_argument("--only-memory", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--only-memory", help=argparse.SUPPRESS)
     options = parser.parse_args()
     size = 4 * options.side**2 * options.channels
     options.memory = options.memory or (256 << 20) // size
@@ -108,6 +128,7 @@ def main():
 
     import keras
     import numpy as np
+    from ways import released_loop
 
     from melanet import GANOversampler
 
@@ -134,9 +155,13 @@ def main():
     for name, sampler in samplers.items():
         ways[f"fit_resample, {name}"] = partial(sampler.fit_resample, pixels, y)
     few = x[: max(4, n // 8)]
-    ways["one at a time"] = lambda: [gan.generator_ab.predict(one[None], verbose=0) for one in few]
-    counts["one at a time"] = len(few)
+    released = released_loop.plain(gan.generator_ab)
+    for layers, network in (("as released", released), ("our layers", gan.generator_ab)):
+        name = f"one at a time, {layers}"
+        ways[name] = partial(one_by_one, network, few)
+        counts[name] = len(few)
     np.testing.assert_allclose(gan.translate(few), bare(few), atol=1e-4)
+    np.testing.assert_allclose(released.predict(few, verbose=0), bare(few), atol=1e-3)
 
     rates = {name: [] for name in ways}
     for turn in range(options.rounds + 1):
@@ -152,20 +177,25 @@ def main():
         f"load {os.getloadavg()[0]:.1f}; {options.generator}, {options.filters} filters, "
         f"{'x'.join(map(str, gan.sample_shape))}, {n} images, {options.rounds} rounds"
     )
-    print("way | images a second, median (lowest .. highest) | share of the best bare | times one")
+    print(
+        "way | images a second, median (lowest .. highest) | share of the best bare | "
+        "times one as released"
+    )
     for name, values in rates.items():
         print(
             f"{name} | {middle[name]:.1f} ({min(values):.1f} .. {max(values):.1f}) | "
-            f"{middle[name] / best:.2f} | {middle[name] / middle['one at a time']:.1f}"
+            f"{middle[name] / best:.2f} | {middle[name] / middle['one at a time, as released']:.1f}"
         )
-    for count in (options.memory // 2, options.memory):
-        words = [sys.executable, __file__, *sys.argv[1:], "--only-memory", "--memory", str(count)]
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
-        peak, data, before = done.stdout.split()
-        print(
-            f"memory: {count} images, input and output {data} MiB, peak {peak} MiB above the "
-            f"{before} MiB before"
-        )
+    for way in ("translate", "fit_resample"):
+        for count in (options.memory // 2, options.memory):
+            words = [*sys.argv[1:], "--only-memory", way, "--memory", str(count)]
+            words = [sys.executable, __file__, *words]
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+            peak, data, before = done.stdout.split()
+            print(
+                f"memory, {way}: {count} images, input and output {data} MiB, peak {peak} MiB "
+                f"above the {before} MiB before"
+            )
 
 
 if __name__ == "__main__":

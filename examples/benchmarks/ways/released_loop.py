@@ -20,12 +20,17 @@ __all__ = ["Way", "plain", "version"]
 class PlainNormalization(layers.Layer):
     """The normalisation of `keras_contrib`, as the notebook has it, without our care for speed."""
 
+    def __init__(self, each):
+        super().__init__()
+        self.each = each  # whether channels have statistics of their own
+
     def build(self, input_shape):
-        self.gamma = self.add_weight(name="gamma", shape=(1,), initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=(1,), initializer="zeros")
+        shape = (input_shape[-1] if self.each else 1,)
+        self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros")
 
     def call(self, inputs):
-        axes = tuple(range(1, len(inputs.shape)))
+        axes = tuple(range(1, len(inputs.shape) - self.each))
         mean = ops.mean(inputs, axes, keepdims=True)
         deviation = ops.std(inputs, axes, keepdims=True) + 1e-3
         return (inputs - mean) / deviation * self.gamma + self.beta
@@ -36,7 +41,7 @@ def plain(model):
 
     def replaced(layer):
         if isinstance(layer, InstanceNormalization):
-            return PlainNormalization()
+            return PlainNormalization(each=layer.axis is not None)
         if not isinstance(layer, UpsamplingConv2D):
             return layer.__class__.from_config(layer.get_config())
         convolution = layers.Conv2D(
