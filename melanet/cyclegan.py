@@ -1,12 +1,11 @@
 """The CycleGAN: four networks, one loss, trained by the stock ``fit``."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from melanet import networks, weights
 from melanet.feeding import untuned
-from melanet.inference import predict_in_parts
+from melanet.inference import checked, predict_in_parts
 from melanet.objectives import Total, adam, distance, judge
 from melanet.portions import batch_of
 from melanet.unpaired import UnpairedImages
@@ -323,18 +322,7 @@ class CycleGAN(keras.Model):
                 'This CycleGAN was read from a file of one generator, A -> B: it translates to "B" '
                 f'only. Received: to="{to}"'
             )
-        x = np.asarray(x, "float32")
-        if x.shape[1:] != self.sample_shape:
-            raise ValueError(
-                f"x must have the shape (n, {', '.join(map(str, self.sample_shape))}) that this "
-                f"CycleGAN was built for. Received: {x.shape}"
-            )
-        # Written so that NaN fails, too.
-        if x.size and not (x.min() >= -1.001 and x.max() <= 1.001):
-            raise ValueError(
-                "x must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). "
-                f"Received values from {x.min()} to {x.max()}"
-            )
+        x = checked(x, self.sample_shape)
         if batch_size is None:
             batch_size = batch_of(self.sample_shape)
         if batch_size < 1:

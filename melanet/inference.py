@@ -1,9 +1,49 @@
-"""Answers of a network in bounded memory."""
+"""Answers of a network, checked beforehand, in bounded memory."""
 
 import keras
 import numpy as np
 
 _PART_BYTES = 32 << 20  # of samples that one call of Keras is given
+
+
+def checked(x, sample_shape):
+    """Return samples as a network takes them, float32.
+
+    Parameters
+    ----------
+    x : array-like of shape (n, *sample_shape)
+        Samples in [-1, 1].
+    sample_shape : tuple of int
+        That the network was built for.
+
+    Returns
+    -------
+    ndarray of shape (n, *sample_shape), float32
+
+    Raises
+    ------
+    ValueError
+        If `x` has another shape or values outside [-1, 1], NaN among them.
+
+    Examples
+    --------
+    >>> from melanet.inference import checked
+    >>> checked([[0.5, -1.0]], (2,)).dtype
+    dtype('float32')
+    """
+    x = np.asarray(x, "float32")
+    if x.shape[1:] != sample_shape:
+        raise ValueError(
+            f"x must have the shape (n, {', '.join(map(str, sample_shape))}) that this "
+            f"CycleGAN was built for. Received: {x.shape}"
+        )
+    # Written so that NaN fails, too.
+    if x.size and not (x.min() >= -1.001 and x.max() <= 1.001):
+        raise ValueError(
+            "x must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). "
+            f"Received values from {x.min()} to {x.max()}"
+        )
+    return x
 
 
 def predict_in_parts(model, x, batch_size):

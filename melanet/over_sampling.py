@@ -13,10 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from melanet import recipes, synthesis
 from melanet.augmentation import FLIPS
 from melanet.containers import Extended, same_kind
-from melanet.image_form import EncodedImages
 from melanet.input_checks import check_needs, plain
 from melanet.portions import parts
-from melanet.preprocessing import read_form
+from melanet.preprocessing import encoded, read_form
 from melanet.sample_checks import categorical_columns, check_samples
 from melanet.saving import load_sampler, save_sampler
 from melanet.table_copies import near_copies
@@ -219,7 +218,7 @@ class GANOversampler(BaseOverSampler):
         needs = {label: n for label, n in self.sampling_strategy_.items() if n}
         needs = check_needs(needs, counts, pretrained)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        samples = _encoded(form, X)
+        samples = encoded(form, X)
         if form.kind == "table":
             warn_of_hopeless(samples, y, needs)
         result = Extended(X, sum(needs.values()), form.dtype)
@@ -288,7 +287,7 @@ class GANOversampler(BaseOverSampler):
                 f"{[plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
             )
         values = check_samples(self, X, reset=False)
-        samples = _encoded(self.form_, values)
+        samples = encoded(self.form_, values)
         translations = np.empty(values.shape, self.form_.dtype)
         for part in parts(len(samples), samples.shape[1:]):
             made = translate(self.cyclegans_[label], samples[part], self.recipe_)
@@ -348,7 +347,3 @@ class GANOversampler(BaseOverSampler):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _encoded(form, X):
-    return form.encode(X) if form.kind == "table" else EncodedImages(form, X)

@@ -6,11 +6,18 @@
 import numpy as np
 
 from melanet.containers import dense
-from melanet.image_form import ImageForm, infer_value_range
+from melanet.image_form import EncodedImages, ImageForm, infer_value_range
 from melanet.input_checks import check_image_shape, check_value_range, refuse_channels_first
 from melanet.table_form import TableForm
 
-__all__ = ["ImageForm", "TableForm", "form_from_config", "infer_value_range", "read_form"]
+__all__ = [
+    "ImageForm",
+    "TableForm",
+    "encoded",
+    "form_from_config",
+    "infer_value_range",
+    "read_form",
+]
 
 
 def form_from_config(config):
@@ -90,3 +97,25 @@ def read_form(X, image_shape=None, value_range=None, categorical=()):
                     f"{limits.max}. Received: value_range={value_range!r}"
                 )
     return ImageForm(shape[1:], image_shape, X.dtype, value_range)
+
+
+def encoded(form, X):
+    """Return samples as tensors in [-1, 1]: a table's at once, images when they are asked for.
+
+    Parameters
+    ----------
+    form : ImageForm or TableForm
+        Of the samples.
+    X : array-like of shape (n, ...)
+        The samples, in that form.
+
+    Returns
+    -------
+    ndarray or EncodedImages of shape (n, *form.tensor_shape), float32
+
+    Raises
+    ------
+    ValueError
+        If X is not of the form.
+    """
+    return form.encode(X) if form.kind == "table" else EncodedImages(form, X)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from melanet.preprocessing import ImageForm, TableForm, form_from_config, read_form
+from melanet.preprocessing import ImageForm, TableForm, encoded, form_from_config, read_form
 
 
 @pytest.fixture
@@ -66,3 +66,15 @@ def test_forms_survive_json(rng, kind):
     np.testing.assert_array_equal(again.encode(X), form.encode(X))
     tensor = rng.uniform(-1, 1, (3, *form.tensor_shape))
     np.testing.assert_array_equal(again.decode(tensor), form.decode(tensor))
+
+
+def test_images_are_encoded_when_asked_for_and_a_table_at_once(rng):
+    images = rng.integers(0, 256, (5, 4, 6), "uint8")
+    form = read_form(images)
+    samples = encoded(form, images)
+    assert len(samples) == 5
+    assert samples.shape == (5, 4, 6, 1)
+    np.testing.assert_array_equal(samples[[3, 1]], form.encode(images)[[3, 1]])
+    rows = images.reshape(5, -1).astype("float64")
+    table = read_form(rows)
+    np.testing.assert_array_equal(encoded(table, rows), table.encode(rows))
