@@ -20,8 +20,8 @@ __all__ = ["Way", "plain", "version"]
 class PlainNormalization(layers.Layer):
     """The normalisation of `keras_contrib`, as the notebook has it, without our care for speed."""
 
-    def __init__(self, each):
-        super().__init__()
+    def __init__(self, each, **kwargs):
+        super().__init__(**kwargs)
         self.each = each  # whether channels have statistics of their own
 
     def build(self, input_shape):
