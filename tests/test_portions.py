@@ -30,7 +30,7 @@ def test_few_samples_stand_for_all():
 
 @pytest.mark.parametrize(
     ("shape", "samples"),
-    [((256, 256, 3), 16), ((128, 128, 3), 32), ((64, 64, 3), 128), ((7,), 128)],
+    [((256, 256, 3), 8), ((128, 128, 3), 32), ((64, 64, 3), 128), ((7,), 128)],
 )
 def test_a_batch_is_of_few_large_samples_or_many_small_ones(shape, samples):
     assert portions.batch_of(shape) == samples
