@@ -5,26 +5,74 @@ deep-learning backend, so that ``import melanet`` and ``melanet --help`` stay qu
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 from melanet._version import __version__
 
+if TYPE_CHECKING:
+    from melanet import (
+        callbacks,
+        classifier,
+        datasets,
+        exceptions,
+        gan,
+        images,
+        layers,
+        losses,
+        metrics,
+        over_sampling,
+        plotting,
+        serving,
+        utils,
+        weights,
+    )
+    from melanet._model_card import model_card
+    from melanet.classifier import MelaNet, get_model
+    from melanet.gan import CycleGAN, UnpairedImages
+    from melanet.over_sampling import GANOversampler
+
+# Shown beside every prediction.
+NOT_FOR_DIAGNOSIS = "Not for diagnosis: no figure or prediction here is a medical finding."
+
 _HOME = {
-    "CycleGAN": "melanet.cyclegan",
+    "CycleGAN": "melanet.gan",
     "GANOversampler": "melanet.over_sampling",
     "MelaNet": "melanet.classifier",
-    "UnpairedImages": "melanet.unpaired",
+    "UnpairedImages": "melanet.gan",
     "get_model": "melanet.classifier",
-    "model_card": "melanet.cards",
+    "model_card": "melanet._model_card",
 }
-_MODULES = ("datasets", "losses", "metrics", "plotting", "serving")
 
-__all__ = [*_HOME, *_MODULES, "__version__"]
+__all__ = [
+    "NOT_FOR_DIAGNOSIS",
+    "CycleGAN",
+    "GANOversampler",
+    "MelaNet",
+    "UnpairedImages",
+    "__version__",
+    "callbacks",
+    "classifier",
+    "datasets",
+    "exceptions",
+    "gan",
+    "get_model",
+    "images",
+    "layers",
+    "losses",
+    "metrics",
+    "model_card",
+    "over_sampling",
+    "plotting",
+    "serving",
+    "utils",
+    "weights",
+]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
-    elif name in _MODULES:
+    elif name in __all__:
         value = importlib.import_module(f"melanet.{name}")
     else:
         raise AttributeError(f"module 'melanet' has no attribute {name!r}")
@@ -32,5 +80,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))

@@ -8,7 +8,7 @@ import importlib
 
 import numpy as np
 
-from melanet.writing import whole
+from melanet.utils._files import whole
 
 # Okabe & Ito's palette, told apart by readers of all kinds of colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

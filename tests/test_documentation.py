@@ -15,7 +15,7 @@ from PIL import Image
 from snippets import PAGES, ROOT, commands_of, replay_arguments, run_python, snippets_of
 
 import melanet
-from melanet.cli import build_parser, main
+from melanet.cli._parser import build_parser, main
 
 SLOW = bool(os.environ.get("MELANET_SLOW"))
 SNIPPETS = [snippet for path in PAGES for snippet in snippets_of(path)]

@@ -6,7 +6,7 @@ import os
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from melanet.cli import build_parser
+from melanet.cli._parser import build_parser
 
 
 class Commands(Directive):

@@ -67,7 +67,7 @@ def measure(folder, n_pictures, n_copies, seed):
 
 
 def time_comparison(n_a, n_b):
-    from melanet.datasets.duplicates import _near
+    from melanet.datasets._duplicates import _near
 
     rng = np.random.default_rng(0)
     a = rng.integers(0, 2**63, (n_a, 8, 4), dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""What it costs to let Keras read batches its own way on TensorFlow, beside `melanet.feeding`.
+"""What it costs to let Keras read batches its own way on TensorFlow, beside `melanet.utils._keras`.
 
 The same training in two processes that take turns; every round is one ``fit`` of one epoch. The
 rounds are printed one by one: a wait at the end of an epoch meets some of them only.

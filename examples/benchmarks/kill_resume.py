@@ -30,9 +30,9 @@ def train(folder, epochs, answer):
     import numpy as np
 
     from melanet import CycleGAN, UnpairedImages
-    from melanet.checkpoints import Checkpoint
-    from melanet.objectives import adam
-    from melanet.reproducibility import reproducible
+    from melanet.callbacks import Checkpoint
+    from melanet.gan.losses import adam
+    from melanet.utils import reproducible
 
     def shake(rows, rng):
         return np.clip(rows + rng.normal(0, 0.1, rows.shape), -1, 1).astype("float32")
@@ -104,7 +104,7 @@ def main():
     options = parser.parse_args()
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["melanet.cyclegan", "melanet.checkpoints"])
+    context.set_forkserver_preload(["melanet.gan._cyclegan", "melanet.callbacks._checkpoint"])
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as work:
         seconds, digests = [], set()

@@ -23,12 +23,11 @@ from imblearn.over_sampling import RandomOverSampler
 from sklearn.model_selection import train_test_split
 
 import melanet
-from melanet import GANOversampler
-from melanet.augmentation import Augmentation
-from melanet.classifier import MelaNet
+from melanet import GANOversampler, MelaNet
 from melanet.datasets import make_lesions
+from melanet.images import Augmentation
 from melanet.metrics import screening_report
-from melanet.reproducibility import reproducible
+from melanet.utils import reproducible
 
 MEASURES = ("auc", "sensitivity", "specificity")
 

@@ -40,18 +40,18 @@ def write_pictures(folder, count, side):
 
 
 def one_after_the_other(tasks, read, make, write):
-    """Do as `melanet.pipelining.overlapped`, but nothing at the same time."""
+    """Do as `melanet.utils._parallel.overlapped`, but nothing at the same time."""
     for task in tasks:
         yield write(task, make(task, read(task)))
 
 
 def run(options):
     """Over-sample one folder in this process; print seconds, pictures and peak memory."""
-    from melanet import folder_filling
-    from melanet.commands.oversample import oversample_folder
+    from melanet.cli._oversample import oversample_folder
+    from melanet.utils import _parallel
 
     if options.way == "one after the other":
-        folder_filling.overlapped = one_after_the_other
+        _parallel.overlapped = one_after_the_other
     source, destination, model = map(Path, options.run)
     # The paper's recipe has no judge, whose training is no part of what is measured here.
     settings = {"models": [str(model)], "preset": "paper"}
@@ -89,7 +89,7 @@ def main():
 
     import keras
 
-    from melanet import networks
+    from melanet.gan import networks
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

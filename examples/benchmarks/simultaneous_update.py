@@ -18,8 +18,8 @@ from ways.melanet_cyclegan import NAMES
 from ways.rounds import PAPER, RELEASED
 
 from melanet import CycleGAN, UnpairedImages
-from melanet.judging import Judge
-from melanet.reproducibility import reproducible
+from melanet.over_sampling._judge import Judge
+from melanet.utils import reproducible
 
 
 def main():

@@ -57,7 +57,7 @@ def main():
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    # As in training: see `melanet.reproducibility`.
+    # As in training: see `melanet.utils._keras`.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     print(f"keras {keras.__version__}, tensorflow {tf.__version__}, {arguments.policy}, batch 2")
     print("layer | plain, ms: median (lowest) | ours, ms: median (lowest) | plain / ours")

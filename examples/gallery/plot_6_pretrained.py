@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from melanet import CycleGAN, GANOversampler, UnpairedImages
-from melanet.objectives import adam
+from melanet.gan.losses import adam
 from melanet.plotting import plot_images
 
 X, y = load_digits(return_X_y=True)

@@ -4,9 +4,9 @@ import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from PIL import Image, ImageEnhance, ImageFilter
 
-from melanet.preprocessing import read_form
-from melanet.recipes import PRESETS
-from melanet.translating import translate
+from melanet.over_sampling import PRESETS
+from melanet.over_sampling._translator import translate
+from melanet.preprocessing._forms import read_form
 
 BENIGN, MALIGNANT = 0, 1
 ARMS = {

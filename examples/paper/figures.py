@@ -5,7 +5,7 @@ from intervals import percentiles
 from scipy.spatial.distance import cdist
 
 from melanet import plotting
-from melanet.writing import write_rows
+from melanet.utils._files import write_rows
 
 _LABELS = np.array(["benign", "malignant"])
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from melanet import __version__
+from melanet.classifier._dataset import hold_out
 from melanet.datasets import (
     fetch_isic2016,
     find_duplicates,
@@ -15,9 +16,8 @@ from melanet.datasets import (
     load_images,
     make_lesions,
 )
-from melanet.datasets.archives import find_pictures
-from melanet.datasets.ground_truth import read_labels
-from melanet.labelled import hold_out
+from melanet.datasets._isic_archives import find_pictures
+from melanet.datasets._isic_labels import read_labels
 
 _STEM = "ISBI2016_ISIC_Part3"
 NAMES = ("benign", "malignant")

@@ -9,12 +9,11 @@ import keras
 import numpy as np
 
 from melanet import GANOversampler, MelaNet, __version__
-from melanet.commands.files import history_rows
-from melanet.commands.gan import train_gan
-from melanet.labelled import hold_out
+from melanet.classifier._dataset import hold_out
+from melanet.cli._train_gan import train_gan
 from melanet.metrics import screening_report
-from melanet.reproducibility import reproducible
-from melanet.writing import whole, write_rows
+from melanet.utils import reproducible
+from melanet.utils._files import history_rows, whole, write_rows
 
 PROTOCOLS = {
     "sound": "validation from the training pictures, all arms, several seeds",

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import keras
+from melanet._notices import NOT_FOR_DIAGNOSIS
 from results import CAPTION, DIFFERENCE_CAPTION, wide
 
 from melanet.metrics import paper_table_1
-from melanet.notices import NOT_FOR_DIAGNOSIS
-from melanet.writing import whole
+from melanet.utils._files import whole
 
 _PACKAGES = (
     "melanet",

@@ -8,7 +8,7 @@ from arms import AGAINST, ARMS
 from intervals import MEASURES, bootstrap_weights, measures, percentiles
 
 from melanet.metrics import screening_report
-from melanet.writing import whole, write_rows
+from melanet.utils._files import whole, write_rows
 
 N_DRAWS = 2000
 COUNTS = ("tp", "fn", "tn", "fp")

@@ -21,14 +21,14 @@ from pathlib import Path
 import arms
 import numpy as np
 import pictures
+from melanet._notices import NOT_FOR_DIAGNOSIS
 from protocols import PROTOCOLS, Study
 from report import read_table, write_report
 from results import tabulate
 from stages import Stages, digest_of_files
 
-from melanet import backbones
-from melanet.notices import NOT_FOR_DIAGNOSIS
-from melanet.writing import whole, write_rows
+from melanet.classifier import _backbones
+from melanet.utils._files import whole, write_rows
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def check_needs(scale, weights):
             raise ValueError("--backbone-weights are VGG16's; take --scale full")
         return None
     try:
-        backbones.build(scale.backbone, (scale.size, scale.size), 3, 2, weights or "imagenet")
+        _backbones.build(scale.backbone, (scale.size, scale.size), 3, 2, weights or "imagenet")
     except OSError as error:
         raise OSError(
             f"{error}. Here: --backbone-weights FILE, such as "

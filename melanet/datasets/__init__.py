@@ -1,13 +1,8 @@
 """Data sets to try melanet on, and helpers for folders of pictures."""
 
-from melanet.datasets.duplicates import (
-    Duplicate,
-    OverlapWarning,
-    check_overlap,
-    find_duplicates,
-)
-from melanet.datasets.folders import export_cyclegan_folders, load_image_folder
-from melanet.datasets.isic import (
+from melanet.datasets._duplicates import Duplicate, check_overlap, find_duplicates
+from melanet.datasets._folders import export_cyclegan_folders, load_image_folder
+from melanet.datasets._isic import (
     fetch_isic,
     fetch_isic2016,
     fetch_isic2017,
@@ -15,8 +10,9 @@ from melanet.datasets.isic import (
     fetch_isic2019,
     fetch_isic2020,
 )
-from melanet.datasets.lesions import make_lesions
-from melanet.datasets.pictures import load_images
+from melanet.datasets._lesions import make_lesions
+from melanet.exceptions import OverlapWarning
+from melanet.images import load_images
 
 __all__ = [
     "Duplicate",

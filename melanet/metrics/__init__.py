@@ -3,16 +3,18 @@
 import importlib
 
 _HOME = {
-    "QualityReport": "melanet.metrics.quality",
-    "ScreeningReport": "melanet.metrics.screening",
-    "diversity_ratio": "melanet.metrics.distances",
-    "kernel_inception_distance": "melanet.metrics.synthesis",
-    "manifold_scores": "melanet.metrics.synthesis",
-    "nearest_samples": "melanet.metrics.distances",
-    "paper_table_1": "melanet.metrics.paper",
-    "quality_report": "melanet.metrics.quality",
-    "screening_report": "melanet.metrics.screening",
-    "two_sample_test": "melanet.metrics.synthesis",
+    "PatchFeatures": "melanet.metrics._patch_features",
+    "QualityReport": "melanet.metrics._quality_report",
+    "ScreeningReport": "melanet.metrics._screening",
+    "diversity_ratio": "melanet.metrics._distances",
+    "judge_class": "melanet.metrics._verdict",
+    "kernel_inception_distance": "melanet.metrics._fidelity",
+    "manifold_scores": "melanet.metrics._fidelity",
+    "nearest_samples": "melanet.metrics._distances",
+    "paper_table_1": "melanet.metrics._paper_table",
+    "quality_report": "melanet.metrics._quality_report",
+    "screening_report": "melanet.metrics._screening",
+    "two_sample_test": "melanet.metrics._fidelity",
 }
 
 __all__ = [*_HOME]

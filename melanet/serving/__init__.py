@@ -5,7 +5,7 @@ It needs the extra ``melanet[app]``; importing this package does not.
 
 import importlib
 
-_HOME = {"Limits": "melanet.serving.uploads", "create_app": "melanet.serving.app"}
+_HOME = {"Limits": "melanet.serving._uploads", "create_app": "melanet.serving._app"}
 
 __all__ = [*_HOME]
 

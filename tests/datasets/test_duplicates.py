@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from melanet.datasets import (
-    OverlapWarning,
-    check_overlap,
-    find_duplicates,
-    make_lesions,
-)
+from melanet.datasets import OverlapWarning, check_overlap, find_duplicates, make_lesions
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +74,7 @@ def test_within_one_set_each_pair_comes_once(tmp_path, originals):
 
 def test_many_are_compared_block_by_block(monkeypatch, originals):
     whole = find_duplicates(originals, originals, threshold=110)
-    monkeypatch.setattr("melanet.datasets.duplicates._BLOCK", 30)
+    monkeypatch.setattr("melanet.datasets._duplicates._BLOCK", 30)
     assert find_duplicates(originals, originals, threshold=110) == whole
     assert len(whole) > 2 * len(originals)  # more than each with itself
 

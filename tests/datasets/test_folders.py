@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from melanet.datasets import (
-    export_cyclegan_folders,
-    load_image_folder,
-    load_images,
-    make_lesions,
-)
+from melanet.datasets import export_cyclegan_folders, load_image_folder, load_images, make_lesions
 
 N, RARE = 40, 10
 PARTS = ("trainA", "trainB", "testA", "testB")

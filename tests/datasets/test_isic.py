@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from isic_server import N, ids, pictures, targets
 
-from melanet import datasets, downloading
-from melanet.datasets import challenges, fetch_isic, fetch_isic2016, load_images
+from melanet import datasets
+from melanet.datasets import _isic_catalogue, fetch_isic, fetch_isic2016, load_images
+from melanet.utils import _download
 
-SUBSETS = [(year, s) for year, row in challenges.CHALLENGES.items() for s in row.subsets]
-PUBLISHED = dict(challenges.CHALLENGES)
+SUBSETS = [(year, s) for year, row in _isic_catalogue.CHALLENGES.items() for s in row.subsets]
+PUBLISHED = dict(_isic_catalogue.CHALLENGES)
 STEM = "ISBI2016_ISIC_Part3_Training_Data"
 
 
@@ -77,7 +78,7 @@ def test_each_subset_is_fetched_with_its_labels(server, tmp_path, year, subset):
     assert data.ids.tolist() == ids(year, subset)
     assert data.target.dtype == np.int64
     assert data.target.tolist() == targets(year)
-    assert data.target_names == list(challenges.CHALLENGES[year].classes)
+    assert data.target_names == list(_isic_catalogue.CHALLENGES[year].classes)
     assert [Path(path).read_bytes() for path in data.paths] == pictures(year, subset)
     assert load_images(data.paths, 16).shape == (N, 16, 16, 3)
     left = {p.suffix for p in (tmp_path / f"isic{year}").rglob("*") if "superpixel" in p.name}
@@ -96,7 +97,7 @@ def test_metadata_come_in_the_order_of_the_images(server, tmp_path):
     pytest.importorskip("pandas")
     frames = {
         year: fetch_isic(year, data_home=tmp_path, mirror=server.mirror).frame
-        for year in challenges.CHALLENGES
+        for year in _isic_catalogue.CHALLENGES
     }
     assert frames[2016] is None
     assert frames[2017]["age_approximate"].tolist() == list(range(30, 30 + N))
@@ -163,13 +164,13 @@ def test_nothing_is_fetched_where_that_is_not_permitted(server, tmp_path):
 
 
 def test_published_hash_is_compared(server, tmp_path, monkeypatch):
-    row = challenges.CHALLENGES[2016]
+    row = _isic_catalogue.CHALLENGES[2016]
     body = server.files[f"2016/{STEM}.zip"]
     for wrong in (False, True):
         digest = hashlib.sha256(body + b"x" * wrong).hexdigest()
         part = dataclasses.replace(row.subsets["train"], sha256={f"{STEM}.zip": digest})
         changed = dataclasses.replace(row, subsets={"train": part})
-        monkeypatch.setitem(challenges.CHALLENGES, 2016, changed)
+        monkeypatch.setitem(_isic_catalogue.CHALLENGES, 2016, changed)
         home = tmp_path / str(wrong)
         if wrong:
             with pytest.raises(ConnectionError, match=f"the published one is {digest}"):
@@ -255,7 +256,7 @@ def test_room_is_asked_for_before_bytes_come(server, tmp_path, monkeypatch):
     usage = type(shutil.disk_usage(tmp_path))
     need = len(server.files[f"2016/{STEM}.zip"])
     for free, enough in ((2 * need, False), (3 * need, True)):
-        monkeypatch.setattr(downloading.shutil, "disk_usage", lambda path: usage(9, 9, free))  # noqa: B023
+        monkeypatch.setattr(_download.shutil, "disk_usage", lambda path: usage(9, 9, free))  # noqa: B023
         if enough:
             fetch_isic2016(data_home=tmp_path)
             continue
@@ -330,9 +331,9 @@ def test_table_has_what_was_published():
 
 
 def test_fetchers_have_names_signatures_and_docs():
-    for year in challenges.CHALLENGES:
+    for year in _isic_catalogue.CHALLENGES:
         fetch = getattr(datasets, f"fetch_isic{year}")
         assert fetch.__name__ == f"fetch_isic{year}"
         assert all(p.kind is p.KEYWORD_ONLY for p in inspect.signature(fetch).parameters.values())
-        for subset in challenges.CHALLENGES[year].subsets:
+        for subset in _isic_catalogue.CHALLENGES[year].subsets:
             assert f'"{subset}"' in fetch.__doc__

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from melanet import CycleGAN, GANOversampler, UnpairedImages
-from melanet.augmentation import Augmentation
-from melanet.reproducibility import reproducible
+from melanet.images import Augmentation
+from melanet.utils import reproducible
 
 BACKEND = keras.backend.backend()
 

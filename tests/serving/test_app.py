@@ -14,7 +14,7 @@ pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"
 pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"')
 
 from melanet.serving import create_app
-from melanet.serving.models import Served
+from melanet.serving._service import Served
 
 
 def post(url, picture, path="/api/predict", field="image", **query):

@@ -77,7 +77,7 @@ class Classifier:
         -------
         Classifier
         """
-        from melanet.reproducibility import reproducible
+        from melanet.utils import reproducible
 
         self._reset(seed)
         rng = np.random.default_rng([seed, int(augment)])

@@ -74,9 +74,10 @@ class Plan:
 
 def _recipe(task, options):
     """Resolve a sampler's options; what is off is left out, so that new settings may come."""
-    from melanet import GANOversampler, recipes
+    from melanet import GANOversampler
+    from melanet.over_sampling import _presets
 
-    recipe = recipes.resolve(GANOversampler(**options), (task.side, task.side, task.channels))
+    recipe = _presets.resolve(GANOversampler(**options), (task.side, task.side, task.channels))
     return {name: value for name, value in recipe.items() if value}
 
 

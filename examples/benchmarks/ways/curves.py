@@ -5,7 +5,7 @@ import numpy as np
 
 from melanet import CycleGAN, UnpairedImages
 from melanet.datasets import make_lesions
-from melanet.reproducibility import reproducible
+from melanet.utils import reproducible
 
 
 def curve(steps, side, policy, seed):

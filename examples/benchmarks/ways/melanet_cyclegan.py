@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from melanet import CycleGAN, UnpairedImages
-from melanet.objectives import adam
-from melanet.reproducibility import reproducible
+from melanet.gan.losses import adam
+from melanet.utils import reproducible
 
 NAMES = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
 

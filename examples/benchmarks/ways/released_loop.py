@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from melanet.gan.losses import adam
 from melanet.layers import InstanceNormalization, UpsamplingConv2D
-from melanet.objectives import adam
 from ways.melanet_cyclegan import NAMES, images, networks, version
 
 __all__ = ["Way", "plain", "version"]

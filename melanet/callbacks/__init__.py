@@ -1,0 +1,6 @@
+"""Callbacks for training: progress, picture grids, divergence, exact resume."""
+
+from melanet.callbacks._checkpoint import Checkpoint
+from melanet.callbacks._monitoring import PictureGrid, Progress, StopOnNonFinite
+
+__all__ = ["Checkpoint", "PictureGrid", "Progress", "StopOnNonFinite"]

@@ -1,1 +1,0 @@
-"""What the subcommands of ``melanet`` do, as functions over folders of images."""

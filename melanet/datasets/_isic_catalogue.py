@@ -1,0 +1,220 @@
+"""The ISIC challenges as a table: a year is a row, its subsets are files."""
+
+from dataclasses import dataclass, field
+
+ADDRESSES = (
+    "https://isic-archive.s3.amazonaws.com/challenges",
+    "https://isic-challenge-data.s3.amazonaws.com",
+)
+_CC0 = "CC-0 (public domain)"
+_CC_BY_NC = "CC-BY-NC 4.0 (attribution, no commercial use)"
+_ISIC_2016 = (
+    "D. Gutman, N. C. F. Codella, E. Celebi, et al., 'Skin Lesion Analysis toward Melanoma "
+    "Detection: A Challenge at the International Symposium on Biomedical Imaging (ISBI) 2016', "
+    "arXiv:1605.01397, 2016."
+)
+_ISIC_2017 = (
+    "N. C. F. Codella, D. Gutman, M. E. Celebi, et al., 'Skin Lesion Analysis Toward Melanoma "
+    "Detection: A Challenge at the 2017 International Symposium on Biomedical Imaging (ISBI)', "
+    "arXiv:1710.05006, 2017."
+)
+_ISIC_2018 = (
+    "N. Codella, V. Rotemberg, P. Tschandl, et al., 'Skin Lesion Analysis Toward Melanoma "
+    "Detection 2018', arXiv:1902.03368, 2019."
+)
+_HAM10000 = (
+    "P. Tschandl, C. Rosendahl, H. Kittler, 'The HAM10000 dataset', Scientific Data 5, 180161, "
+    "doi:10.1038/sdata.2018.161, 2018."
+)
+_BCN20000 = (
+    "M. Combalia, N. C. F. Codella, V. Rotemberg, et al., 'BCN20000: Dermoscopic Lesions in the "
+    "Wild', arXiv:1908.02288, 2019."
+)
+_ISIC_2020 = (
+    "V. Rotemberg, N. Kurtansky, B. Betz-Stablein, et al., 'A patient-centric dataset of images "
+    "and metadata for identifying melanomas using clinical context', Scientific Data 8, 34, "
+    "doi:10.1038/s41597-021-00815-z, 2021."
+)
+_SHARED = (
+    "The years share images: at least 353 of the 379 test images of 2016 are in the training set "
+    "of 2019, and 82 in that of 2017. Remove them before you train on one year and test on "
+    "another: melanet.datasets.check_overlap finds them."
+)
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Files of one subset of a year.
+
+    Attributes
+    ----------
+    archive : str
+        Zip of the pictures.
+    labels : str
+        Csv of the labels, or a zip that holds one.
+    n_images : int
+        Number of labelled pictures.
+    metadata : str or None
+        Csv of further facts: a file of its own, or the labels' or one in the archive.
+    sha256 : dict
+        file -> hash, where one was published.
+    """
+
+    archive: str
+    labels: str
+    n_images: int
+    metadata: str | None = None
+    sha256: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """One year.
+
+    Attributes
+    ----------
+    task : str
+        What was asked for.
+    classes : dict
+        Target name -> its column in the labels. A name without one (None) stands for rows in
+        which no column has a 1. A single name with a column gives labels of 0 and 1.
+    subsets : dict
+        Name -> Subset.
+    unlabelled : tuple of str
+        Subsets whose labels were not published.
+    licence, citations, remarks : str, tuple of str, tuple of str
+        For DESCR.
+    """
+
+    task: str
+    classes: dict
+    subsets: dict
+    licence: str
+    citations: tuple
+    unlabelled: tuple = ()
+    remarks: tuple = (_SHARED,)
+
+
+def _part_2017(stem, n_images):
+    # The ages and sexes lie beside the pictures, in the archive.
+    return Subset(
+        f"{stem}_Data.zip", f"{stem}_Part3_GroundTruth.csv", n_images, f"{stem}_Data_metadata.csv"
+    )
+
+
+def _part_2018(part, n_images, metadata=None):
+    stem = f"ISIC2018_Task3_{part}"
+    return Subset(f"{stem}_Input.zip", f"{stem}_GroundTruth.zip", n_images, metadata)
+
+
+def _part_2019(part, n_images):
+    stem = f"ISIC_2019_{part}"
+    return Subset(f"{stem}_Input.zip", f"{stem}_GroundTruth.csv", n_images, f"{stem}_Metadata.csv")
+
+
+_BENIGN_MALIGNANT = {"benign": None, "malignant": "target"}
+_SEVEN = {
+    "melanoma": "MEL",
+    "nevus": "NV",
+    "basal cell carcinoma": "BCC",
+    "actinic keratosis": "AKIEC",
+    "benign keratosis": "BKL",
+    "dermatofibroma": "DF",
+    "vascular lesion": "VASC",
+}
+_NINE = _SEVEN | {
+    "actinic keratosis": "AK",
+    "squamous cell carcinoma": "SCC",
+    "unknown": "UNK",
+}
+CHALLENGES = {
+    2016: Challenge(
+        task="Part 3: malignant (melanoma) against benign",
+        classes=_BENIGN_MALIGNANT,
+        subsets={
+            "train": Subset(
+                "ISBI2016_ISIC_Part3_Training_Data.zip",
+                "ISBI2016_ISIC_Part3_Training_GroundTruth.csv",
+                900,
+                sha256={
+                    "ISBI2016_ISIC_Part3_Training_Data.zip": (
+                        "d78bd1de08511b514e58784c91fd2d8dab24e407cafd023a7debbceb9155ffb2"
+                    ),
+                    "ISBI2016_ISIC_Part3_Training_GroundTruth.csv": (
+                        "0ffadd63b7cec650cddfbe5df54d1d3167453fe6004c2bbf05824184b0c4d405"
+                    ),
+                },
+            ),
+            "test": Subset(
+                "ISBI2016_ISIC_Part3_Test_Data.zip", "ISBI2016_ISIC_Part3_Test_GroundTruth.csv", 379
+            ),
+        },
+        licence=_CC0,
+        citations=(_ISIC_2016,),
+        remarks=(
+            "ISIC_0001184 and ISIC_0001385 of the training set (benign) duplicate test images.",
+            _SHARED,
+        ),
+    ),
+    2017: Challenge(
+        task="Part 3: melanoma and seborrheic keratosis; images with neither are nevi",
+        classes={
+            "nevus": None,
+            "melanoma": "melanoma",
+            "seborrheic keratosis": "seborrheic_keratosis",
+        },
+        subsets={
+            "train": _part_2017("ISIC-2017_Training", 2000),
+            "validation": _part_2017("ISIC-2017_Validation", 150),
+            "test": _part_2017("ISIC-2017_Test_v2", 600),
+        },
+        licence=_CC0,
+        citations=(_ISIC_2017,),
+    ),
+    2018: Challenge(
+        task="Task 3: seven kinds of lesion (HAM10000)",
+        classes=_SEVEN,
+        subsets={
+            "train": _part_2018("Training", 10015, "ISIC2018_Task3_Training_LesionGroupings.csv"),
+            "validation": _part_2018("Validation", 193),
+            "test": _part_2018("Test", 1512),
+        },
+        licence=_CC_BY_NC,
+        citations=(_ISIC_2018, _HAM10000),
+        remarks=(
+            "Several images may show one lesion: split by the metadata's lesion_id.",
+            _SHARED,
+        ),
+    ),
+    2019: Challenge(
+        task="eight kinds of lesion, and in the test set unknown ones",
+        classes=_NINE,
+        subsets={"train": _part_2019("Training", 25331), "test": _part_2019("Test", 8238)},
+        licence=_CC_BY_NC,
+        citations=(_ISIC_2017, _HAM10000, _BCN20000),
+        remarks=(
+            "Several images may show one lesion: split by the metadata's lesion_id.",
+            _SHARED,
+        ),
+    ),
+    2020: Challenge(
+        task="melanoma against the rest, in the context of the patient",
+        classes=_BENIGN_MALIGNANT,
+        subsets={
+            "train": Subset(
+                "ISIC_2020_Training_JPEG.zip",
+                "ISIC_2020_Training_GroundTruth_v2.csv",
+                33126,
+                "ISIC_2020_Training_GroundTruth_v2.csv",
+            )
+        },
+        licence=_CC_BY_NC,
+        citations=(_ISIC_2020,),
+        unlabelled=("test",),
+        remarks=(
+            "Split by the metadata's patient_id. 425 pairs of duplicates are listed by the "
+            "publisher; melanet.datasets.find_duplicates looks for them.",
+            _SHARED,
+        ),
+    ),
+}

@@ -1,0 +1,133 @@
+"""Features of images by a small network that is trained on the real images, without labels."""
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.exceptions import ConvergenceWarning
+
+_MOST_PATCHES = 20_000  # to learn the filters from
+_FILTERS = 64
+_RIDGE = 0.1  # of the patches' mean variance, added before they are whitened
+_POOLS = 2  # the map of each filter is averaged over 2 x 2 parts of the image
+_CHUNK = 64  # images at a time
+_TINY = 1e-8  # what varies less is constant but for rounding
+
+
+class PatchFeatures:
+    """One convolutional layer whose filters are k-means centres of whitened patches.
+
+    The network of Coates, Ng and Lee (2011) [1]_: patches of the images are whitened and
+    clustered; a filter answers with how much nearer than on average a patch is to its centre
+    (their "triangle" activation); the maps are averaged over the four quarters of the image.
+    Patches keep their brightness and colour here. No label is used and no image can be learnt by
+    heart by 64 centres of patches, so that the images it was trained on and unseen ones get
+    features of the same kind. That is what a comparison of training images with others needs; a
+    classifier's features do not have it.
+
+    Parameters
+    ----------
+    seed : int, default=0
+        Seed of the patches that are drawn, and of the clustering.
+
+    References
+    ----------
+    .. [1] Coates, A., Ng, A., & Lee, H. (2011). An analysis of single-layer networks in
+       unsupervised feature learning. AISTATS 2011, PMLR 15, 215-223.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.metrics import PatchFeatures
+    >>> images = np.random.default_rng(0).uniform(-1, 1, (20, 8, 8, 1))
+    >>> PatchFeatures().fit(images).transform(images).shape
+    (20, 256)
+    """
+
+    def __init__(self, *, seed=0):
+        self.seed = seed
+
+    def fit(self, images):
+        """Learn filters, and the mean and spread of the features.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, H, W, C)
+            In [-1, 1].
+
+        Returns
+        -------
+        PatchFeatures
+        """
+        rng = np.random.default_rng(self.seed)
+        self._side = int(np.clip(min(images.shape[1:3]) // 4, 1, 6))
+        patches = self._draw_patches(images, rng)
+        self._mean = patches.mean(axis=0)
+        values, vectors = np.linalg.eigh(
+            np.cov(patches - self._mean, rowvar=False).reshape(patches.shape[1], -1)
+        )
+        values = np.clip(values, 0, None)
+        ridge = max(_RIDGE * values.mean(), _TINY)
+        self._whiten = (vectors / np.sqrt(values + ridge)) @ vectors.T
+        patches = (patches - self._mean) @ self._whiten
+        clustering = MiniBatchKMeans(
+            min(_FILTERS, len(patches)), n_init=1, batch_size=4096, random_state=self.seed
+        )
+        with warnings.catch_warnings():
+            # Flat images have fewer kinds of patches than there are filters.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._centres = clustering.fit(patches).cluster_centers_
+        raw = self._pooled(images)
+        self._offset, spread = raw.mean(axis=0), raw.std(axis=0)
+        # A filter that hardly ever answers must not outweigh the others by its rounding errors.
+        usual = np.sqrt(np.mean(spread**2))
+        self._scale = np.maximum(spread, 0.1 * usual if usual > _TINY else 1.0)
+        return self
+
+    def transform(self, images):
+        """Return the features, an array of shape (n, 4 * filters), of mean 0 and sd 1 on `fit`'s.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, H, W, C)
+            In [-1, 1], of the size that `fit` saw.
+        """
+        return (self._pooled(images) - self._offset) / self._scale
+
+    def _windows(self, images):
+        side = (self._side, self._side)
+        windows = np.lib.stride_tricks.sliding_window_view(images, side, axis=(1, 2))
+        return windows.reshape(*windows.shape[:3], -1)
+
+    def _draw_patches(self, images, rng):
+        each = max(1, _MOST_PATCHES // len(images))
+        if len(images) > _MOST_PATCHES:
+            images = images[rng.choice(len(images), _MOST_PATCHES, replace=False)]
+        drawn = []
+        for start in range(0, len(images), _CHUNK):
+            windows = self._windows(images[start : start + _CHUNK])
+            windows = windows.reshape(len(windows), -1, windows.shape[-1])
+            places = rng.integers(windows.shape[1], size=(len(windows), each))
+            drawn.append(np.take_along_axis(windows, places[..., None], axis=1))
+        return np.concatenate(drawn).reshape(-1, drawn[0].shape[-1]).astype("float64")
+
+    def _pooled(self, images):
+        parts = [self._answer(images[i : i + _CHUNK]) for i in range(0, len(images), _CHUNK)]
+        return np.concatenate(parts).astype("float64")
+
+    def _answer(self, images):
+        windows = self._windows(images.astype("float64"))
+        n, height, width, _ = windows.shape
+        whitened = ((windows - self._mean) @ self._whiten).reshape(-1, len(self._mean))
+        squares = (whitened**2).sum(axis=1)[:, None] + (self._centres**2).sum(axis=1)
+        distance = np.sqrt(np.clip(squares - 2 * whitened @ self._centres.T, 0, None))
+        answers = np.maximum(0, distance.mean(axis=1, keepdims=True) - distance)
+        answers = answers.reshape(n, height, width, -1)
+        rows, columns = (np.linspace(0, size, _POOLS + 1).astype(int) for size in (height, width))
+        pools = [
+            answers[:, top : max(bottom, top + 1), left : max(right, left + 1)].mean(axis=(1, 2))
+            for top, bottom in pairwise(rows)
+            for left, right in pairwise(columns)
+        ]
+        return np.concatenate(pools, axis=1)

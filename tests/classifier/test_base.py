@@ -1,0 +1,200 @@
+"""What a trained MelaNet answers, whatever form the images come in."""
+
+import json
+import os
+import random
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from striped_pictures import pictures, small
+
+from melanet import CycleGAN, MelaNet
+from melanet.classifier import _backbones
+from melanet.utils import _keras
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = pictures()
+    return small(epochs=8).fit(X, y)
+
+
+def test_learns_and_answers(fitted):
+    X, y = pictures(seed=1)
+    assert fitted.score(X, y) > 0.9
+    probabilities = fitted.predict_proba(X)
+    assert probabilities.shape == (48, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert fitted.classes_.tolist() == [0, 1]
+    assert set(fitted.history_) == {"loss", "val_loss", "learning_rate"}
+    assert fitted.value_range_ == (0, 255)
+
+
+def test_embedding_is_what_the_softmax_takes(fitted):
+    X, _ = pictures(seed=1)
+    features = fitted.embed(X)
+    kernel, bias = fitted.model_.layers[-1].get_weights()
+    assert features.shape == (len(X), kernel.shape[0])
+    scores = np.exp(features @ kernel + bias)
+    expected = scores / scores.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(fitted.predict_proba(X), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "labels", [["no", "perhaps", "yes"], [False, True], [-3, 7], np.array(["a", "b"], object)]
+)
+def test_any_labels_come_back(labels):
+    X, codes = pictures(30, n_classes=len(labels), channels=1)
+    y = np.asarray(labels)[codes]
+    model = small(epochs=1).fit(X[..., 0], y)
+    assert model.classes_.tolist() == sorted(labels)
+    prediction = model.predict(X[..., 0])
+    assert prediction.dtype == y.dtype
+    assert set(prediction.tolist()) <= set(labels)
+
+
+def test_every_form_of_the_same_images_gives_the_same_answer(fitted):
+    X, _ = pictures(seed=1)
+    expected = fitted.predict_proba(X)
+    for same in (X.astype("float64"), X.tolist()):
+        np.testing.assert_allclose(fitted.predict_proba(same), expected, atol=1e-6)
+    larger = X.repeat(2, axis=1).repeat(2, axis=2)
+    assert (fitted.predict(larger) == fitted.predict(X)).all()
+    grey = X.mean(axis=-1).astype("uint8")
+    repeated = grey[..., None].repeat(3, axis=-1)
+    np.testing.assert_array_equal(fitted.predict_proba(grey), fitted.predict_proba(repeated))
+
+
+def test_rows_and_images_are_one(fitted):
+    X, y = pictures()
+    rows = X.reshape(len(X), -1)
+    for shape in ((16, 16, 3), (16, -1, 3)):
+        model = small(epochs=1, image_shape=shape).fit(rows, y)
+        by_images = small(epochs=1).fit(X, y)
+        np.testing.assert_allclose(model.predict_proba(rows), by_images.predict_proba(X), atol=1e-5)
+    with pytest.raises(ValueError, match="image_shape"):
+        small().fit(rows, y)
+
+
+def test_the_range_of_fit_is_kept(fitted):
+    X, y = pictures()
+    with pytest.raises(ValueError, match=r"float64.*fitted on uint8.*astype\('uint8'\)"):
+        fitted.predict(X / 255)
+    model = small(epochs=1).fit(X / 255, y)
+    assert model.value_range_ == (0, 1)
+    with pytest.raises(ValueError, match="outside value_range"):
+        model.predict(X)
+
+
+def test_predict_names_what_is_wrong(fitted):
+    X, _ = pictures(4)
+    with pytest.raises(ValueError, match="3 channels"):
+        fitted.predict(X[..., :2])
+    with pytest.raises(ValueError, match=r"one of \[0, 1\]. Received: label=2"):
+        fitted.explain(X, label=2)
+
+
+@pytest.fixture(scope="module")
+def fitted_digits():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 255, (20, 16, 16), dtype="uint8")
+    y = np.array(["benign", "malignant"])[np.arange(20) % 2]
+    model = MelaNet(
+        backbone="small", input_size=np.int64(16), epochs=1, random_state=0,
+        class_weight={"benign": 1.0, "malignant": 2.0}, callbacks=[keras.callbacks.Callback()],
+    )  # fmt: skip
+    return model.fit(X, y), X
+
+
+def test_what_is_loaded_answers_as_before(fitted_digits, tmp_path):
+    model, X = fitted_digits
+    state = random.getstate()
+    with pytest.warns(UserWarning, match="callbacks=.* is left out"):
+        model.save(tmp_path / "new" / "model.melanet")
+    twin = MelaNet.load(tmp_path / "new" / "model.melanet")
+    assert random.getstate() == state
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    assert (twin.predict(X) == model.predict(X)).all()
+    assert twin.classes_.dtype == model.classes_.dtype
+    assert twin.history_ == model.history_
+    params = {**model.get_params(), "callbacks": None}  # the one that is no plain value
+    assert twin.get_params() == params
+    with pytest.raises(ValueError, match="fitted on uint8"):
+        twin.predict(X / 255)
+    assert os.listdir(tmp_path / "new") == ["model.melanet"]
+
+
+def test_the_file_is_whole_or_not_there(fitted_digits, tmp_path, monkeypatch):
+    model, _ = fitted_digits
+    path = tmp_path / "model.melanet"
+    path.write_text("what was there")
+
+    def fail(*args, **kwargs):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", fail)
+    with pytest.warns(UserWarning, match="callbacks"), pytest.raises(OSError, match="no space"):
+        model.save(path)
+    assert path.read_text() == "what was there"
+    assert os.listdir(tmp_path) == ["model.melanet"]
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="names no file"):
+        MelaNet.load(tmp_path / "none")
+    path = tmp_path / "file"
+    path.write_bytes(b"\x80\x04no zip")
+    with pytest.raises(ValueError, match=r"MelaNet\.save wrote"):
+        MelaNet.load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("card.json", json.dumps({"format": "other"}))
+    with pytest.raises(ValueError, match=r"MelaNet\.save wrote"):
+        MelaNet.load(path)
+
+
+def test_from_pretrained_takes_a_keras_file(tmp_path):
+    with _keras.keras_scope(0):
+        network = _backbones.build("small", (16, 24), 3, 2)
+    network.save(tmp_path / "network.keras")
+    model = MelaNet.from_pretrained(tmp_path / "network.keras")
+    X = np.random.default_rng(0).integers(0, 256, (5, 16, 24, 3), dtype="uint8")
+    expected = network.predict(X / np.float32(255), verbose=0)
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-5)
+    np.testing.assert_allclose(model.predict_proba(X / 255), expected, atol=1e-5)
+    assert model.input_size == (16, 24)
+    assert model.classes_.tolist() == [0, 1]
+    named = MelaNet.from_pretrained(tmp_path / "network.keras", classes=["benign", "malignant"])
+    expected = np.array(["benign", "malignant"])[expected.argmax(axis=1)]
+    assert (named.predict(X) == expected).all()
+    assert named.explain(X).shape == (5, 16, 24)
+    for classes in (["a"], ["a", "a"], 2):
+        with pytest.raises(ValueError, match="2 columns"):
+            MelaNet.from_pretrained(tmp_path / "network.keras", classes=classes)
+
+
+def test_from_pretrained_can_be_saved_and_told_the_range(tmp_path):
+    _backbones.build("small", (16, 16), 3, 2).save(tmp_path / "network.keras")
+    model = MelaNet.from_pretrained(tmp_path / "network.keras", value_range=(0, 510))
+    X = np.full((2, 16, 16, 3), 510.0)
+    model.save(tmp_path / "model.melanet")
+    twin = MelaNet.load(tmp_path / "model.melanet")
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_allclose(
+        model.predict_proba(X), model.model_.predict(np.ones_like(X), verbose=0), atol=1e-6
+    )
+    with pytest.raises(ValueError, match="outside value_range"):
+        model.predict(X + 1)
+
+
+def test_from_pretrained_refuses_what_is_no_classifier(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    keras.Model(inputs, keras.layers.Conv2D(1, 3)(inputs)).save(tmp_path / "filter.keras")
+    with pytest.raises(ValueError, match="dense softmax"):
+        MelaNet.from_pretrained(tmp_path / "filter.keras")
+    CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2).save(tmp_path / "gan.keras")
+    with pytest.raises(ValueError, match="which holds a CycleGAN"):
+        MelaNet.from_pretrained(tmp_path / "gan.keras")
+    with pytest.raises(FileNotFoundError):
+        MelaNet.from_pretrained(tmp_path / "none.keras")

@@ -1,0 +1,327 @@
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from paths import ROOT
+from PIL import Image
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from melanet.metrics import screening_report
+
+ARMS = ["vgg-gap", "random-over-sampling", "gan"]
+PAPER = ROOT / "examples" / "paper"
+sys.path.insert(0, str(PAPER))
+
+import arms  # noqa: E402
+import figures  # noqa: E402
+import intervals  # noqa: E402
+import pictures  # noqa: E402
+import results  # noqa: E402
+import stages  # noqa: E402
+import study  # noqa: E402
+
+
+def rows(path):
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# The real study and process, in the least sizes that have all stages.
+TINY = f"""
+import sys
+sys.path.insert(0, {str(PAPER)!r})
+import arms, study
+study.SCALES["smoke"] = study.Scale(16, 1, 1, "small", 1, n_train=24, n_test=16)
+arms.ARMS = {{name: arms.ARMS[name] for name in {ARMS}}}
+sys.exit(study.main(sys.argv[1:]))
+"""
+
+
+def start(out):
+    command = [sys.executable, "-c", TINY, "--scale", "smoke", "--out", str(out)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def refused(capsys, *words):
+    """Run a study that must fail, and return the last line that it says."""
+    try:
+        status = study.main([str(word) for word in words])
+    except SystemExit as stop:
+        status = stop.code
+    assert status == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_killed_study_goes_on_and_changes_nothing_that_was_done(tmp_path):
+    out = tmp_path / "study"
+    first = start(out)
+    done = out / "stages" / "sound" / "seed-0" / "vgg-gap" / "stage.json"
+    limit = time.monotonic() + 240
+    while not done.exists() and first.poll() is None and time.monotonic() < limit:
+        time.sleep(0.1)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert first.returncode == -signal.SIGKILL
+    before = {p: p.stat().st_mtime_ns for p in (out / "stages").rglob("*") if p.is_file()}
+    before = {p: t for p, t in before.items() if ".partial" not in str(p)}
+    assert done in before
+    assert not (out / "report.html").exists()
+
+    second = start(out)
+    printed, errors = second.communicate(timeout=400)
+    assert second.returncode == 0, errors
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert "[sound/seed-0/vgg-gap]" not in printed
+    assert "[sound/seed-0/gan]" in printed
+    assert not list(out.rglob(".*partial*"))
+
+    third = start(out)
+    printed, errors = third.communicate(timeout=120)
+    assert third.returncode == 0, errors
+    assert not re.findall(r"^\[", printed, re.MULTILINE)  # nothing is done twice
+    check_results(out)
+
+
+def check_results(out):
+    runs = rows(out / "runs.csv")
+    assert [row["arm"] for row in runs] == ARMS
+    for row in runs:
+        scores = rows(out / "stages" / "sound" / "seed-0" / row["arm"] / "scores.csv")
+        y = [int(s["malignant"]) for s in scores]
+        assert float(row["auc"]) == pytest.approx(
+            roc_auc_score(y, [float(s["score"]) for s in scores])
+        )
+    auc = {row["arm"]: float(row["auc"]) for row in runs}
+    for row in rows(out / "differences.csv"):
+        if row["measure"] == "auc":
+            assert float(row["mean"]) == pytest.approx(auc[row["arm"]] - auc[arms.AGAINST])
+            assert float(row["low"]) <= float(row["mean"]) <= float(row["high"])
+    html = (out / "report.html").read_text()
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", html)
+    assert "http" not in re.sub(r'src="data:[^"]*"', "", html)
+    assert html.count("data:image/png;base64,") == 4
+    for part in (
+        "Not for diagnosis",
+        "toy pictures",
+        "trained from scratch",
+        "--scale smoke",
+        "NPV",
+    ):
+        assert part in html
+    for name in ("translations", "umap", "grad-cam", "curves"):
+        assert Image.open(out / "figures" / f"{name}.png").width > 200
+    assert len(rows(out / "record.csv")) > 0
+    assert {row["distances to"] for row in rows(out / "distances.csv")} == {
+        "training pictures",
+        "test pictures",
+    }
+    assert "Not for diagnosis" in (out / "results.md").read_text()
+
+
+def test_measures_are_those_of_scikit_learn_under_weights():
+    rng = np.random.default_rng(0)
+    positive = rng.random(60) < 0.3
+    score = np.round(rng.random(60) + 0.3 * positive, 1)  # with ties
+    weights = intervals.bootstrap_weights(positive, 20, seed=1)
+    assert (weights[0] == 1).all()
+    assert (weights[:, positive].sum(axis=1) == positive.sum()).all()
+    assert (weights.sum(axis=1) == 60).all()
+    got = intervals.measures(positive, score, weights)
+    report = screening_report(positive, score)
+    for name in intervals.MEASURES:
+        assert got[name][0] == pytest.approx(report[name]), name
+    for i, weight in enumerate(weights):
+        drawn = np.repeat(np.arange(60), weight)
+        report = screening_report(positive[drawn], score[drawn])
+        assert got["auc"][i] == pytest.approx(roc_auc_score(positive, score, sample_weight=weight))
+        expected = average_precision_score(positive, score, sample_weight=weight)
+        assert got["average_precision"][i] == pytest.approx(expected)
+        for name in intervals.MEASURES:
+            assert got[name][i] == pytest.approx(report[name], nan_ok=True), name
+
+
+def test_differences_are_paired(tmp_path):
+    rng = np.random.default_rng(0)
+    y = (rng.random(80) < 0.4).astype(int)
+    score = rng.random(80) + 0.3 * y
+    runs = []
+    for arm in ("random-over-sampling", "gan"):
+        folder = tmp_path / arm
+        folder.mkdir()
+        lines = [f"{a},{b}" for a, b in zip(y, score)]
+        (folder / "scores.csv").write_text("\n".join(["malignant,score", *lines]))
+        runs.append(("sound", arm, 0, folder))
+    results.tabulate(runs, tmp_path / "out", n_draws=50)
+    # The same scores: whatever pictures are drawn, there is no difference.
+    for row in rows(tmp_path / "out" / "differences.csv"):
+        assert [float(row[name]) for name in ("mean", "low", "high")] == [0, 0, 0]
+    auc = next(r for r in rows(tmp_path / "out" / "results.csv") if r["measure"] == "auc")
+    assert float(auc["low"]) < float(auc["mean"]) < float(auc["high"])
+
+
+def test_arms_make_the_papers_numbers_of_pictures():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [727, 173])
+    X = rng.integers(60, 200, size=(900, 8, 8, 3)).astype("uint8")
+    made = rng.integers(256, size=(727, 8, 8, 3)).astype("uint8")
+    counts = {}
+    for arm in [arm for arm in arms.ARMS if not arm.startswith("augment-")]:
+        X_arm, y_arm = arms.training_set(arm, X, y, made, seed=0)
+        np.testing.assert_array_equal(X_arm[: len(X)], X)
+        assert X_arm.dtype == np.uint8
+        counts[arm] = np.bincount(y_arm).tolist()
+    assert counts == {
+        "vgg-gap": [727, 173],
+        "class-weights": [727, 173],
+        "random-over-sampling": [727, 900],
+        "gan": [727, 900],
+        "codec-control": [727, 900],
+    }
+
+
+@pytest.mark.parametrize("times", [5, 10])
+def test_augmentation_keeps_the_ratio_of_the_classes(times):
+    X = np.random.default_rng(0).integers(256, size=(12, 8, 8, 3)).astype("uint8")
+    y = np.array([1, 0, 0, 0] * 3)
+    X_arm, y_arm = arms.training_set(f"augment-{times}x", X, y, X[:0], seed=0)
+    np.testing.assert_array_equal(X_arm[:12], X)
+    np.testing.assert_array_equal(y_arm.reshape(-1, 12), [y] * (times + 1))
+    assert len({picture.tobytes() for picture in X_arm}) == 12 * (times + 1)
+
+
+def test_the_control_differs_from_random_over_sampling_by_the_stretch_alone():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [20, 5])
+    X = rng.integers(60, 200, size=(25, 8, 8, 3)).astype("uint8")
+    plain, _ = arms.training_set("random-over-sampling", X, y, X[:20], seed=3)
+    control, _ = arms.training_set("codec-control", X, y, X[:20], seed=3)
+    for copy, stretched in zip(plain[25:].astype(float), control[25:]):
+        expected = (copy - copy.min()) / (copy.max() - copy.min()) * 255
+        np.testing.assert_allclose(stretched, expected, atol=0.51)
+
+
+def test_changed_pictures_are_changed_and_repeat():
+    picture = np.random.default_rng(0).integers(256, size=(32, 32, 3)).astype("uint8")
+    one, two = (arms.changed(picture, np.random.default_rng(seed)) for seed in (1, 2))
+    assert one.shape == picture.shape
+    assert one.dtype == np.uint8
+    assert not np.array_equal(one, two)
+    np.testing.assert_array_equal(one, arms.changed(picture, np.random.default_rng(1)))
+
+
+def test_the_gap_is_the_mean_distance_to_benign_less_that_to_malignant(tmp_path):
+    benign, malignant = np.array([[0.0, 0], [0, 2]]), np.array([[10.0, 0], [10, 4]])
+    made = np.array([[10.0, 0], [0, 0]])
+    features, y = np.concatenate([benign, malignant]), np.array([0, 0, 1, 1])
+    found = figures.distances(tmp_path / "d.csv", made, {"them": (features, y)}, n_draws=50)
+    far, across = np.hypot(10, 2), np.hypot(10, 4)
+    expected = {
+        "synthetic malignant": ((10 + far) / 2 - 2 + 1 - (10 + across) / 2) / 2,
+        "real benign": 2 - (10 + across + far + far) / 4,  # its distance to itself is not counted
+        "real malignant": (10 + far + across + far) / 4 - 4,
+    }
+    for row in found:
+        assert row["nearer to malignant by"] == pytest.approx(expected[row["pictures"]])
+        assert row["low"] <= row["nearer to malignant by"] <= row["high"]
+
+
+def test_a_stage_is_done_again_if_its_settings_or_inputs_change_or_a_file_is_gone(tmp_path):
+    made = []
+
+    def stage(name):
+        def make(folder):
+            made.append(name)
+            (folder / "a.txt").write_text(name)
+
+        return make
+
+    def work(first, second):
+        made.clear()
+        done = stages.Stages(tmp_path)
+        done.run("first", stage("first"), {"n": first})
+        done.run("second", stage("second"), {"n": second}, after=["first"])
+        return list(made)
+
+    assert work(1, 1) == ["first", "second"]
+    assert work(1, 1) == []
+    assert work(1, 2) == ["second"]
+    assert work(2, 2) == ["first", "second"]
+    (tmp_path / "second" / "a.txt").unlink()
+    assert work(2, 2) == ["second"]
+    (tmp_path / "second" / "stage.json").write_text("{")
+    assert work(2, 2) == ["second"]
+
+
+def test_a_stage_that_fails_leaves_nothing_under_its_name_and_finds_what_it_kept(tmp_path):
+    def make(folder):
+        kept = folder / "kept.txt"
+        if not kept.exists():
+            kept.write_text("half")
+            raise OSError("cut off")
+        (folder / "whole.txt").write_text(kept.read_text() + ", and the rest")
+
+    with pytest.raises(OSError, match="cut off"):
+        stages.Stages(tmp_path).run("a", make, {"n": 1})
+    assert not (tmp_path / "a").exists()
+    folder = stages.Stages(tmp_path).run("a", make, {"n": 1})
+    assert (folder / "whole.txt").read_text() == "half, and the rest"
+    assert json.loads((folder / "stage.json").read_text())["files"] == ["kept.txt", "whole.txt"]
+
+
+def test_toy_lesions_lie_as_isic_2016_does(tmp_path):
+    pictures.draw_lesions(tmp_path, 16, {"train": 90, "test": 38})
+    home = tmp_path / "isic2016"
+    lines = (home / "ISBI2016_ISIC_Part3_Training_GroundTruth.csv").read_bytes().split(b"\r\n")
+    assert len(lines) == 91
+    assert lines[0].startswith(b"ISIC_0000000,")
+    table = (home / "ISBI2016_ISIC_Part3_Test_GroundTruth.csv").read_text()
+    assert {line.split(",")[1] for line in table.splitlines()} == {"0.0", "1.0"}
+    parts, about = pictures._folder(tmp_path)
+    assert [part.counts() for part in parts] == [
+        {"benign": 73, "malignant": 17},
+        {"benign": 30, "malignant": 8},
+    ]
+    assert "laid out as ISIC 2016" in about
+    (home / "ISBI2016_ISIC_Part3_Test_GroundTruth.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"Test_GroundTruth\.csv is missing"):
+        pictures._folder(tmp_path)
+
+
+def test_pictures_in_both_sets_are_found(tmp_path):
+    pictures.draw_lesions(tmp_path, 32, {"train": 10, "test": 10})
+    train, test = pictures._folder(tmp_path)[0]
+    Path(test.paths[3]).write_bytes(Path(train.paths[7]).read_bytes())
+    found = pictures.overlap(train, test)
+    assert (Path(train.paths[7]).name, Path(test.paths[3]).name) in {
+        (row["training"], row["test"]) for row in found
+    }
+
+
+def test_bad_input_is_refused_in_one_line(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    for subset in ("train", "test"):
+        for name in ("benign", "malignant")[: 1 + (subset == "test")]:
+            folder = tmp_path / "one" / subset / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(folder / "a.png")
+    for words, part in (
+        (("--scale", "huge"), "invalid choice: 'huge'"),
+        (("--protocol", "none"), "invalid choice: 'none'"),
+        (("--seeds", 0), "at least 1"),
+        (("--data", tmp_path / "none"), "or a folder of images"),
+        (("--data", tmp_path / "empty"), "an empty folder"),
+        (("--data", tmp_path / "one"), "Received: ['benign']"),
+        (("--backbone-weights", "x.h5"), "take --scale full"),
+        (
+            ("--scale", "full", "--backbone-weights", tmp_path / "x.h5"),
+            "--backbone-weights FILE",
+        ),
+    ):
+        assert part in refused(capsys, "--out", tmp_path / "out", *words), words

@@ -1,0 +1,43 @@
+import keras
+import numpy as np
+import pytest
+
+from melanet.gan.losses import Total, adam, distance, judge, squares
+
+
+def numpy_of(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+def test_linear_decay_reaches_zero_at_the_end():
+    schedule = adam(1e-3, decay_steps=100)._learning_rate
+    rates = [float(schedule(step)) for step in (0, 50, 100)]
+    assert rates == pytest.approx([1e-3, 5e-4, 0])
+
+
+def test_terms_are_means_of_each_sample():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3, 4, 5, 2)).astype("float32")
+    np.testing.assert_allclose(
+        numpy_of(squares(x, 1.0)), [((s - 1) ** 2).mean() for s in x], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        numpy_of(distance(x, y)), [np.abs(a - b).mean() for a, b in zip(x, y)], rtol=1e-5
+    )
+    total = np.array([1.0, 2.0, 6.0], "float32")
+    assert float(Total()(total, total)) == pytest.approx(3.0)
+
+
+def test_judge_scores_both_sides():
+    discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    discriminator.set_weights([np.array([[1.0], [0.0]]), np.array([0.0])])
+    real, fake = (
+        np.array([[0.9, 5], [0.2, 5]], "float32"),
+        np.array([[0.7, 5], [0.1, 5]], "float32"),
+    )
+    adversarial, loss, accuracy = (
+        numpy_of(x) for x in judge(discriminator, real, keras.ops.convert_to_tensor(fake), True)
+    )
+    np.testing.assert_allclose(adversarial, [0.3**2, 0.9**2], rtol=1e-5)
+    np.testing.assert_allclose(loss, [0.1**2 + 0.7**2, 0.8**2 + 0.1**2], rtol=1e-5)
+    np.testing.assert_allclose(accuracy, [0.5, 0.5])

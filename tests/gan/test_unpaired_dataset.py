@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from melanet import UnpairedImages
+from melanet.images import Augmentation
+
+
+def numbered(n, sign=1):
+    """Images that carry their own number."""
+    return (sign * np.arange(1, n + 1)).reshape(-1, 1, 1, 1) * np.ones((1, 4, 4, 1)) / 100
+
+
+def epoch_of(batches):
+    pairs = [batches[i][0] for i in range(len(batches))]
+    return [np.concatenate(side)[:, 0, 0, 0] for side in zip(*pairs)]
+
+
+def test_an_epoch_shows_all_of_the_smaller_set_once():
+    batches = UnpairedImages(numbered(11), numbered(7, -1), batch_size=1, seed=3)
+    a, b = epoch_of(batches)
+    assert len(batches) == 7
+    np.testing.assert_allclose(np.sort(-b * 100), np.arange(1, 8), rtol=1e-6)
+    assert len(np.unique(a)) == 7
+
+
+def test_batches_have_one_size_where_the_set_does_not_divide():
+    batches = UnpairedImages(numbered(11), numbered(7, -1), batch_size=4)
+    assert [len(batches[i][0][0]) for i in range(len(batches))] == [4, 4]
+
+
+def test_longer_epochs_show_every_sample_equally_often():
+    batches = UnpairedImages(numbered(6), numbered(3, -1), batch_size=2, steps=6)
+    a, b = epoch_of(batches)
+    assert (np.unique(a, return_counts=True)[1] == 2).all()
+    assert (np.unique(b, return_counts=True)[1] == 4).all()
+
+
+def test_seed_and_epoch_alone_decide():
+    first, second = (UnpairedImages(numbered(9), numbered(5), seed=1) for _ in range(2))
+    np.testing.assert_array_equal(epoch_of(first), epoch_of(second))
+    before = epoch_of(first)
+    first.on_epoch_end()
+    assert not np.array_equal(before, epoch_of(first))
+    second.on_epoch_end()
+    np.testing.assert_array_equal(epoch_of(first), epoch_of(second))
+
+
+def test_both_of_a_pair_are_flipped_together():
+    left = np.linspace(-1, 1, 4).reshape(1, 1, 4, 1) * np.ones((30, 4, 1, 1))
+    batches = UnpairedImages(left, left, batch_size=30, flip="horizontal")
+    ((a, b),) = batches[0]
+    np.testing.assert_array_equal(a, b)
+    assert 0 < (a[:, 0, 0, 0] > 0).sum() < 30
+
+
+def test_augmentation_changes_both_sets_and_not_the_originals():
+    A = numbered(4)
+    batches = UnpairedImages(A, A, batch_size=2, augment=lambda x, rng: x + rng.uniform())
+    ((a, b),) = batches[0]
+    assert a.min() > 0.0405 or b.min() > 0.0405
+    np.testing.assert_array_equal(batches.A, numbered(4).astype("float32"))
+    ((a, _),) = UnpairedImages(A, A, augment=Augmentation())[0]
+    assert a.shape == (1, 4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((numbered(3), numbered(0)), "B must hold at least one sample"),
+        ((numbered(3), np.ones((3, 5, 5, 1))), "samples of the same shape"),
+        ((numbered(3), 255 * numbered(3)), r"B must lie in \[-1, 1\]"),
+        ((np.nan * numbered(3), numbered(3)), r"A must lie in \[-1, 1\]"),
+        ((numbered(3), numbered(3), 0), "batch_size must be a positive integer"),
+    ],
+)
+def test_bad_sets_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        UnpairedImages(*arguments)
+
+
+def test_unknown_flip_and_flipped_rows_are_refused():
+    with pytest.raises(ValueError, match="Received: flip='sideways'"):
+        UnpairedImages(numbered(3), numbered(3), flip="sideways")
+    with pytest.raises(ValueError, match="flip needs images"):
+        UnpairedImages(np.ones((3, 5)), np.ones((3, 5)), flip="horizontal")

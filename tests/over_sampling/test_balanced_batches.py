@@ -1,0 +1,125 @@
+import keras
+import numpy as np
+import pytest
+from negatives import negative, write_colours
+from PIL import Image
+
+from melanet import UnpairedImages
+from melanet.datasets import load_images, make_lesions
+from melanet.gan import UnpairedFiles
+from melanet.images import Augmentation
+from melanet.over_sampling import BalancedBatches
+
+
+def test_streamed_pairs_are_those_of_images_in_memory(tmp_path):
+    X, y = make_lesions(9, image_size=12, weights=(0.6, 0.4), random_state=0)
+    paths = []
+    for i, picture in enumerate(X):
+        paths.append(tmp_path / f"{i}.png")
+        Image.fromarray(picture).save(paths[-1])
+    sets = [[path for path, label in zip(paths, y) if label == side] for side in (0, 1)]
+    options = {"batch_size": 2, "seed": 4, "flip": "both", "augment": Augmentation()}
+    streamed = UnpairedFiles(*sets, 12, **options)
+    held = UnpairedImages(*(load_images(files, 12) / 127.5 - 1 for files in sets), **options)
+    assert len(streamed) == len(held) == 2
+    for _ in range(2):
+        for i in range(2):
+            for a, b in zip(streamed[i][0], held[i][0], strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-6)
+        streamed.on_epoch_end()
+        held.on_epoch_end()
+
+
+def test_unpaired_files_refuse(tmp_path):
+    paths, _, _ = write_colours(tmp_path, {"a": 2})
+    with pytest.raises(ValueError, match="B must hold at least one file"):
+        UnpairedFiles(paths, [], 8)
+    with pytest.raises(ValueError, match="flip must be None or one of"):
+        UnpairedFiles(paths, paths, 8, flip="diagonal")
+    (tmp_path / "a" / "000.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"000\.png"):
+        UnpairedFiles(paths, paths, 8, batch_size=2)[0]
+
+
+def epoch_of(batches):
+    parts = [batches[i] for i in range(len(batches))]
+    return (np.concatenate(values) for values in zip(*parts))
+
+
+def test_an_epoch_shows_what_is_there_once_and_translations_for_the_rest(tmp_path):
+    paths, labels, colours = write_colours(tmp_path, {"common": 12, "other": 6, "rare": 3})
+    options = {"seed": 1, "match": False, "guard": False}
+    batches = BalancedBatches(paths, labels, {"rare": negative()}, 9, **options)
+    assert len(batches) == 4
+    orders = []
+    for _ in range(2):
+        x, y = epoch_of(batches)
+        assert x.shape == (36, 8, 8, 3)
+        assert y.reshape(4, 9, 3).sum(axis=1).tolist() == [[3, 3, 3]] * 4
+        assert (x == x[:, :1, :1]).all()  # one colour still
+        shown = np.rint(x[:, 0, 0] * 255).astype(int)
+        codes = y.argmax(axis=1)
+        common, other, rare = (colours[labels == label] for label in np.unique(labels))
+
+        def in_order(rows):
+            return sorted(map(tuple, np.asarray(rows).tolist()))
+
+        assert in_order(shown[codes == 0]) == in_order(common)
+        assert in_order(shown[codes == 1]) == in_order([*other, *other])
+        made = [tuple(c) for c in shown[codes == 2].tolist() if c[0] > 99]
+        assert len(made) == len(set(made)) == 9
+        assert {tuple(255 - np.array(c)) for c in made} <= set(map(tuple, common.tolist()))
+        real = [c for c in shown[codes == 2].tolist() if c[0] < 99]
+        assert in_order(real) == in_order(rare)
+        orders.append(shown.tolist())
+        np.testing.assert_array_equal(batches[2][0], batches[2][0])
+        batches.on_epoch_end()
+    assert orders[0] != orders[1]
+
+
+def test_the_guard_puts_real_pictures_in_place_of_copies(tmp_path):
+    paths, labels, colours = write_colours(tmp_path, {"common": 8, "rare": 2})
+    gan = negative()
+    gan.generator_ab.layers[-1].scale = 1.0  # the identity now
+    x, y = epoch_of(BalancedBatches(paths, labels, {"rare": gan}, 4))
+    shown = np.rint(x[y[:, 1] == 1][:, 0, 0] * 255).astype(int)
+    assert {tuple(c) for c in shown.tolist()} == {tuple(c) for c in colours[8:].tolist()}
+
+
+def test_translations_get_the_pixel_values_of_real_pictures(tmp_path):
+    paths, labels, colours = write_colours(tmp_path, {"common": 40, "rare": 9})
+    options = {"seed": 1, "guard": False}
+    plain, matched = (
+        epoch_of(BalancedBatches(paths, labels, {"rare": negative()}, 8, match=match, **options))
+        for match in (False, True)
+    )
+    (raw, y), (x, _) = plain, matched
+    real = colours[labels == "rare"]
+    made = (y[:, 1] == 1) & (np.rint(raw[:, 0, 0, 0] * 255) > 99)
+    assert made.sum() == 31
+    np.testing.assert_array_equal(x[~made], raw[~made])
+    for c in range(3):
+        shown = x[made][:, 0, 0, c] * 255
+        assert real[:, c].min() - 1 <= shown.min()
+        assert shown.max() <= real[:, c].max() + 1
+
+
+def test_a_classifier_trains_on_it_while_it_translates(tmp_path):
+    paths, labels, _ = write_colours(tmp_path, {"common": 10, "rare": 2})
+    batches = BalancedBatches(paths, labels, {"rare": negative()}, 5, augment=Augmentation())
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Sequential([inputs, keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+    model.compile("adam", "categorical_crossentropy")
+    history = model.fit(batches, epochs=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert batches.epoch >= 2  # Keras may look at the data once before
+
+
+def test_balanced_batches_refuse(tmp_path):
+    paths, labels, _ = write_colours(tmp_path, {"common": 3, "rare": 2})
+    with pytest.raises(ValueError, match="'purple', which is not among the classes"):
+        BalancedBatches(paths, labels, {"purple": negative()})
+    with pytest.raises(ValueError, match=r"of shape \(8, 8, 3\)"):
+        BalancedBatches(paths, labels, {"rare": negative()}, size=16)
+    with pytest.raises(ValueError, match="4 labels, 5 paths"):
+        BalancedBatches(paths, labels[:4], {})

@@ -1,0 +1,208 @@
+import csv
+import json
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from negatives import negative, write_colours
+from PIL import Image
+
+import melanet
+from melanet.callbacks import StopOnNonFinite
+from melanet.cli._oversample import oversample_folder
+from melanet.datasets import make_lesions
+from melanet.over_sampling import _files, _judge, _presets, oversample_files
+from melanet.over_sampling._generation import ClassFiller
+from melanet.over_sampling._judge import Judge
+
+
+def rows(path):
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def tree(folder):
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def colour(path):
+    pixels = np.asarray(Image.open(path))
+    assert (pixels == pixels[0, 0]).all()
+    return pixels[0, 0].astype(int)
+
+
+def test_pictures_are_translations_of_what_the_manifest_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(_files, "_MOST_IN_CHUNK", 4)
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 14, "b": 5, "c": 3})
+    models = {"b": negative(), "c": negative()}
+    made = oversample_files(paths, labels, tmp_path / "out", models=models, preset="paper", seed=2)
+    assert made == {"b": 9, "c": 11}
+    manifest = rows(tmp_path / "out" / "manifest.csv")
+    assert [row["file"] for row in manifest] == [
+        f"{'b' if i < 9 else 'c'}/synthetic-{i:06d}.png" for i in range(20)
+    ]
+    for row in manifest:
+        assert (row["source_label"], row["kind"], row["seed"]) == ("a", "translation", "2")
+        found = colour(tmp_path / "out" / row["file"])
+        np.testing.assert_array_equal(found, 255 - colour(row["source"]))
+    for label, n in made.items():  # no source twice while others are left
+        assert len({row["source"] for row in manifest if row["label"] == label}) == n
+    assert set(tree(tmp_path / "out")) == {row["file"] for row in manifest} | {"manifest.csv"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+def test_a_table_names_files_in_any_place(tmp_path):
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 4, "b": 2})
+    elsewhere = tmp_path / "elsewhere.png"
+    Path(paths[0]).rename(elsewhere)
+    gan = tmp_path / "gan.keras"
+    negative().generator_ab.save(gan)
+    names = [str(elsewhere)] + [str(Path(path).relative_to(tmp_path)) for path in paths[1:]]
+    table = tmp_path / "table.csv"
+    lines = [f"{i},{name},{label}" for i, (name, label) in enumerate(zip(names, labels))]
+    table.write_text("\n".join(["age,path,label", *lines]) + "\n")
+    options = {"models": [f"b={gan}"], "preset": "paper", "sampling_strategy": {"b": 6}}
+    assert oversample_folder(table, tmp_path / "out", **options) == {"b": 4}
+    manifest = rows(tmp_path / "out" / "manifest.csv")
+    assert {row["source"] for row in manifest} == {"elsewhere.png", *names[1:4]}
+    assert {row["model"] for row in manifest} == {str(gan)}
+    for text, part in (
+        ("path,label\na.png,\n", "in every row"),
+        ("file,label\na.png,b\n", "the columns path and label"),
+        ("path,label\na.png,b\na.png,c\n", "every file once"),
+        ("path,label\n\udcff", "UTF-8"),
+    ):
+        table.write_bytes(text.encode(errors="surrogateescape"))
+        with pytest.raises(ValueError, match=part):
+            oversample_folder(table, tmp_path / "other", **options)
+
+
+CHILD = """
+import sys, time
+sys.path.insert(0, sys.argv[3])
+from melanet import folder_filling
+from melanet.cli._oversample import oversample_folder
+folder_filling._MOST_IN_CHUNK = 3
+write = folder_filling.write_pictures
+def slowly(pictures, paths):
+    write(pictures, paths)
+    time.sleep(0.2)
+folder_filling.write_pictures = slowly
+oversample_folder(sys.argv[1], sys.argv[2], models=[sys.argv[4]], preset="paper")
+"""
+
+
+def test_what_was_killed_goes_on_and_does_nothing_twice(tmp_path, monkeypatch):
+    write_colours(tmp_path / "in", {"a": 50, "b": 2})
+    gan = tmp_path / "gan.keras"
+    negative().generator_ab.save(gan)
+    root = str(Path(melanet.__file__).parents[1])
+    words = [sys.executable, "-c", CHILD, tmp_path / "in", tmp_path / "out", root, gan]
+    child = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    journal = tmp_path / ".partial-out" / "journal.jsonl"
+    while child.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 3):
+        time.sleep(0.01)
+    child.kill()
+    child.wait()
+    assert not (tmp_path / "out").exists()
+    done = json.loads(journal.read_text().splitlines()[-1])["stop"]
+    assert 12 <= done < 48
+    with journal.open("a") as file:
+        file.write('{"label": "b", "sto')  # as if it were killed while writing a line
+
+    monkeypatch.setattr(_files, "_MOST_IN_CHUNK", 3)
+    begun = []
+    make = ClassFiller.make
+
+    def noted(self, start, stop, sources):
+        begun.append(start)
+        return make(self, start, stop, sources)
+
+    monkeypatch.setattr(ClassFiller, "make", noted)
+    options = {"models": [str(gan)], "preset": "paper"}
+    assert oversample_folder(tmp_path / "in", tmp_path / "out", **options) == {"b": 48}
+    assert begun == list(range(done, 48, 3))
+    oversample_folder(tmp_path / "in", tmp_path / "whole", **options)
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    assert not (tmp_path / ".partial-out").exists()
+
+
+class QuickJudge(Judge):
+    def __init__(self, *, steps=5, **options):
+        super().__init__(steps=steps, **options)
+
+
+def small_recipe(monkeypatch):
+    monkeypatch.setattr(_judge, "Judge", QuickJudge)
+    small = {"filters": 2, "discriminator_filters": 2, "steps": 4, "batch_size": 2}
+    monkeypatch.setitem(_presets.PRESETS, "default", _presets.PRESETS["default"] | small)
+
+
+def test_a_training_that_was_cut_off_goes_on(tmp_path, monkeypatch):
+    small_recipe(monkeypatch)
+    X, y = make_lesions(12, image_size=12, weights=(0.7, 0.3), random_state=0)
+    for i, (picture, label) in enumerate(zip(X, y)):
+        path = tmp_path / "in" / "ab"[label] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)
+    paths = sorted(map(str, (tmp_path / "in").rglob("*.png")))
+    labels = np.array([Path(path).parent.name for path in paths])
+
+    class Cut(Exception):
+        pass
+
+    steps, cut = [], 3
+    look = StopOnNonFinite.on_train_batch_end
+
+    def stopping(self, batch, logs=None):
+        look(self, batch, logs)
+        steps.append(batch)
+        if len(steps) == cut:
+            raise Cut
+
+    monkeypatch.setattr(StopOnNonFinite, "on_train_batch_end", stopping)
+    options = {"size": 12, "checkpoint_seconds": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such a training is too short
+        with pytest.raises(Cut):
+            oversample_files(paths, labels, tmp_path / "out", **options)
+        oversample_files(paths, labels, tmp_path / "out", **options)
+        assert len(steps) == 4 + 1  # four of one step each; the one that was cut off again
+        cut = None
+        oversample_files(paths, labels, tmp_path / "whole", **options)
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    assert {row["label"] for row in rows(tmp_path / "out" / "manifest.csv")} == {"b"}
+
+
+def test_translations_that_are_none_become_copies(tmp_path, monkeypatch):
+    monkeypatch.setitem(_presets.PRESETS["default"], "reject", False)
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 12, "b": 4})
+    gan = negative()
+    gan.generator_ab.layers[-1].scale = 1.0  # the identity
+    with pytest.warns(UserWarning, match="100% of the translations hardly differ"):
+        oversample_files(paths, labels, tmp_path / "out", models={"b": gan})
+    manifest = rows(tmp_path / "out" / "manifest.csv")
+    assert {(row["kind"], row["source_label"], row["model"]) for row in manifest} == {
+        ("copy", "b", "")
+    }
+
+
+def test_refusals_leave_nothing(tmp_path):
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 6, "b": 2})
+    Path(paths[1]).write_bytes(b"no picture")
+    Path(paths[4]).write_bytes(Path(paths[4]).read_bytes()[:50])
+    options = {"models": {"b": negative()}, "preset": "paper"}
+    with pytest.raises(ValueError, match=r"2 of 8 pictures cannot be used: .*001.*004"):
+        oversample_files(paths, labels, tmp_path / "out", **options)
+    with pytest.raises(ValueError, match="names that a folder can have"):
+        oversample_files(paths, ["../x"] * 4 + ["b"] * 4, tmp_path / "out", **options)
+    with pytest.raises(ValueError, match="asks for no further image"):
+        oversample_files(paths, list("aaaabbbb"), tmp_path / "out", **options)
+    with pytest.raises(ValueError, match="must be a new or an empty folder"):
+        oversample_files(paths, labels, tmp_path / "in", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

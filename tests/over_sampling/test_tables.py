@@ -1,0 +1,86 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from melanet.over_sampling._tables import near_copies, warn_of_hopeless
+from melanet.preprocessing._table_form import TableForm
+
+
+@pytest.fixture
+def rows():
+    """Two clusters of the rare class, far apart, amid another class."""
+    rng = np.random.default_rng(0)
+    clusters = [rng.normal(centre, 0.01, (7, 2)) for centre in (-5, 5)]
+    X = np.concatenate([rng.uniform(-6, 6, (30, 2)), *clusters])
+    return X, np.repeat([0, 1], [30, 14])
+
+
+def copies(X, y, sources, seed=0):
+    form = TableForm.of(X)
+    return near_copies(form, X, form.encode(X), y, np.asarray(sources), seed)
+
+
+def test_rows_stay_with_their_near_ones(rows):
+    X, y = rows
+    sources = np.repeat(np.arange(30, 44), 5)
+    made = copies(X, y, sources)
+    assert np.abs(made - X[sources]).max() < 0.1
+    assert len(np.unique(made, axis=0)) == len(sources)
+
+
+def test_every_class_gets_the_same_whatever_the_others_need(rows):
+    X, y = rows
+    alone, both = copies(X, y, [30, 31]), copies(X, y, [0, 30, 5, 31])
+    np.testing.assert_array_equal(both[[1, 3]], alone)
+    assert not np.array_equal(copies(X, y, [30, 31], seed=1), alone)
+
+
+def test_a_class_of_one_row_is_copied(rows):
+    X, y = rows
+    y = y.copy()
+    y[43] = 2
+    np.testing.assert_array_equal(copies(X, y, [43, 43]), X[[43, 43]])
+
+
+@pytest.fixture
+def labelled_rows():
+    rng = np.random.default_rng(0)
+    samples = rng.uniform(-1, 1, (60, 3)).astype("float32")
+    y = np.array(["common"] * 45 + ["rare"] * 15)
+    samples[y == "rare", 0] += 2
+    return samples, y
+
+
+def test_a_sound_class_passes_in_silence(labelled_rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_hopeless(*labelled_rows, ["rare"])
+
+
+def test_only_classes_that_are_filled_up_are_spoken_of(labelled_rows):
+    samples, y = labelled_rows
+    samples[:45] = samples[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_hopeless(samples, y, ["rare"])
+    with pytest.warns(UserWarning, match="Class 'common': its 45 samples are one"):
+        warn_of_hopeless(samples, y, ["common"])
+
+
+def test_few_samples(labelled_rows):
+    samples, y = labelled_rows
+    with pytest.warns(UserWarning, match="Class 'rare': 4 samples are few"):
+        warn_of_hopeless(samples[:49], y[:49], ["rare"])
+
+
+def test_rows_of_other_classes(labelled_rows):
+    samples, y = labelled_rows
+    samples[45:] = samples[:15]
+    with pytest.warns(UserWarning, match="all of its rows occur in other classes"):
+        warn_of_hopeless(samples, y, ["rare"])
+
+
+def test_no_two_rows_differ(labelled_rows):
+    with pytest.warns(UserWarning, match="All rows of X are the same"):
+        warn_of_hopeless(np.ones((6, 2), "float32"), np.repeat([0, 1], 3), [1])

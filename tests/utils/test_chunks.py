@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from melanet.utils import _chunks
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "taken"), [(5, 5, 5), (6, 5, 3), (1000, 200, 200), (1, 9, 1)]
+)
+def test_rows_are_thinned_evenly(n, most, taken):
+    rows = np.arange(n) * 10
+    few = _chunks.spread(rows, most)
+    assert len(few) == taken <= most
+    assert len(set(np.diff(few))) <= 1
+
+
+@pytest.mark.parametrize("shape", [(256, 256, 3), (8, 8, 1), (5000, 5000, 3), (7,)])
+@pytest.mark.parametrize("n", [0, 1, 33, 70])
+def test_parts_cover_everything_once(n, shape):
+    parts = [np.arange(n)[part] for part in _chunks.parts(n, shape)]
+    assert [i for part in parts for i in part] == list(range(n))
+    assert all(len(part) * np.prod(shape) * 4 <= 12 * 2**20 or len(part) == 1 for part in parts)
+
+
+def test_few_samples_stand_for_all():
+    assert _chunks.most_of((256, 256, 3)) == 85
+    assert _chunks.most_of((8, 8, 1), 1000) == 3
+    assert _chunks.most_of((9000, 9000, 3)) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "samples"),
+    [((256, 256, 3), 8), ((128, 128, 3), 32), ((64, 64, 3), 128), ((7,), 128)],
+)
+def test_a_batch_is_of_few_large_samples_or_many_small_ones(shape, samples):
+    assert _chunks.batch_of(shape) == samples
+    first = _chunks.parts(10**6, shape)[0]
+    assert (first.stop - first.start) % samples == 0
