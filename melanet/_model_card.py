@@ -132,9 +132,9 @@ def model_card(
     parts += [f"## {title}\n\n{text}\n" if title else f"{text}\n" for title, text in sections]
     card = "\n".join(parts)
     if path is not None:
-        from melanet.utils._files import whole
+        from melanet.utils._files import atomic_path
 
-        with whole(path) as partial:
+        with atomic_path(path) as partial:
             partial.write_text(card, encoding="utf-8")
     return card
 

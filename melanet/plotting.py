@@ -8,7 +8,7 @@ import importlib
 
 import numpy as np
 
-from melanet.utils._files import whole
+from melanet.utils._files import atomic_path
 
 # Okabe & Ito's palette, told apart by readers of all kinds of colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -238,6 +238,6 @@ def _import(module, package):
 def _write(figure, path):
     """Write the figure under its name if it is whole."""
     if path is not None:
-        with whole(path) as partial:
+        with atomic_path(path) as partial:
             figure.savefig(partial, dpi=120)
     return figure

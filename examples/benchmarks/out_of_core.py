@@ -40,7 +40,7 @@ def write_pictures(folder, count, side):
 
 
 def one_after_the_other(tasks, read, make, write):
-    """Do as `melanet.utils._parallel.overlapped`, but nothing at the same time."""
+    """Do as `melanet.utils._parallel.read_compute_write`, but nothing at the same time."""
     for task in tasks:
         yield write(task, make(task, read(task)))
 
@@ -51,7 +51,7 @@ def run(options):
     from melanet.utils import _parallel
 
     if options.way == "one after the other":
-        _parallel.overlapped = one_after_the_other
+        _parallel.read_compute_write = one_after_the_other
     source, destination, model = map(Path, options.run)
     # The paper's recipe has no judge, whose training is no part of what is measured here.
     settings = {"models": [str(model)], "preset": "paper"}

@@ -5,7 +5,7 @@ from intervals import percentiles
 from scipy.spatial.distance import cdist
 
 from melanet import plotting
-from melanet.utils._files import write_rows
+from melanet.utils._files import write_csv
 
 _LABELS = np.array(["benign", "malignant"])
 
@@ -78,7 +78,7 @@ def distances(path, made, groups, *, n_draws=1000, seed=0):
                     "high": high,
                 }
             )
-    write_rows(path, rows)
+    write_csv(path, rows)
     return rows
 
 

@@ -13,7 +13,7 @@ from melanet.classifier._dataset import hold_out
 from melanet.cli._train_gan import train_gan
 from melanet.metrics import screening_report
 from melanet.utils import reproducible
-from melanet.utils._files import history_rows, whole, write_rows
+from melanet.utils._files import atomic_path, history_rows, write_csv
 
 PROTOCOLS = {
     "sound": "validation from the training pictures, all arms, several seeds",
@@ -60,7 +60,7 @@ class Study:
                 random_state=seed,
             )
             X_res, _ = sampler.fit_resample(X, y)
-            with whole(folder / "made.npz") as partial:
+            with atomic_path(folder / "made.npz") as partial:
                 np.savez(partial, X=X_res[len(X) :], sources=sampler.source_indices_)
 
         return self._stage(f"seed-{seed}/translations", make, {}, [f"seed-{seed}/cyclegan"])
@@ -85,9 +85,9 @@ class Study:
             with reproducible():
                 model.fit(X, y, validation_data=validation)
                 scores = model.predict_proba(self.X_test)[:, 1]
-            write_rows(folder / "record.csv", history_rows(model.history_))
+            write_csv(folder / "record.csv", history_rows(model.history_))
             labels = zip(self.y_test.tolist(), scores.tolist())
-            write_rows(folder / "scores.csv", [{"malignant": y, "score": s} for y, s in labels])
+            write_csv(folder / "scores.csv", [{"malignant": y, "score": s} for y, s in labels])
             if seed == 0 and arm in ("vgg-gap", "gan"):  # what the figures need
                 model.save(folder / "model.melanet")
             report = screening_report(self.y_test, scores)

@@ -12,7 +12,7 @@ from melanet._notices import NOT_FOR_DIAGNOSIS
 from results import CAPTION, DIFFERENCE_CAPTION, wide
 
 from melanet.metrics import paper_table_1
-from melanet.utils._files import whole
+from melanet.utils._files import atomic_path
 
 _PACKAGES = (
     "melanet",
@@ -101,7 +101,7 @@ def write_report(path, *, about, command, settings, warnings, stages, tables, fi
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>MelaNet: the study'
         f"</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_text(page, encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from arms import AGAINST, ARMS
 from intervals import MEASURES, bootstrap_weights, measures, percentiles
 
 from melanet.metrics import screening_report
-from melanet.utils._files import whole, write_rows
+from melanet.utils._files import atomic_path, write_csv
 
 N_DRAWS = 2000
 COUNTS = ("tp", "fn", "tn", "fp")
@@ -64,10 +64,10 @@ def tabulate(runs, out, n_draws=N_DRAWS):
         if (protocol, AGAINST) in drawn and arm != AGAINST
         for name in MEASURES
     ]
-    write_rows(out / "runs.csv", each)
-    write_rows(out / "results.csv", results)
-    write_rows(out / "differences.csv", differences)
-    with whole(out / "results.md") as partial:
+    write_csv(out / "runs.csv", each)
+    write_csv(out / "results.csv", results)
+    write_csv(out / "differences.csv", differences)
+    with atomic_path(out / "results.md") as partial:
         partial.write_text(_markdown(results, differences), encoding="utf-8")
 
 

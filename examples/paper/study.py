@@ -28,7 +28,7 @@ from results import tabulate
 from stages import Stages, digest_of_files
 
 from melanet.classifier import _backbones
-from melanet.utils._files import whole, write_rows
+from melanet.utils._files import atomic_path, write_csv
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ def read_pictures(train, test, size, stages):
     settings["labels"] = [*train.y.tolist(), *test.y.tolist()]
 
     def make(folder):
-        write_rows(folder / "overlap.csv", pictures.overlap(train, test))
+        write_csv(folder / "overlap.csv", pictures.overlap(train, test))
         for name, files in (("train", train), ("test", test)):
-            with whole(folder / f"{name}.npz") as partial:
+            with atomic_path(folder / f"{name}.npz") as partial:
                 np.savez(partial, X=pictures.read(files, size), y=files.y)
 
     folder = stages.run("pictures", make, settings)
@@ -205,7 +205,7 @@ def publish(out, tables, made, drawn):
     copies |= {made / name: f"figures/{name}" for name in FIGURES}
     copies |= {made / "distances.csv": "distances.csv", origin / "gan.record.csv": "record.csv"}
     for source, name in copies.items():
-        with whole(out / name) as partial:
+        with atomic_path(out / name) as partial:
             shutil.copyfile(source, partial)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from melanet.utils._files import whole, write_json
+from melanet.utils._files import atomic_path, write_json
 
 _KEPT = 2  # the newest, and the one before it in case the newest is torn
 _DIGITS = 32  # of the checksum, in the file's name
@@ -134,7 +134,7 @@ class Checkpoint(keras.callbacks.Callback):
         data = data.getbuffer()
         digest = hashlib.sha256(data).hexdigest()[:_DIGITS]
         path = self.folder / f"epoch-{epochs:08d}.{digest}.npz"
-        with whole(path) as partial, partial.open("wb") as file:
+        with atomic_path(path) as partial, partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

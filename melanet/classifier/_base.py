@@ -158,7 +158,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             Before `fit`.
         """
         self._model()
-        save_classifier(self, path)
+        _save_state(self, path)
 
     @classmethod
     def load(cls, path):
@@ -181,7 +181,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         ValueError
             If the file is not a saved classifier.
         """
-        return load_classifier(cls, path)
+        return _load_state(cls, path)
 
     @classmethod
     def from_pretrained(cls, source, *, classes=None, value_range=None):
@@ -308,14 +308,14 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
 _KIND = "melanet.MelaNet"
 
 
-def save_classifier(classifier, path):
+def _save_state(classifier, path):
     """Write a fitted classifier; see `MelaNet.save`."""
     instead = {}
     if isinstance(classifier.class_weight, dict):  # JSON would make strings of the labels
         instead["class_weight"] = {"pairs": list(classifier.class_weight.items())}
     card = {
-        "params": _archive.plain_params(classifier, **instead),
-        "classes": _archive.labels_to_card(classifier.classes_),
+        "params": _archive.json_params(classifier, **instead),
+        "classes": _archive.labels_to_json(classifier.classes_),
         "value_range": classifier.value_range_,
         "dtype": None if classifier.dtype_ is None else classifier.dtype_.str,
         "history": classifier.history_,
@@ -324,18 +324,18 @@ def save_classifier(classifier, path):
         card["n_features_in"] = classifier.n_features_in_
     if hasattr(classifier, "feature_names_in_"):
         card["feature_names_in"] = classifier.feature_names_in_
-    _archive.write(path, _KIND, card, [classifier.model_])
+    _archive.write_archive(path, _KIND, card, [classifier.model_])
 
 
-def load_classifier(cls, path):
+def _load_state(cls, path):
     """Read a classifier; see `MelaNet.load`."""
     with keras_scope(0):
-        card, (model,) = _archive.read(path, _KIND, _reader.read_model)
+        card, (model,) = _archive.read_archive(path, _KIND, _reader.read_model)
     params = card["params"]
     if isinstance(params.get("class_weight"), dict):
         params["class_weight"] = dict(params["class_weight"]["pairs"])
     classifier = cls(**params)
-    classifier.classes_ = _archive.labels_from_card(card["classes"])
+    classifier.classes_ = _archive.labels_from_json(card["classes"])
     classifier.value_range_ = None if card["value_range"] is None else tuple(card["value_range"])
     classifier.dtype_ = None if card["dtype"] is None else np.dtype(card["dtype"])
     classifier.history_ = card["history"]

@@ -247,22 +247,22 @@ class MelaNet(FittedNetwork):
         """
         X, y = self._check_X(X, y)
         form = read_form(X, self._image_shape(X), self.value_range)
-        classes, codes = _validation.labels(y)
-        loss = focal_loss(self.gamma, _validation.alpha(self.alpha, len(classes)))
+        classes, codes = _validation.check_labels(y)
+        loss = focal_loss(self.gamma, _validation.check_alpha(self.alpha, len(classes)))
         class_weights = compute_class_weight(self.class_weight, classes=classes, y=y)
-        input_size = _validation.input_size(self.input_size)
+        input_size = _validation.check_input_size(self.input_size)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
         if validation_data is None:
-            groups = _validation.groups(groups, len(codes))
+            groups = _validation.check_groups(groups, len(codes))
             rows, held = hold_out(codes, self.validation_fraction, seeds[0], groups)
             learn, check = (form, X[rows], codes[rows]), (form, X[held], codes[held])
         else:
-            _validation.no_groups(groups)
+            _validation.refuse_groups(groups)
             learn = form, X, codes
-            X_val, y_val = _validation.pair(validation_data)
+            X_val, y_val = _validation.check_validation_data(validation_data)
             X_val = self._check_X(X_val)
             val_form = read_form(X_val, self._image_shape(X_val), form.value_range)
-            check = val_form, X_val, _validation.codes(y_val, classes, len(X_val))
+            check = val_form, X_val, _validation.encode_labels(y_val, classes, len(X_val))
         # Where classes were filled up, validation counts them as training does.
         shares = [np.bincount(part[2]) / len(part[2]) for part in (learn, check)]
         check_weights = class_weights * shares[0] / shares[1]
@@ -352,7 +352,7 @@ def get_model():
     return MelaNet.from_pretrained("isic2016")
 
 
-def read_classifier(source):
+def load_classifier(source):
     """Read a classifier, executing nothing that the file holds.
 
     Parameters

@@ -5,7 +5,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 
-def labels(y):
+def check_labels(y):
     """Return the classes and each sample's class as a code; two classes, two samples in each."""
     check_classification_targets(y)
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -22,7 +22,7 @@ def labels(y):
     return classes, codes
 
 
-def codes(y, classes, n):
+def encode_labels(y, classes, n):
     """Return the codes of validation labels, among which no class is missing or unknown."""
     y = column_or_1d(y, warn=True)
     if len(y) != n:
@@ -39,7 +39,7 @@ def codes(y, classes, n):
     return np.searchsorted(classes, y)
 
 
-def pair(validation_data):
+def check_validation_data(validation_data):
     """Return X and y of an explicit validation set."""
     if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
         raise ValueError(
@@ -49,7 +49,7 @@ def pair(validation_data):
     return validation_data
 
 
-def groups(groups, n):
+def check_groups(groups, n):
     """Return groups as an array with one entry for each sample, or None."""
     if groups is None:
         return None
@@ -62,7 +62,7 @@ def groups(groups, n):
     return groups
 
 
-def no_groups(groups):
+def refuse_groups(groups):
     """Refuse groups beside an explicit validation set."""
     if groups is not None:
         raise ValueError(
@@ -71,7 +71,7 @@ def no_groups(groups):
         )
 
 
-def alpha(alpha, n_classes):
+def check_alpha(alpha, n_classes):
     """Return the focal loss's alpha, as a list if it is a sequence."""
     if np.ndim(alpha) == 0:
         return alpha
@@ -83,7 +83,7 @@ def alpha(alpha, n_classes):
     return np.asarray(alpha).tolist()
 
 
-def input_size(size):
+def check_input_size(size):
     """Return height and width as a pair."""
     sizes = (size, size) if np.ndim(size) == 0 else tuple(size)
     if len(sizes) != 2 or any(n != int(n) or n < 8 for n in sizes):

@@ -13,7 +13,7 @@ from melanet.cli._common import read_folder, two_or_more
 from melanet.images._augmentation import Augmentation
 from melanet.metrics._screening import screening_report
 from melanet.over_sampling._files import MANIFEST
-from melanet.utils._files import history_rows, write_json, write_rows
+from melanet.utils._files import history_rows, write_csv, write_json
 
 
 def train_classifier(
@@ -75,7 +75,7 @@ def train_classifier(
         **options,
     )
     model.fit(X, y, validation_data=(X_val, y_val))
-    write_rows(Path(out).with_suffix(".record.csv"), history_rows(model.history_))
+    write_csv(Path(out).with_suffix(".record.csv"), history_rows(model.history_))
     # A function is no value that a file can hold; what is loaded only predicts.
     model.set_params(augment=bool(augment)).save(out)
     return model
@@ -150,11 +150,11 @@ def evaluate_folder(model, path, *, positive=None, threshold=0.5, out=None):
     if out is not None:
         out = Path(out)
         intervals = [name for name in report if not name.endswith(("_low", "_high"))]
-        write_rows(out / "report.csv", [_measure(report, name) for name in intervals])
+        write_csv(out / "report.csv", [_measure(report, name) for name in intervals])
         about = {"notice": NOT_FOR_DIAGNOSIS, "model": str(model), "images": str(path)}
         values = {k: v if math.isfinite(v) else None for k, v in report.items()}
         write_json(out / "report.json", {**about, "positive": positive, **values})
-        write_rows(
+        write_csv(
             out / "predictions.csv",
             [
                 {"file": str(file), "label": label, f"probability of {positive}": score}

@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from melanet.images._io import save_picture
 from melanet.images._transform import picture_grid
 from melanet.over_sampling._gan_oversampler import GANOversampler
-from melanet.utils._files import write_rows
+from melanet.utils._files import write_csv
 
 COMMON, RARE = 3, 8
 N_COMMON, N_RARE = 120, 12
@@ -158,7 +158,7 @@ def _table(scores):
 
 
 def _write_scores(path, scores):
-    write_rows(
+    write_csv(
         path,
         [
             {"remedy": name, "seed": seed, **dict(zip(SCORES, row))}

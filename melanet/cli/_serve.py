@@ -41,11 +41,11 @@ def serve(model, translator=None, *, host="127.0.0.1", port=8000, labels=None):
 
     import uvicorn  # isort: skip
 
-    from melanet.classifier._melanet import read_classifier
+    from melanet.classifier._melanet import load_classifier
     from melanet.gan._cyclegan import CycleGAN
 
     with _listen(host, port) as listener:  # before a model is fetched for nothing
-        classifier = read_classifier(model)
+        classifier = load_classifier(model)
         gan = None if translator is None else CycleGAN.from_pretrained(translator)
         hosts = [*_LOCAL, "[::1]", host] if _is_local(host) else None
         app = create_app(classifier, translator=gan, labels=labels, allowed_hosts=hosts)

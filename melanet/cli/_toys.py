@@ -6,7 +6,7 @@ from melanet.classifier._melanet import MelaNet
 from melanet.datasets._lesions import make_lesions
 from melanet.gan._cyclegan import CycleGAN
 from melanet.gan._unpaired_dataset import UnpairedImages
-from melanet.utils._files import whole
+from melanet.utils._files import atomic_path
 from melanet.utils._keras import reproducible
 
 CLASSIFIER, TRANSLATOR = "classifier.melanet", "translator.keras"
@@ -44,6 +44,6 @@ def train_toys(out, *, size=32, epochs=15, steps=300, seed=0):
         batches = UnpairedImages(A, B, 2, seed, steps=steps)
         gan.fit(batches, epochs=1, verbose=0)
     gan.compile(optimizer="sgd")  # has no state: the file is a third as large
-    with whole(out / TRANSLATOR) as partial:
+    with atomic_path(out / TRANSLATOR) as partial:
         gan.save(partial)
     return out / CLASSIFIER, out / TRANSLATOR

@@ -12,7 +12,7 @@ from melanet.gan import training
 from melanet.over_sampling import _presets
 from melanet.over_sampling._gan_oversampler import GANOversampler
 from melanet.preprocessing._forms import read_form
-from melanet.utils._files import history_rows, whole, write_rows
+from melanet.utils._files import atomic_path, history_rows, write_csv
 from melanet.utils._keras import reproducible
 
 _MOST_GRIDS = 10
@@ -93,9 +93,9 @@ def train_gan(
             batches.A = batches.B = None  # TensorFlow keeps the loader; the images must not stay
             if verbose:
                 callbacks[-1].stop()
-    write_rows(out.with_suffix(".record.csv"), history_rows(checkpoint.history))
+    write_csv(out.with_suffix(".record.csv"), history_rows(checkpoint.history))
     model.compile(optimizer="sgd")  # has no state: the file is a third as large
-    with whole(out) as partial:
+    with atomic_path(out) as partial:
         model.save(partial)
     model.compile()
     checkpoint.forget()

@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from melanet.gan import networks
-from melanet.gan.losses import Total, adam, distance, judge
-from melanet.utils._chunks import batch_of
-from melanet.utils._files import whole
+from melanet.gan.losses import PrecomputedLoss, absolute_error, adam, discriminator_losses
+from melanet.utils._chunks import default_batch_size
+from melanet.utils._files import atomic_path
 from melanet.utils._keras import untuned
 from melanet.weights._published import locate
 from melanet.weights._reader import read_model
@@ -91,7 +91,7 @@ class CycleGAN(keras.Model):
         self.adversarial_weight = adversarial_weight
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
-        self._total = Total(name="total")
+        self._total = PrecomputedLoss(name="total")
         self._terms = [keras.metrics.Mean(name=name) for name in _TERMS]
         self.built = True  # the four networks are
         self.compile()
@@ -236,14 +236,14 @@ class CycleGAN(keras.Model):
         """Return the sum of the generators' and the discriminators' losses, and log its terms."""
         a, b = x
         judged = [
-            judge(self.discriminator_a, a, y_pred["fake_a"], training),
-            judge(self.discriminator_b, b, y_pred["fake_b"], training),
+            discriminator_losses(self.discriminator_a, a, y_pred["fake_a"], training),
+            discriminator_losses(self.discriminator_b, b, y_pred["fake_b"], training),
         ]
         adversarial, discriminator, accuracy = (sum(both) for both in zip(*judged))
-        cycle = distance(y_pred["cycled_a"], a) + distance(y_pred["cycled_b"], b)
+        cycle = absolute_error(y_pred["cycled_a"], a) + absolute_error(y_pred["cycled_b"], b)
         identity = ops.zeros_like(cycle)
         if self.identity_weight:
-            identity = distance(y_pred["same_a"], a) + distance(y_pred["same_b"], b)
+            identity = absolute_error(y_pred["same_a"], a) + absolute_error(y_pred["same_b"], b)
         terms = (discriminator, accuracy / 2, adversarial, cycle, identity)
         for tracker, value in zip(self._terms, terms, strict=True):
             tracker.update_state(value)
@@ -324,12 +324,12 @@ class CycleGAN(keras.Model):
                 'This CycleGAN was read from a file of one generator, A -> B: it translates to "B" '
                 f'only. Received: to="{to}"'
             )
-        x = checked(x, self.sample_shape)
+        x = check_tensor(x, self.sample_shape)
         if batch_size is None:
-            batch_size = batch_of(self.sample_shape)
+            batch_size = default_batch_size(self.sample_shape)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, or None. Received: {batch_size}")
-        return predict_in_parts(generator, x, batch_size)
+        return predict_in_batches(generator, x, batch_size)
 
     def get_config(self):
         """Return the four networks' configurations and the weights of the losses."""
@@ -353,7 +353,7 @@ class CycleGAN(keras.Model):
 _PART_BYTES = 32 << 20  # of samples that one call of Keras is given
 
 
-def checked(x, sample_shape):
+def check_tensor(x, sample_shape):
     """Return samples as a network takes them, float32.
 
     Parameters
@@ -374,8 +374,8 @@ def checked(x, sample_shape):
 
     Examples
     --------
-    >>> from melanet.gan._cyclegan import checked
-    >>> checked([[0.5, -1.0]], (2,)).dtype
+    >>> from melanet.gan._cyclegan import check_tensor
+    >>> check_tensor([[0.5, -1.0]], (2,)).dtype
     dtype('float32')
     """
     x = np.asarray(x, "float32")
@@ -393,7 +393,7 @@ def checked(x, sample_shape):
     return x
 
 
-def predict_in_parts(model, x, batch_size):
+def predict_in_batches(model, x, batch_size):
     """Let a network that keeps the samples' shape answer, in little more memory than the answer's.
 
     Keras' ``predict`` makes a data set of what it is given, and holds a copy of it and its result
@@ -418,10 +418,10 @@ def predict_in_parts(model, x, batch_size):
     --------
     >>> import keras
     >>> import numpy as np
-    >>> from melanet.gan._cyclegan import predict_in_parts
+    >>> from melanet.gan._cyclegan import predict_in_batches
     >>> inputs = keras.Input((2,))
     >>> model = keras.Model(inputs, keras.layers.Rescaling(-1.0)(inputs))
-    >>> predict_in_parts(model, np.ones((3, 2), "float32"), 2).tolist()
+    >>> predict_in_batches(model, np.ones((3, 2), "float32"), 2).tolist()
     [[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]]
     """
     made = np.empty_like(x)
@@ -458,7 +458,7 @@ def read_generator(source, whole):
     Returns
     -------
     keras.Model
-        An instance of `whole`, or a generator: a model whose output has its input's shape.
+        An instance of `atomic_path`, or a generator: a model whose output has its input's shape.
 
     Raises
     ------
@@ -496,6 +496,6 @@ def write_models(folder, models):
     folder, paths = Path(folder), []
     for name, model in models.items():
         paths.append(folder / f"{name}.keras")
-        with whole(paths[-1]) as partial:
+        with atomic_path(paths[-1]) as partial:
             model.save(partial)
     return paths

@@ -9,7 +9,7 @@ from melanet.images._augmentation import FLIPS, flip_images
 from melanet.preprocessing._image_form import PictureFiles
 
 
-def tiled(n, n_draws, rng):
+def balanced_draws(n, n_draws, rng):
     """Draw from n places, each as often as the others, in an order that is new for each round.
 
     Parameters
@@ -59,7 +59,7 @@ class UnpairedSets(keras.utils.PyDataset):
     def _draw_order(self):
         rng = np.random.default_rng([self.seed, self.epoch])
         draws = self.steps * self.batch_size
-        self._order = [tiled(len(samples), draws, rng) for samples in (self.A, self.B)]
+        self._order = [balanced_draws(len(samples), draws, rng) for samples in (self.A, self.B)]
 
     def __len__(self):
         return self.steps

@@ -31,7 +31,7 @@ def adam(learning_rate=2e-4, decay_steps=None):
     return keras.optimizers.Adam(learning_rate, beta_1=0.5)
 
 
-class Total(keras.losses.Loss):
+class PrecomputedLoss(keras.losses.Loss):
     """The mean of the per-sample totals; Keras scales it where a batch is spread over devices."""
 
     def call(self, y_true, y_pred):
@@ -39,22 +39,22 @@ class Total(keras.losses.Loss):
         return y_pred
 
 
-def per_sample(x):
+def sample_mean(x):
     """Return the mean of each sample, in float32."""
     return ops.mean(ops.cast(x, "float32"), axis=tuple(range(1, len(x.shape))))
 
 
-def squares(scores, target):
+def squared_error(scores, target):
     """Return each sample's mean squared difference from a number."""
-    return per_sample(ops.square(ops.cast(scores, "float32") - target))
+    return sample_mean(ops.square(ops.cast(scores, "float32") - target))
 
 
-def distance(x, y):
+def absolute_error(x, y):
     """Return each sample's mean absolute difference."""
-    return per_sample(ops.abs(ops.cast(x, "float32") - ops.cast(y, "float32")))
+    return sample_mean(ops.abs(ops.cast(x, "float32") - ops.cast(y, "float32")))
 
 
-def judge(discriminator, sample, translated, training):
+def discriminator_losses(discriminator, sample, translated, training):
     """Let a discriminator judge real samples and translations.
 
     Parameters
@@ -84,5 +84,5 @@ def judge(discriminator, sample, translated, training):
     fixed = ops.cast(ops.stop_gradient(translated), sample.dtype)
     scores = discriminator(ops.concatenate([sample, fixed]), training=training)
     real, fake = ops.split(scores, 2)
-    accuracy = (per_sample(real > 0.5) + per_sample(fake <= 0.5)) / 2
-    return squares(score, 1.0), squares(real, 1.0) + squares(fake, 0.0), accuracy
+    accuracy = (sample_mean(real > 0.5) + sample_mean(fake <= 0.5)) / 2
+    return squared_error(score, 1.0), squared_error(real, 1.0) + squared_error(fake, 0.0), accuracy

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from melanet.utils._parallel import mapped
+from melanet.utils._parallel import thread_map
 
 FLIPS = ("horizontal", "vertical", "both")
 
@@ -97,7 +97,7 @@ class Augmentation:
         flipped = flip_images(images, self.flip, rng)
         shape = flipped.shape[1:3]
         warps = [(image, *self._draw_warp(shape, rng)) for image in flipped]
-        changed = np.stack(mapped(_warped, warps, flipped.size))
+        changed = np.stack(thread_map(_warped, warps, flipped.size))
         if self.colour and changed.shape[-1] > 1:
             n, channels = len(changed), changed.shape[-1]
             gain = 1 + rng.uniform(-self.colour, self.colour, (n, 1, 1, 1))

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from melanet.utils._download import FULL
-from melanet.utils._files import whole
+from melanet.utils._files import atomic_path
 
 
 def save_picture(pixels, path, scale=1):
@@ -28,7 +28,7 @@ def save_picture(pixels, path, scale=1):
     picture = Image.fromarray(pixels)
     if scale > 1:
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.NEAREST)
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         picture.save(partial)
 
 

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from melanet.metrics._distances import as_pair
 from melanet.metrics._screening import screening_report
-from melanet.utils._validation import check_whole
+from melanet.utils._validation import check_integer
 
 
 def kernel_inception_distance(real, synthetic, *, subset_size=100, n_subsets=50, random_state=None):
@@ -61,8 +61,8 @@ def kernel_inception_distance(real, synthetic, *, subset_size=100, n_subsets=50,
     True
     """
     real, synthetic = as_pair(real, synthetic)
-    check_whole("subset_size", subset_size, 2)
-    check_whole("n_subsets", n_subsets, 1)
+    check_integer("subset_size", subset_size, 2)
+    check_integer("n_subsets", n_subsets, 1)
     size = min(subset_size, len(real), len(synthetic))
     if size < 2:
         return math.nan, math.nan
@@ -136,7 +136,7 @@ def manifold_scores(real, synthetic, *, k=5):
     (0.5, 0.6666666666666666)
     """
     real, synthetic = as_pair(real, synthetic)
-    check_whole("k", k, 1)
+    check_integer("k", k, 1)
     n, m = len(real), len(synthetic)
     scores = dict.fromkeys(("precision", "recall", "density", "coverage"), math.nan)
     scores["coverage_expected"] = math.nan

@@ -13,7 +13,7 @@ _EXACT = 1 / 255  # half a grey level of 8 bits, in [-1, 1]
 _PICTURES = 12  # synthetic samples of each class on the picture page
 
 
-class Comparison:
+class ClassComparison:
     """All samples side by side, in the spaces in which they are compared."""
 
     def __init__(self, samples, codes, given_codes, sources, features, seed, n_folds):

@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from melanet.metrics import _quality_samples
-from melanet.metrics._quality_measures import Comparison
+from melanet.metrics._quality_measures import ClassComparison
 from melanet.metrics._quality_rendering import report_text
 from melanet.metrics._verdict import VERDICTS
-from melanet.utils._validation import check_whole, plain
+from melanet.utils._validation import check_integer, to_python
 
 
 class QualityReport:
@@ -207,7 +207,7 @@ def quality_report(
     'use'
     """
     for name, value, least in (("k", k, 1), ("n_folds", n_folds, 2)):
-        check_whole(name, value, least)
+        check_integer(name, value, least)
     samples = _quality_samples.Samples.read(X, X_synthetic, image_shape, value_range)
     n_real = len(samples.real)
     y = _quality_samples.read_labels("y", y, n_real)
@@ -217,10 +217,10 @@ def quality_report(
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     if verbose:
         print(f"quality_report: features of {n_real} real and {len(samples.kept)} synthetic")
-    comparison = Comparison(samples, codes, given_codes, sources, features, seed, n_folds)
+    comparison = ClassComparison(samples, codes, given_codes, sources, features, seed, n_folds)
     report, pictures = {}, {}
     for code in np.unique(given_codes):
-        label = plain(classes[code])
+        label = to_python(classes[code])
         if verbose:
             print(f"quality_report: class {label}")
         report[label] = comparison.measure(code, k, subset_size, n_subsets)

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from melanet.metrics._patch_features import PatchFeatures
 from melanet.preprocessing._forms import read_form
 from melanet.preprocessing._validation import as_numbers
-from melanet.utils._validation import plain
+from melanet.utils._validation import to_python
 
 _SIDE = 64  # larger images are compared at this size
 
@@ -185,7 +185,7 @@ def read_codes(y, y_synthetic):
     for code in np.unique(made_codes):
         if (codes == code).sum() < 2:
             raise ValueError(
-                f"Class {plain(classes[code])!r} has 1 real sample; at least 2 are needed to "
+                f"Class {to_python(classes[code])!r} has 1 real sample; at least 2 are needed to "
                 "compare with. Collect more, or leave its synthetic samples out"
             )
     return classes, codes, made_codes

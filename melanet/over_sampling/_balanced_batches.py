@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from melanet.gan._cyclegan import CycleGAN
-from melanet.gan._unpaired_dataset import tiled
+from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.over_sampling._generation import check_fits
 from melanet.over_sampling._guard import Guard
 from melanet.over_sampling._presets import PRESETS
@@ -146,10 +146,10 @@ class BalancedBatches(keras.utils.PyDataset):
         for code, rows in enumerate(self._rows):
             rng = np.random.default_rng([self.seed, self.epoch, code])
             if code not in self._gans:
-                chosen, made = rows[tiled(len(rows), most, rng)], np.zeros(most, bool)
+                chosen, made = rows[balanced_draws(len(rows), most, rng)], np.zeros(most, bool)
             else:
                 sources, n = self._sources(code), most - len(rows)
-                chosen = np.concatenate([rows, sources[tiled(len(sources), n, rng)]])
+                chosen = np.concatenate([rows, sources[balanced_draws(len(sources), n, rng)]])
                 mixed = rng.permutation(most)
                 chosen, made = chosen[mixed], mixed >= len(rows)
             self._order.append((chosen, made))

@@ -25,14 +25,14 @@ from melanet.images._io import for_each, look_at
 from melanet.over_sampling import _presets
 from melanet.over_sampling._gan_oversampler import GANOversampler
 from melanet.over_sampling._generation import ClassFiller, check_fits, check_needs
-from melanet.over_sampling._guard import complaint
+from melanet.over_sampling._guard import describe_failures
 from melanet.over_sampling._judge import Judge, reduced
 from melanet.preprocessing._image_form import PictureFiles
-from melanet.utils._chunks import most_of
-from melanet.utils._files import Journal, whole, write_json, write_rows
+from melanet.utils._chunks import samples_that_fit
+from melanet.utils._files import Journal, atomic_path, write_csv, write_json
 from melanet.utils._keras import reproducible
-from melanet.utils._parallel import overlapped
-from melanet.utils._validation import plain
+from melanet.utils._parallel import read_compute_write
+from melanet.utils._validation import to_python
 
 MANIFEST = "manifest.csv"
 _SETTINGS = "settings.json"  # in the folder of what is not finished
@@ -167,7 +167,7 @@ def oversample_files(
         filling.fill_up(needs, gans, journal)
     shown = {label: str(model) for label, model in (models or {}).items()}
     names = files.paths if names is None else names
-    write_rows(work / PICTURES / MANIFEST, _manifest(journal, names, y, shown, seed))
+    write_csv(work / PICTURES / MANIFEST, _manifest(journal, names, y, shown, seed))
     _warn(journal, needs)
     if destination.exists():
         destination.rmdir()
@@ -179,7 +179,7 @@ def oversample_files(
 def _needs(strategy, y, gans):
     counts = dict(sorted(Counter(y.tolist()).items()))
     needs = check_sampling_strategy(strategy, y, "over-sampling")
-    needs = {plain(label): n for label, n in needs.items() if n}
+    needs = {to_python(label): n for label, n in needs.items() if n}
     if not needs:
         raise ValueError(
             f"sampling_strategy={strategy!r} asks for no further image. Received: {counts}"
@@ -257,7 +257,9 @@ def _warn(journal, needs):
     for label, n in needs.items():
         found = {key: counts[label][key] for key in ("unchanged", "refused")}
         attempts = counts[label]["attempts"]
-        problem = complaint(attempts, **found, diversity=min(diversities[label], default=None))
+        problem = describe_failures(
+            attempts, **found, diversity=min(diversities[label], default=None)
+        )
         if problem:
             warnings.warn(
                 f"Class {label!r}: {problem}. Of its {n} synthetic pictures "
@@ -315,7 +317,7 @@ class FolderFilling:
             recipe=self.recipe,
             seed=[int(seeds[1])],
         )
-        n = min(_MOST_IN_CHUNK, most_of(self.files.sample_shape, _CHUNK_BYTES))
+        n = min(_MOST_IN_CHUNK, samples_that_fit(self.files.sample_shape, _CHUNK_BYTES))
         parts = [(start, min(start + n, n_samples)) for start in range(done, n_samples, n)]
 
         def write(part, chunk):
@@ -333,7 +335,7 @@ class FolderFilling:
                 "diversity": chunk.diversity,
             }
 
-        written = overlapped(
+        written = read_compute_write(
             parts,
             lambda part: filler.read(*part),
             lambda part, chosen: filler.make(*part, chosen),
@@ -381,7 +383,7 @@ class FolderFilling:
             finally:
                 for callback in callbacks[2:]:
                     callback.stop()
-            with whole(file) as partial:
+            with atomic_path(file) as partial:
                 model.generator_ab.save(partial)
             checkpoint.forget()
         # Read from the file at the first time, too: a run that goes on has nothing else.
@@ -397,7 +399,7 @@ class FolderFilling:
             parts = [rows[i : i + _MOST_IN_CHUNK] for i in range(0, len(rows), _MOST_IN_CHUNK)]
             samples = np.concatenate([reduced(self.files.read(part)) for part in parts])
             judge = Judge(flip=self.recipe["flip"], seed=self.seed % 2**20)
-            with whole(file) as partial:
+            with atomic_path(file) as partial:
                 judge.fit(samples, self.codes[rows]).save(partial)
         self._judge = self._judge or Judge.load(file)
         return lambda samples: self._judge.accepts(samples, code)

@@ -18,11 +18,11 @@ from melanet.over_sampling._matching import Matching
 from melanet.over_sampling._tables import near_copies, warn_of_hopeless
 from melanet.over_sampling._translator import translate
 from melanet.preprocessing._containers import Extended, same_kind
-from melanet.preprocessing._forms import encoded, form_from_config, read_form
+from melanet.preprocessing._forms import as_samples, form_from_config, read_form
 from melanet.preprocessing._validation import categorical_columns, check_samples
 from melanet.utils import _archive
-from melanet.utils._chunks import parts
-from melanet.utils._validation import plain
+from melanet.utils._chunks import chunk_slices
+from melanet.utils._validation import to_python
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 
@@ -220,7 +220,7 @@ class GANOversampler(BaseOverSampler):
         needs = {label: n for label, n in self.sampling_strategy_.items() if n}
         needs = check_needs(needs, counts, pretrained)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        samples = encoded(form, X)
+        samples = as_samples(form, X)
         if form.kind == "table":
             warn_of_hopeless(samples, y, needs)
         result = Extended(X, sum(needs.values()), form.dtype)
@@ -254,7 +254,7 @@ class GANOversampler(BaseOverSampler):
         others = y != label
         if self.sources == "majority":
             # Of equally large classes the first wins, so that the choice repeats.
-            rivals = {c: n for c, n in sorted(counts.items()) if c != plain(label)}
+            rivals = {c: n for c, n in sorted(counts.items()) if c != to_python(label)}
             others = y == max(rivals, key=rivals.get)
         return np.flatnonzero(others)
 
@@ -286,12 +286,12 @@ class GANOversampler(BaseOverSampler):
         if label not in self.cyclegans_:
             raise ValueError(
                 f"label must be one of the classes that were filled up, "
-                f"{[plain(c) for c in self.cyclegans_]}. Received: label={label!r}"
+                f"{[to_python(c) for c in self.cyclegans_]}. Received: label={label!r}"
             )
         values = check_samples(self, X, reset=False)
-        samples = encoded(self.form_, values)
+        samples = as_samples(self.form_, values)
         translations = np.empty(values.shape, self.form_.dtype)
-        for part in parts(len(samples), samples.shape[1:]):
+        for part in chunk_slices(len(samples), samples.shape[1:]):
             made = translate(self.cyclegans_[label], samples[part], self.recipe_)
             if label in self.matchings_:
                 made = self.matchings_[label](made)
@@ -357,13 +357,13 @@ _KIND = "melanet.GANOversampler"
 def _counts_to_card(counts):
     # JSON would make strings of the labels.
     return {
-        "labels": _archive.labels_to_card(list(counts)),
+        "labels": _archive.labels_to_json(list(counts)),
         "n_samples": [int(n) for n in counts.values()],
     }
 
 
 def _counts_from_card(card):
-    return dict(zip(_archive.labels_from_card(card["labels"]).tolist(), card["n_samples"]))
+    return dict(zip(_archive.labels_from_json(card["labels"]).tolist(), card["n_samples"]))
 
 
 def save_sampler(sampler, path):
@@ -372,10 +372,10 @@ def save_sampler(sampler, path):
     if isinstance(sampler.sampling_strategy, dict):
         instead["sampling_strategy"] = _counts_to_card(sampler.sampling_strategy)
     card = {
-        "params": _archive.plain_params(sampler, **instead),
+        "params": _archive.json_params(sampler, **instead),
         "form": sampler.form_.to_config(),
         "recipe": sampler.recipe_,
-        "labels": _archive.labels_to_card(list(sampler.cyclegans_)),
+        "labels": _archive.labels_to_json(list(sampler.cyclegans_)),
         "histories": list(sampler.history_.values()),
         "matchings": [
             matching and matching.to_config()
@@ -388,16 +388,16 @@ def save_sampler(sampler, path):
     }
     if hasattr(sampler, "feature_names_in_"):
         card["feature_names_in"] = sampler.feature_names_in_
-    _archive.write(path, _KIND, card, sampler.cyclegans_.values())
+    _archive.write_archive(path, _KIND, card, sampler.cyclegans_.values())
 
 
 def load_sampler(cls, path):
     """Read a sampler; see `GANOversampler.load`."""
-    card, models = _archive.read(path, _KIND, CycleGAN.from_pretrained)
+    card, models = _archive.read_archive(path, _KIND, CycleGAN.from_pretrained)
     params = card["params"]
     if isinstance(params.get("sampling_strategy"), dict):
         params["sampling_strategy"] = _counts_from_card(params["sampling_strategy"])
-    labels = _archive.labels_from_card(card["labels"])
+    labels = _archive.labels_from_json(card["labels"])
     sampler = cls(**params)
     sampler.form_ = form_from_config(card["form"])
     sampler.recipe_ = card["recipe"]
@@ -438,7 +438,7 @@ def read_pretrained(pretrained, y, sample_shape):
         If there is no such class, or a CycleGAN translates samples of another shape.
     """
     models = {}
-    present = {plain(label): label for label in np.unique(y)}
+    present = {to_python(label): label for label in np.unique(y)}
     for label, source in (pretrained or {}).items():
         if label not in present:
             raise ValueError(

@@ -7,12 +7,12 @@ import numpy as np
 
 from melanet.gan.training import train
 from melanet.images._augmentation import Augmentation
-from melanet.over_sampling._guard import Guard, complaint
+from melanet.over_sampling._guard import Guard, describe_failures
 from melanet.over_sampling._judge import Judge, reduced
 from melanet.over_sampling._translator import Translator, cycle, matching_of
-from melanet.utils._chunks import most_of, parts, spread
+from melanet.utils._chunks import chunk_slices, evenly_spaced, samples_that_fit
 from melanet.utils._keras import reproducible
-from melanet.utils._validation import plain
+from melanet.utils._validation import to_python
 
 
 @dataclass
@@ -71,7 +71,9 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, out, decode
         judge = None
         classes, codes = np.unique(y, return_inverse=True)
         if recipe["reject"]:
-            small = [reduced(samples[part]) for part in parts(len(samples), samples.shape[1:])]
+            small = [
+                reduced(samples[part]) for part in chunk_slices(len(samples), samples.shape[1:])
+            ]
             judge = Judge(flip=recipe["flip"], seed=seed % 2**20).fit(np.concatenate(small), codes)
             del small
         provenance, start = [], 0
@@ -93,8 +95,8 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, out, decode
                 made.cyclegans[label], made.histories[label] = cyclegan, history
             matching = known = None
             if recipe["match"]:
-                most = most_of(samples.shape[1:])
-                few = spread(rows, most), samples[spread(own, most)]
+                most = samples_that_fit(samples.shape[1:])
+                few = evenly_spaced(rows, most), samples[evenly_spaced(own, most)]
                 matching, known = matching_of(recipe, cyclegan, samples.__getitem__, *few)
                 made.matchings[label] = matching
             accepts = None if judge is None else (lambda x, c=code: judge.accepts(x, c))
@@ -115,7 +117,7 @@ def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, out, decode
             start += n_samples
             provenance.append((source, kinds))
             if problem:
-                _warn(plain(label), problem, kinds)
+                _warn(to_python(label), problem, kinds)
     made.source_indices, made.source_kinds = map(np.concatenate, zip(*provenance))
     return made
 
@@ -169,7 +171,7 @@ def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, out, decode
     n = n_samples - round(recipe["copies"] * n_samples)
     guard = None
     if recipe["guard"]:
-        few = [samples[spread(chosen, most_of(shape))] for chosen in (rows, own)]
+        few = [samples[evenly_spaced(chosen, samples_that_fit(shape))] for chosen in (rows, own)]
         guard = Guard(*few)
     translator = Translator(
         samples.__getitem__,
@@ -184,9 +186,9 @@ def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, out, decode
         known=known,
     )
     source, passed = np.empty(n_samples, int), np.zeros(n_samples, bool)
-    watched = np.isin(np.arange(n), spread(np.arange(n), most_of(shape)))
+    watched = np.isin(np.arange(n), evenly_spaced(np.arange(n), samples_that_fit(shape)))
     seen, unchanged, refused = [np.empty((0, *shape), "float32")], 0, 0
-    for now in parts(n, shape):
+    for now in chunk_slices(n, shape):
         places = np.arange(n)[now]
         chosen = samples[translator.draws[places]]
         made, source[now], passed[now], *failures = translator.make(places, chosen, rng)
@@ -199,13 +201,13 @@ def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, out, decode
     if guard is not None:
         diversity = guard.collapsed(np.concatenate(seen))
         kept = kept if diversity is None else kept[:0]
-        problem = complaint(n, unchanged=unchanged, refused=refused, diversity=diversity)
+        problem = describe_failures(n, unchanged=unchanged, refused=refused, diversity=diversity)
     if len(kept) < n:
-        for now in parts(len(kept), shape):
+        for now in chunk_slices(len(kept), shape):
             out[now] = out[kept[now]]  # never before a place that is still to be read
         source[: len(kept)] = source[kept]
     source[len(kept) :], _ = cycle(own, n_samples - len(kept), rng)
-    for now in parts(n_samples - len(kept), shape):
+    for now in chunk_slices(n_samples - len(kept), shape):
         copied = copies_of(recipe, samples[source[len(kept) :][now]], rng, first=now.start)
         out[len(kept) :][now] = decode(copied)
     kinds = np.where(np.arange(n_samples) < len(kept), "translation", "copy").astype("U11")
@@ -370,12 +372,12 @@ def check_fits(label, cyclegan, classes, sample_shape):
     """Raise ValueError unless a CycleGAN is for one of the classes, and of the samples' shape."""
     if label not in classes:
         raise ValueError(
-            f"There is a CycleGAN for the class {plain(label)!r}, which is not among the classes "
+            f"There is a CycleGAN for the class {to_python(label)!r}, which is not among the classes "
             f"{classes.tolist()}. Use a class's name"
         )
     if cyclegan.sample_shape != sample_shape:
         raise ValueError(
-            f"The CycleGAN for class {plain(label)!r} translates samples of shape "
+            f"The CycleGAN for class {to_python(label)!r} translates samples of shape "
             f"{cyclegan.sample_shape}. Received: size for {sample_shape}. Leave size out, or give "
             "the model's"
         )
@@ -387,11 +389,11 @@ def check_needs(needs, counts, pretrained):
         if n != int(n):
             raise ValueError(
                 "sampling_strategy must ask for whole numbers of samples. "
-                f"Received: {n} more of class {plain(label)!r}"
+                f"Received: {n} more of class {to_python(label)!r}"
             )
-        if counts[plain(label)] < 2 and label not in pretrained:
+        if counts[to_python(label)] < 2 and label not in pretrained:
             raise ValueError(
-                f"Class {plain(label)!r} has 1 sample; at least 2 are needed to learn what the "
+                f"Class {to_python(label)!r} has 1 sample; at least 2 are needed to learn what the "
                 "class looks like. Collect more, or leave it out by sampling_strategy"
             )
     return {label: int(n) for label, n in needs.items()}

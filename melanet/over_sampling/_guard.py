@@ -71,7 +71,7 @@ class Guard:
         return ratio if ratio < DIVERSITY_AVOID else None
 
 
-def complaint(n, *, unchanged=0, refused=0, diversity=None):
+def describe_failures(n, *, unchanged=0, refused=0, diversity=None):
     """Say what is wrong with the translations into a class, None if nothing much is.
 
     Parameters

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import fft
 
-from melanet.utils._parallel import mapped
+from melanet.utils._parallel import thread_map
 
 _FEWEST, _MOST = 0.5, 2.0  # of a frequency's gain: more would draw what is not there
 _LEVELS = 257  # quantiles that a channel's values are described by
@@ -88,7 +88,7 @@ class Matching:
             rows = range(start, min(start + _AT_ONCE, len(corrected)))
             part = corrected[rows.start : rows.stop]
             part[:] = _filtered(images[rows.start : rows.stop], self.gains)
-            mapped(lend_values, rows, part.size)
+            thread_map(lend_values, rows, part.size)
         return np.clip(corrected, -1, 1, out=corrected)
 
     def to_config(self):

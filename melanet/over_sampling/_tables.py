@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from melanet.preprocessing._containers import take
-from melanet.utils._validation import plain
+from melanet.utils._validation import to_python
 
 _NEIGHBOURS = 5  # SMOTE's default
 
@@ -88,7 +88,7 @@ def warn_of_hopeless(samples, y, labels):
     for label in labels:
         own = y == label
         for problem in _problems(samples, own, twins):
-            warnings.warn(f"Class {plain(label)!r}: {problem}", stacklevel=6)
+            warnings.warn(f"Class {to_python(label)!r}: {problem}", stacklevel=6)
 
 
 def _problems(samples, own, twins):

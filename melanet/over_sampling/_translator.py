@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from melanet.gan._unpaired_dataset import tiled
+from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.images._augmentation import Augmentation
 from melanet.over_sampling._matching import Matching
-from melanet.utils._chunks import spread
+from melanet.utils._chunks import evenly_spaced
 from melanet.utils._keras import reproducible
 
 _MOST_MATCHED = 200  # sources whose translations a matching is measured on
@@ -172,14 +172,14 @@ def matching_of(recipe, cyclegan, read, rows, own):
     dict
         Row -> translation of it, before it is matched.
     """
-    few = spread(rows, _MOST_MATCHED)
+    few = evenly_spaced(rows, _MOST_MATCHED)
     made = translate(cyclegan, read(few), recipe)
     return Matching.between(made, own), dict(zip(few.tolist(), made))
 
 
 def cycle(rows, n, rng):
     """Draw n rows, each as often as the others; return them and how often each came before."""
-    return rows[tiled(len(rows), n, rng)], np.arange(n) // len(rows)
+    return rows[balanced_draws(len(rows), n, rng)], np.arange(n) // len(rows)
 
 
 def jittered(rows, uses, recipe, rng):

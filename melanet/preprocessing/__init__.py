@@ -1,6 +1,6 @@
 """Between the user's form of the data and float32 samples in [-1, 1]."""
 
-from melanet.preprocessing._forms import encoded, form_from_config, read_form
+from melanet.preprocessing._forms import as_samples, form_from_config, read_form
 from melanet.preprocessing._image_form import (
     EncodedImages,
     ImageForm,
@@ -14,7 +14,7 @@ __all__ = [
     "ImageForm",
     "PictureFiles",
     "TableForm",
-    "encoded",
+    "as_samples",
     "form_from_config",
     "infer_value_range",
     "read_form",

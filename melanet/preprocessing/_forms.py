@@ -94,7 +94,7 @@ def read_form(X, image_shape=None, value_range=None, categorical=()):
     return ImageForm(shape[1:], image_shape, X.dtype, value_range)
 
 
-def encoded(form, X):
+def as_samples(form, X):
     """Return samples as tensors in [-1, 1]: a table's at once, images when they are asked for.
 
     Parameters

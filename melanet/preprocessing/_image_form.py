@@ -4,7 +4,7 @@ import numpy as np
 
 from melanet.images._io import check_paths, check_size, load_images
 from melanet.preprocessing._containers import dense
-from melanet.utils._chunks import most_of
+from melanet.utils._chunks import samples_that_fit
 
 _FLOAT_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 _SLACK = 1e-3  # of a range's width, by which rounding may leave it
@@ -262,7 +262,7 @@ class PictureFiles:
 
     def drawn(self, rows, rng, most=300):
         """Return some of `rows`: at most so many, and as many as fill 64 MiB."""
-        most = max(2, min(most, most_of(self.sample_shape)))
+        most = max(2, min(most, samples_that_fit(self.sample_shape)))
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
         return rows

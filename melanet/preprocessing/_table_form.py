@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.preprocessing import QuantileTransformer
 
 from melanet.preprocessing._containers import column, column_name, dense, is_frame
-from melanet.utils._validation import plain
+from melanet.utils._validation import to_python
 
 _EXACT = 2**53  # float64 holds all whole numbers up to here
 
@@ -229,7 +229,7 @@ def _numbers(X, columns):
 
 def _distinct(values):
     """Return the distinct values in order; where they have no order, as they first come."""
-    found = [plain(value) for value in dict.fromkeys(np.asarray(values, dtype=object))]
+    found = [to_python(value) for value in dict.fromkeys(np.asarray(values, dtype=object))]
     try:
         return sorted(found)
     except TypeError:
@@ -243,6 +243,6 @@ def _limits(values):
             return int(min(values)), int(max(values))
         return None
     low, high = values.min(), values.max()
-    if isinstance(plain(low), int) and max(abs(int(low)), abs(int(high))) > _EXACT:
+    if isinstance(to_python(low), int) and max(abs(int(low)), abs(int(high))) > _EXACT:
         return int(low), int(high)
     return None

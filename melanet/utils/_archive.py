@@ -14,7 +14,7 @@ from melanet._version import __version__
 _CARD = "card.json"
 
 
-def write(path, kind, card, models):
+def write_archive(path, kind, card, models):
     """Write a file that is whole or not there.
 
     Parameters
@@ -42,8 +42,8 @@ def write(path, kind, card, models):
         os.replace(whole, path)
 
 
-def read(path, kind, read_model):
-    """Read a file that `write` wrote.
+def read_archive(path, kind, read_model):
+    """Read a file that `write_archive` wrote.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def read(path, kind, read_model):
     return card, models
 
 
-def plain_params(estimator, **instead):
+def json_params(estimator, **instead):
     """Return an estimator's parameters as JSON knows them.
 
     Parameters
@@ -113,14 +113,14 @@ def plain_params(estimator, **instead):
     return kept
 
 
-def labels_to_card(labels):
+def labels_to_json(labels):
     """Return labels as JSON knows them, with their dtype."""
     array = np.asarray(labels)
     return {"values": array.tolist(), "dtype": array.dtype.str}
 
 
-def labels_from_card(card):
-    """Return what `labels_to_card` was given, as an array."""
+def labels_from_json(card):
+    """Return what `labels_to_json` was given, as an array."""
     return np.array(card["values"], dtype=card["dtype"])
 
 

@@ -17,7 +17,7 @@ def history_rows(history):
 
 
 @contextmanager
-def whole(path):
+def atomic_path(path):
     """Give a name to write under; it becomes `path` if the block ends without an error.
 
     Parameters
@@ -34,9 +34,9 @@ def whole(path):
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from melanet.utils._files import whole
+    >>> from melanet.utils._files import atomic_path
     >>> path = Path(tempfile.mkdtemp()) / "a.txt"
-    >>> with whole(path) as partial:
+    >>> with atomic_path(path) as partial:
     ...     _ = partial.write_text("all of it")
     >>> path.read_text()
     'all of it'
@@ -51,11 +51,11 @@ def whole(path):
         partial.unlink(missing_ok=True)
 
 
-def write_rows(path, rows):
+def write_csv(path, rows):
     """Write dicts of the same keys, from any iterable, as a CSV file with a header line."""
     rows = iter(rows)
     first = next(rows, None)
-    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(first or ()), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows if first is None else chain([first], rows))
@@ -63,7 +63,7 @@ def write_rows(path, rows):
 
 def write_json(path, value):
     """Write what JSON can hold, indented, for people to read."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 

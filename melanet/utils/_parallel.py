@@ -8,7 +8,7 @@ from joblib import cpu_count
 _LEAST = 1 << 18  # values: below, starting threads costs what they save
 
 
-def mapped(function, items, n_values):
+def thread_map(function, items, n_values):
     """Return what a function makes of each item, in order, found by threads where it pays.
 
     Each result hangs on its item alone, so it is the same on any number of threads.
@@ -27,8 +27,8 @@ def mapped(function, items, n_values):
 
     Examples
     --------
-    >>> from melanet.utils._parallel import mapped
-    >>> mapped(abs, [-1, 2], n_values=2)
+    >>> from melanet.utils._parallel import thread_map
+    >>> thread_map(abs, [-1, 2], n_values=2)
     [1, 2]
     """
     n_threads = min(cpu_count(), len(items))
@@ -41,7 +41,7 @@ def mapped(function, items, n_values):
 _WRITTEN_BEHIND = 2  # chunks that may wait for their writing
 
 
-def overlapped(tasks, read, make, write):
+def read_compute_write(tasks, read, make, write):
     """Do tasks in order: read the next while one is made, and write the last.
 
     Parameters
@@ -63,8 +63,9 @@ def overlapped(tasks, read, make, write):
 
     Examples
     --------
-    >>> from melanet.utils._parallel import overlapped
-    >>> list(overlapped(range(3), lambda i: i * 10, lambda i, x: x + i, lambda i, x: (i, x)))
+    >>> from melanet.utils._parallel import read_compute_write
+    >>> steps = (lambda i: i * 10, lambda i, x: x + i, lambda i, x: (i, x))
+    >>> list(read_compute_write(range(3), *steps))
     [(0, 0), (1, 11), (2, 22)]
     """
     tasks, writing = iter(tasks), deque()

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 
-def check_whole(name, value, least):
+def check_integer(name, value, least):
     """Raise ValueError unless `value` is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(
@@ -13,6 +13,6 @@ def check_whole(name, value, least):
         )
 
 
-def plain(label):
+def to_python(label):
     """Return a NumPy scalar as Python's own value."""
     return label.item() if isinstance(label, np.generic) else label

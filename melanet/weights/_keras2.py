@@ -67,7 +67,7 @@ _NO_EFFECT = re.compile(
 _LARGEST_SAMPLE = 2**28
 
 
-def read(path):
+def read_keras2(path):
     """Read a whole-model HDF5 file that Keras 2 wrote.
 
     An up-sampling by two that feeds one plain 'same' convolution becomes an `UpsamplingConv2D`

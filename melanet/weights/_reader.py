@@ -78,7 +78,7 @@ def read_model(path):
     if head == _HDF5:
         from melanet.weights import _keras2
 
-        return _keras2.read(path)
+        return _keras2.read_keras2(path)
     if head.startswith(_ZIP):
         return _read_keras(path)
     looks = (what for start, what in _FOREIGN.items() if head.startswith(start))

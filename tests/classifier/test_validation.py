@@ -5,7 +5,7 @@ from melanet.classifier import _validation
 
 
 def test_labels_become_codes_in_sorted_order():
-    classes, codes = _validation.labels(["b", "a", "b", "a", "c", "c"])
+    classes, codes = _validation.check_labels(["b", "a", "b", "a", "c", "c"])
     assert classes.tolist() == ["a", "b", "c"]
     assert codes.tolist() == [1, 0, 1, 0, 2, 2]
 
@@ -16,48 +16,48 @@ def test_labels_become_codes_in_sorted_order():
 )
 def test_labels_that_cannot_be_learned(y, message):
     with pytest.raises(ValueError, match=message):
-        _validation.labels(y)
+        _validation.check_labels(y)
 
 
 def test_codes_of_validation_labels():
     classes = np.array(["a", "b"])
-    assert _validation.codes(["b", "a", "a"], classes, 3).tolist() == [1, 0, 0]
+    assert _validation.encode_labels(["b", "a", "a"], classes, 3).tolist() == [1, 0, 0]
     for y, n, message in (
         (["a", "b"], 3, "3 samples and 2 labels"),
         (["a", "a"], 2, r"\['a'\] for \['a', 'b'\]"),
         (["a", "c"], 2, r"\['a', 'c'\]"),
     ):
         with pytest.raises(ValueError, match=message):
-            _validation.codes(y, classes, n)
+            _validation.encode_labels(y, classes, n)
 
 
 def test_validation_data_is_a_pair_without_groups():
-    assert _validation.pair(([1], [2])) == ([1], [2])
+    assert _validation.check_validation_data(([1], [2])) == ([1], [2])
     for given, message in ((([1],), "tuple of length 1"), (3, "Received: int")):
         with pytest.raises(ValueError, match=message):
-            _validation.pair(given)
-    _validation.no_groups(None)
+            _validation.check_validation_data(given)
+    _validation.refuse_groups(None)
     with pytest.raises(ValueError, match="Leave one out"):
-        _validation.no_groups([1, 2])
+        _validation.refuse_groups([1, 2])
 
 
 def test_groups_are_one_for_each_sample():
-    assert _validation.groups(None, 3) is None
-    assert _validation.groups(["x", "y", "y"], 3).tolist() == ["x", "y", "y"]
+    assert _validation.check_groups(None, 3) is None
+    assert _validation.check_groups(["x", "y", "y"], 3).tolist() == ["x", "y", "y"]
     with pytest.raises(ValueError, match=r"shape \(3,\). Received: shape \(2,\)"):
-        _validation.groups([1, 2], 3)
+        _validation.check_groups([1, 2], 3)
 
 
 def test_alpha_is_a_number_or_one_for_each_class():
-    assert _validation.alpha(0.25, 3) == 0.25
-    assert _validation.alpha(np.array([0.5, 0.25]), 2) == [0.5, 0.25]
+    assert _validation.check_alpha(0.25, 3) == 0.25
+    assert _validation.check_alpha(np.array([0.5, 0.25]), 2) == [0.5, 0.25]
     with pytest.raises(ValueError, match="each of the 3 classes"):
-        _validation.alpha([0.5, 0.5], 3)
+        _validation.check_alpha([0.5, 0.5], 3)
 
 
 def test_input_size_is_a_pair_of_whole_numbers():
-    assert _validation.input_size(np.int64(32)) == (32, 32)
-    assert _validation.input_size([16.0, 24]) == (16, 24)
+    assert _validation.check_input_size(np.int64(32)) == (32, 32)
+    assert _validation.check_input_size([16.0, 24]) == (16, 24)
     for size in (7, (16, 7.5), (16, 16, 3)):
         with pytest.raises(ValueError, match="input_size must be"):
-            _validation.input_size(size)
+            _validation.check_input_size(size)

@@ -12,7 +12,7 @@ from PIL import Image
 pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"')
 pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"')
 
-from melanet.classifier._melanet import read_classifier
+from melanet.classifier._melanet import load_classifier
 from melanet.cli._serve import SERVE, serve
 from melanet.cli._toys import train_toys
 
@@ -52,7 +52,7 @@ def test_what_the_demo_leaves_behind_is_served_until_interrupted(toys, pictures,
             answer = requests.post(f"{url}/api/predict", files={"image": file}, timeout=60)
         assert health.json()["translator"] is True
         probability = answer.json()["predictions"][1]["probability"]
-        expected = read_classifier(model).predict_proba(pictures[:1])[0, 1]
+        expected = load_classifier(model).predict_proba(pictures[:1])[0, 1]
         assert probability == pytest.approx(expected, abs=1e-5)
         rebound = requests.get(f"{url}/health", headers={"Host": "evil.example"}, timeout=10)
         assert rebound.status_code == 400

@@ -2,7 +2,13 @@ import keras
 import numpy as np
 import pytest
 
-from melanet.gan.losses import Total, adam, distance, judge, squares
+from melanet.gan.losses import (
+    PrecomputedLoss,
+    absolute_error,
+    adam,
+    discriminator_losses,
+    squared_error,
+)
 
 
 def numpy_of(x):
@@ -19,13 +25,13 @@ def test_terms_are_means_of_each_sample():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 3, 4, 5, 2)).astype("float32")
     np.testing.assert_allclose(
-        numpy_of(squares(x, 1.0)), [((s - 1) ** 2).mean() for s in x], rtol=1e-5
+        numpy_of(squared_error(x, 1.0)), [((s - 1) ** 2).mean() for s in x], rtol=1e-5
     )
     np.testing.assert_allclose(
-        numpy_of(distance(x, y)), [np.abs(a - b).mean() for a, b in zip(x, y)], rtol=1e-5
+        numpy_of(absolute_error(x, y)), [np.abs(a - b).mean() for a, b in zip(x, y)], rtol=1e-5
     )
     total = np.array([1.0, 2.0, 6.0], "float32")
-    assert float(Total()(total, total)) == pytest.approx(3.0)
+    assert float(PrecomputedLoss()(total, total)) == pytest.approx(3.0)
 
 
 def test_judge_scores_both_sides():
@@ -36,7 +42,8 @@ def test_judge_scores_both_sides():
         np.array([[0.7, 5], [0.1, 5]], "float32"),
     )
     adversarial, loss, accuracy = (
-        numpy_of(x) for x in judge(discriminator, real, keras.ops.convert_to_tensor(fake), True)
+        numpy_of(x)
+        for x in discriminator_losses(discriminator, real, keras.ops.convert_to_tensor(fake), True)
     )
     np.testing.assert_allclose(adversarial, [0.3**2, 0.9**2], rtol=1e-5)
     np.testing.assert_allclose(loss, [0.1**2 + 0.7**2, 0.8**2 + 0.1**2], rtol=1e-5)

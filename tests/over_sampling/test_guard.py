@@ -4,7 +4,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from melanet import CycleGAN, GANOversampler
-from melanet.over_sampling._guard import Guard, complaint
+from melanet.over_sampling._guard import Guard, describe_failures
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_collapse_is_measured_against_the_class(digits):
     ],
 )
 def test_complaint_names_the_figure(facts, text):
-    assert complaint(100, **facts) == text
+    assert describe_failures(100, **facts) == text
 
 
 def _generator(change):

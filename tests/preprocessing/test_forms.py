@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from melanet.preprocessing._forms import encoded, form_from_config, read_form
+from melanet.preprocessing._forms import as_samples, form_from_config, read_form
 from melanet.preprocessing._image_form import ImageForm
 from melanet.preprocessing._table_form import TableForm
 
@@ -73,10 +73,10 @@ def test_forms_survive_json(rng, kind):
 def test_images_are_encoded_when_asked_for_and_a_table_at_once(rng):
     images = rng.integers(0, 256, (5, 4, 6), "uint8")
     form = read_form(images)
-    samples = encoded(form, images)
+    samples = as_samples(form, images)
     assert len(samples) == 5
     assert samples.shape == (5, 4, 6, 1)
     np.testing.assert_array_equal(samples[[3, 1]], form.encode(images)[[3, 1]])
     rows = images.reshape(5, -1).astype("float64")
     table = read_form(rows)
-    np.testing.assert_array_equal(encoded(table, rows), table.encode(rows))
+    np.testing.assert_array_equal(as_samples(table, rows), table.encode(rows))

@@ -8,7 +8,7 @@ from scipy import sparse
 from melanet import GANOversampler
 from melanet.over_sampling._generation import check_needs
 from melanet.preprocessing._validation import as_numbers, categorical_columns, check_samples
-from melanet.utils._validation import plain
+from melanet.utils._validation import to_python
 
 IMAGES = np.arange(48.0).reshape(3, 4, 4)
 
@@ -43,8 +43,8 @@ def test_needs_are_whole_numbers_of_learnable_classes():
 
 
 def test_labels_print_plainly():
-    assert repr(plain(np.str_("melanoma"))) == "'melanoma'"
-    assert plain(3) == 3
+    assert repr(to_python(np.str_("melanoma"))) == "'melanoma'"
+    assert to_python(3) == 3
 
 
 FRAME = pd.DataFrame(

@@ -24,8 +24,10 @@ def _network():
 
 def test_what_is_written_is_read(tmp_path):
     networks = [_network() for _ in range(12)]  # more than ten: the order is not the alphabet's
-    _archive.write(tmp_path / "a" / "thing", _KIND, {"n": np.int64(3), "p": tmp_path}, networks)
-    card, models = _archive.read(tmp_path / "a" / "thing", _KIND, _reader.read_model)
+    _archive.write_archive(
+        tmp_path / "a" / "thing", _KIND, {"n": np.int64(3), "p": tmp_path}, networks
+    )
+    card, models = _archive.read_archive(tmp_path / "a" / "thing", _KIND, _reader.read_model)
     assert (card["n"], card["p"]) == (3, str(tmp_path))
     x = np.ones((1, 3), "float32")
     for wrote, read in zip(networks, models, strict=True):
@@ -40,20 +42,20 @@ def test_other_files_are_refused(tmp_path, content):
         if content is not None:
             file.writestr("card.json", content)
     with pytest.raises(ValueError, match=r"path must name a file that Thing.save wrote.*thing"):
-        _archive.read(path, _KIND, _reader.read_model)
+        _archive.read_archive(path, _KIND, _reader.read_model)
 
 
 def test_parameters_as_json_knows_them(tmp_path):
     thing = Thing(number=np.float32(0.5), path=tmp_path, function=len)
     with pytest.warns(UserWarning, match="function=<built-in function len> cannot be written"):
-        kept = _archive.plain_params(thing, pair={"instead": 1})
+        kept = _archive.json_params(thing, pair={"instead": 1})
     assert kept == {"number": 0.5, "pair": {"instead": 1}, "path": str(tmp_path)}
     json.dumps(kept)
 
 
 @pytest.mark.parametrize("labels", [[0, 1], ["a", "bc"], [True, False], [0.5, 2.0]])
 def test_labels_keep_their_dtype(labels):
-    card = json.loads(json.dumps(_archive.labels_to_card(labels)))
-    again = _archive.labels_from_card(card)
+    card = json.loads(json.dumps(_archive.labels_to_json(labels)))
+    again = _archive.labels_from_json(card)
     assert again.tolist() == labels
     assert again.dtype == np.asarray(labels).dtype

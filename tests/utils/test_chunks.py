@@ -9,7 +9,7 @@ from melanet.utils import _chunks
 )
 def test_rows_are_thinned_evenly(n, most, taken):
     rows = np.arange(n) * 10
-    few = _chunks.spread(rows, most)
+    few = _chunks.evenly_spaced(rows, most)
     assert len(few) == taken <= most
     assert len(set(np.diff(few))) <= 1
 
@@ -17,15 +17,15 @@ def test_rows_are_thinned_evenly(n, most, taken):
 @pytest.mark.parametrize("shape", [(256, 256, 3), (8, 8, 1), (5000, 5000, 3), (7,)])
 @pytest.mark.parametrize("n", [0, 1, 33, 70])
 def test_parts_cover_everything_once(n, shape):
-    parts = [np.arange(n)[part] for part in _chunks.parts(n, shape)]
+    parts = [np.arange(n)[part] for part in _chunks.chunk_slices(n, shape)]
     assert [i for part in parts for i in part] == list(range(n))
     assert all(len(part) * np.prod(shape) * 4 <= 12 * 2**20 or len(part) == 1 for part in parts)
 
 
 def test_few_samples_stand_for_all():
-    assert _chunks.most_of((256, 256, 3)) == 85
-    assert _chunks.most_of((8, 8, 1), 1000) == 3
-    assert _chunks.most_of((9000, 9000, 3)) == 1
+    assert _chunks.samples_that_fit((256, 256, 3)) == 85
+    assert _chunks.samples_that_fit((8, 8, 1), 1000) == 3
+    assert _chunks.samples_that_fit((9000, 9000, 3)) == 1
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,6 @@ def test_few_samples_stand_for_all():
     [((256, 256, 3), 8), ((128, 128, 3), 32), ((64, 64, 3), 128), ((7,), 128)],
 )
 def test_a_batch_is_of_few_large_samples_or_many_small_ones(shape, samples):
-    assert _chunks.batch_of(shape) == samples
-    first = _chunks.parts(10**6, shape)[0]
+    assert _chunks.default_batch_size(shape) == samples
+    first = _chunks.chunk_slices(10**6, shape)[0]
     assert (first.stop - first.start) % samples == 0

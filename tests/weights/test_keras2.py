@@ -25,7 +25,7 @@ def answers(model, x):
 
 def assert_reads_as(net, path, x, atol=2e-5):
     plain = net.model()
-    model = _keras2.read(net.write(path))
+    model = _keras2.read_keras2(net.write(path))
     np.testing.assert_allclose(answers(model, x), answers(plain, x), atol=atol)
     assert model.count_params() == plain.count_params()
     return model
@@ -40,7 +40,7 @@ def test_files_that_keras_2_wrote_answer_as_recorded(name, n_fused):
     files = [GENUINE / f"{name}.h5", GENUINE / f"{name}_io.npz"]
     if not all(file.exists() for file in files):
         pytest.skip(f"needs {files[0].name} and {files[1].name} in ../shared/legacy")
-    model = _keras2.read(files[0])
+    model = _keras2.read_keras2(files[0])
     with np.load(files[1]) as recorded:
         y = answers(model, recorded["x"].astype("float32"))
         np.testing.assert_allclose(y, recorded["y"], atol=1e-4)
@@ -76,7 +76,7 @@ def test_slots_and_training_configuration_are_ignored(tmp_path):
     with h5py.File(net.write(tmp_path / "c.h5"), "a") as file:
         file.attrs["training_config"] = b'{"loss": "of_a_class_that_is_gone"}'
         file["optimizer_weights/slot:0"] = np.ones(3)
-    model = _keras2.read(tmp_path / "c.h5")
+    model = _keras2.read_keras2(tmp_path / "c.h5")
     x = noise(3, 16, 16, 3)
     np.testing.assert_allclose(answers(model, x), answers(plain, x), atol=1e-6)
     assert not getattr(model, "optimizer", None)
@@ -154,13 +154,13 @@ def test_numbered_weight_names_are_known(tmp_path):
         part.move("conv2d_1_7/kernel:0", "conv2d_1_7/kernel_2:0")
         part.attrs["weight_names"] = [b"conv2d_1_7/kernel_2:0", b"conv2d_1_7/bias:0"]
     x = noise(2, 16, 16, 3)
-    y = answers(_keras2.read(tmp_path / "c.h5"), x)
+    y = answers(_keras2.read_keras2(tmp_path / "c.h5"), x)
     np.testing.assert_allclose(y, answers(plain, x), atol=1e-6)
 
 
 def refused(path, match):
     with pytest.raises(ValueError, match=match) as caught:
-        _keras2.read(path)
+        _keras2.read_keras2(path)
     assert str(path) in str(caught.value)
 
 

@@ -1,0 +1,11 @@
+"""Types that several modules name."""
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+PathLike = str | os.PathLike[str]
+
+# ``augment(images, rng) -> images`` on (n, height, width, channels) in [-1, 1].
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
