@@ -1,18 +1,59 @@
-"""Checks of single values."""
+"""Checks of single parameters, with errors that name the parameter and its value."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
+_SLACK = 1e-3  # rounding by which values may leave [-1, 1]
 
-def check_integer(name, value, least):
-    """Raise ValueError unless `value` is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+
+def is_integer(value: Any, least: int = 1) -> bool:
+    """Return whether `value` is an integer, no boolean, and at least `least`."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def check_integer(name: str, value: Any, least: int) -> None:
+    """Raise ValueError unless `value` is an integer of at least `least`."""
+    if not is_integer(value, least):
+        kind = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise ValueError(f"{name} must be {kind}. Received: {name}={value!r}")
+
+
+def check_positive_integer(name: str, value: Any, optional: bool = False) -> None:
+    """Raise ValueError unless `value` is a positive integer, or None if `optional`."""
+    if not (optional and value is None):
+        check_integer(name, value, 1)
+
+
+def check_symmetric_range(name: str, x: np.ndarray) -> None:
+    """Raise ValueError if a value of `x` is NaN or, beyond rounding, outside [-1, 1].
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the message.
+    x : ndarray
+        Samples of any shape; an empty array passes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.utils._validation import check_symmetric_range
+    >>> check_symmetric_range("X", np.array([0.0, 255.0]))
+    Traceback (most recent call last):
+      ...
+    ValueError: X must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). \
+Received values from 0.0 to 255.0
+    """
+    # Negated, so that NaN fails.
+    if x.size and not (x.min() >= -1 - _SLACK and x.max() <= 1 + _SLACK):
         raise ValueError(
-            f"{name} must be a whole number of at least {least}. Received: {name}={value!r}"
+            f"{name} must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). "
+            f"Received values from {x.min()} to {x.max()}"
         )
 
 
-def to_python(label):
-    """Return a NumPy scalar as Python's own value."""
+def to_python(label: Any) -> Any:
+    """Convert a NumPy scalar to the Python object; return anything else unchanged."""
     return label.item() if isinstance(label, np.generic) else label

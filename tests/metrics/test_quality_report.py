@@ -262,7 +262,7 @@ def test_verdict_takes_the_worst_and_nothing_undefined():
         ({"source_indices": [0.0, 1.0]}, "source_indices must hold a row of X"),
         ({"source_indices": [0, 120]}, "rows of X, 0 to 119. Received: 0 to 120"),
         ({"features": "inception"}, "features='inception'"),
-        ({"n_folds": 1}, "n_folds must be a whole number"),
+        ({"n_folds": 1}, "n_folds must be an integer of at least"),
         ({"X": np.full((120, 8, 8), np.nan)}, "X must be finite. Received: 120 of 120"),
     ],
 )
