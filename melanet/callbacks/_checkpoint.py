@@ -1,56 +1,57 @@
-"""Training that goes on where it was cut off, with the same bits."""
+"""Checkpoints from which a training resumes with the same bits."""
 
 import hashlib
 import io
 import json
 import os
-import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
-from melanet.utils._files import atomic_path, write_json
+from melanet.utils._files import ResumableFolder, atomic_path
+from melanet.utils._typing import PathLike
 
-_KEPT = 2  # the newest, and the one before it in case the newest is torn
-_DIGITS = 32  # of the checksum, in the file's name
+_KEPT = 2  # the newest, and the one before it in case the newest is corrupt
+_DIGITS = 32  # of the checksum in the file name
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keep all that a training needs to go on, so that a stop at any moment changes nothing.
+    """Save the complete state of a training, so that it can resume after a kill.
 
-    At the end of an epoch, if it is time, one file is written: the model's weights and the state
-    of its random layers, the optimizer's slots and step count, the number of epochs done and
-    their losses. It is written under another name, brought to the disk and renamed; its name
-    holds a checksum. `restore` takes the newest file that is whole, else the one before it. A
-    training that was killed and goes on ends with the same weights as one that was not, bit for
-    bit on the CPU, inside of `melanet.utils.reproducible`.
+    Each file holds the model's weights and the state of its random layers, the optimizer's slots
+    and step count, the number of finished epochs and their losses. Files are written atomically,
+    at the end of an epoch, and named by a checksum. `restore` loads the newest intact file.
+    Inside `melanet.utils.reproducible`, a resumed training ends with the same weights as an
+    uninterrupted one, bit for bit on the CPU.
 
     Parameters
     ----------
     folder : str or path-like
-        Where to write, a folder of its own; made if missing.
-    settings : object that JSON can hold, default=None
-        What the training is, such as a recipe, a seed and the data's checksum. What a folder
-        holds of other settings is removed by `restore`.
+        Folder for the checkpoints alone, created if missing.
+    settings : object, default=None
+        JSON-serializable description of the training, such as a recipe, a seed and a checksum of
+        the data. `restore` deletes checkpoints of other settings.
     seconds : float, default=60
-        Least time between two files. 0 writes at the end of every epoch.
+        Minimum time between two files. 0 writes one at the end of every epoch.
 
     Attributes
     ----------
     history : dict
-        Name of a loss -> list of its values by epoch, those before the stop included.
+        Name of a loss -> list of its values by epoch, including the epochs before a resume.
 
     See Also
     --------
-    melanet.UnpairedImages : Batches whose order depends on the seed and the epoch alone.
+    melanet.UnpairedImages : Batches whose order depends only on the seed and the epoch.
 
     Notes
     -----
-    What Python's and NumPy's global generators hold is not kept: nothing in melanet draws from
-    them. An epoch that was cut off is done again from its start; where epochs are long, give the
-    data set more and shorter ones by ``steps``.
+    The state of Python's and NumPy's global random generators is not saved; melanet does not use
+    them. An interrupted epoch is repeated from its start. If epochs are long, set the data set's
+    ``steps`` to get more and shorter ones.
 
     Examples
     --------
@@ -71,67 +72,73 @@ class Checkpoint(keras.callbacks.Callback):
     ((0, 2), (2, 3))
     """
 
-    def __init__(self, folder, *, settings=None, seconds=60):
+    def __init__(self, folder: PathLike, *, settings: Any = None, seconds: float = 60):
         super().__init__()
         self.folder, self.settings, self.seconds = Path(folder), settings, seconds
-        self.history, self._written = {}, time.monotonic()
+        self.history: dict[str, list[float]] = {}
+        self._work = ResumableFolder(folder, settings, owned=["epoch-*.npz"])
+        self._written = time.monotonic()
 
-    def restore(self, model, batches=None):
-        """Bring a new model, and the order of its batches, to where the training stopped.
+    def restore(self, model: keras.Model, batches: keras.utils.PyDataset | None = None) -> int:
+        """Load the newest checkpoint into a new model.
 
         Parameters
         ----------
         model : keras.Model
-            Built and compiled as at the first start.
+            Model built and compiled as at the first start.
         batches : keras.utils.PyDataset or None, default=None
-            New, too; its ``on_epoch_end`` is called once for each epoch done.
+            New data set; its ``on_epoch_end`` is called once for each finished epoch.
 
         Returns
         -------
         int
-            Epochs done, 0 at a first start: the ``initial_epoch`` of ``fit``.
+            Number of finished epochs, 0 at a first start. Pass it to ``fit`` as
+            ``initial_epoch``.
 
         Raises
         ------
         ValueError
-            If the settings agree but `model` has other weights.
+            If `folder` holds other files, or the checkpoint's weights do not fit `model`.
         """
-        self._claim()
+        self._work.claim()
         self.history, self._written, state = {}, time.monotonic(), None
         for path in reversed(self._files()):
             state = _read(path)
             if state is not None:
                 break
-            path.unlink()  # torn
+            path.unlink()  # corrupt
         if state is None:
             return 0
         card, values = state
         _assign(_variables(model), values, self.folder)
         self.history = card["history"]
-        for _ in range(card["epochs"] if batches is not None else 0):
-            batches.on_epoch_end()
-        return card["epochs"]
+        epochs = int(card["epochs"])
+        if batches is not None:
+            for _ in range(epochs):
+                batches.on_epoch_end()
+        return epochs
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Record the losses, and write if it is time."""
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Record the losses, and write a checkpoint if enough time has passed."""
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
         if time.monotonic() - self._written >= self.seconds:
             self.write(epoch + 1)
 
-    def write(self, epochs):
-        """Write the present state; older files but one are removed.
+    def write(self, epochs: int) -> None:
+        """Write the current state, and delete all but the two newest files.
 
         Parameters
         ----------
         epochs : int
-            Epochs done.
+            Number of finished epochs.
         """
         values = [_to_numpy(variable) for variable in _variables(self.model)]
         card = json.dumps({"epochs": epochs, "history": self.history})
-        data = io.BytesIO()
-        np.savez(data, card=np.array(card), **{f"v{i}": value for i, value in enumerate(values)})
-        data = data.getbuffer()
+        buffer = io.BytesIO()
+        arrays = {f"v{i}": value for i, value in enumerate(values)}
+        np.savez(buffer, card=np.array(card), **arrays)
+        data = buffer.getbuffer()
         digest = hashlib.sha256(data).hexdigest()[:_DIGITS]
         path = self.folder / f"epoch-{epochs:08d}.{digest}.npz"
         with atomic_path(path) as partial, partial.open("wb") as file:
@@ -142,58 +149,38 @@ class Checkpoint(keras.callbacks.Callback):
             old.unlink()
         self._written = time.monotonic()
 
-    def forget(self):
-        """Remove the folder, once what was trained is safe elsewhere."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def forget(self) -> None:
+        """Delete the folder, once the trained model is stored elsewhere."""
+        self._work.remove()
 
-    def _claim(self):
-        """Make the folder one of these settings."""
-        note = self.folder / "settings.json"
-        settings = json.loads(json.dumps(self.settings))
-        if note.exists() and json.loads(note.read_text()) == settings:
-            for torn in self.folder.glob(".partial-*"):
-                torn.unlink()
-            return
-        if any(path != note for path in self._strangers()):
-            raise ValueError(
-                "folder must be new, or hold nothing but checkpoints. Received: "
-                f"{str(self.folder)!r}, which holds other files. Name another"
-            )
-        self.forget()
-        write_json(note, settings)
-
-    def _strangers(self):
-        ours = {*self._files(), *self.folder.glob(".partial-*"), self.folder / "settings.json"}
-        return [path for path in self.folder.glob("*") if path not in ours]
-
-    def _files(self):
+    def _files(self) -> list[Path]:
         return sorted(self.folder.glob("epoch-*.npz"))
 
 
-def _variables(model):
+def _variables(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _to_numpy(variable):
-    value = keras.ops.convert_to_numpy(variable)
-    # NumPy's files know no bfloat16; float32 holds all of its values.
+def _to_numpy(variable: Any) -> np.ndarray:
+    value: np.ndarray = keras.ops.convert_to_numpy(variable)
+    # The npz format has no bfloat16; float32 holds all of its values.
     return value if value.dtype.kind in "biuf" else value.astype("float32")
 
 
-def _assign(variables, values, folder):
+def _assign(variables: Sequence[Any], values: Sequence[np.ndarray], folder: Path) -> None:
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
         raise ValueError(
-            "model must have the weights and the optimizer that the checkpoint was written of. "
-            f"Received: {len(shapes)} variables, but {len(values)} in {str(folder)!r}, or of "
-            "other shapes. Put what they depend on into settings, or remove the folder"
+            "model must have the same weights and optimizer as the one in the checkpoint. "
+            f"Received: {len(shapes)} variables, but {str(folder)!r} has {len(values)}, or they "
+            "are of other shapes. Add the model's parameters to settings, or delete the folder"
         )
     for variable, value in zip(variables, values):
         variable.assign(value)
 
 
-def _read(path):
-    """Return what a file holds, None if it is torn."""
+def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]] | None:
+    """Return the content of a file, or None if its checksum is wrong."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest()[:_DIGITS] != path.name.split(".")[1]:
         return None
