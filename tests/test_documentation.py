@@ -1,4 +1,4 @@
-"""README and docs do as they say: snippets run, commands parse, the reference is complete."""
+"""README and docs: snippets run, commands parse, links resolve, the reference is complete."""
 
 import importlib
 import inspect
@@ -17,9 +17,8 @@ from snippets import PAGES, ROOT, commands_of, replay_arguments, run_python, sni
 import melanet
 from melanet.cli._parser import build_parser, main
 
-SLOW = bool(os.environ.get("MELANET_SLOW"))
 SNIPPETS = [snippet for path in PAGES for snippet in snippets_of(path)]
-LEFT_OUT = [s for s in SNIPPETS if s.mark == "skip" or (s.mark == "slow" and not SLOW)]
+MARKED = [snippet for snippet in SNIPPETS if snippet.mark in ("skip", "slow")]
 COMMANDS = [
     (snippet.name, words)
     for snippet in SNIPPETS
@@ -34,10 +33,20 @@ INLINE = [
 ]
 
 
-def _runs(snippet):
-    if snippet in LEFT_OUT:
-        return False
-    return snippet.language == "python" or snippet.mark in ("run", "slow")
+def _runs(snippet, slow=False):
+    if snippet.mark in ("skip", "slow"):
+        return slow and snippet.mark == "slow"
+    return snippet.language == "python" or snippet.mark == "run"
+
+
+def _pages():
+    """Yield each page that has snippets to run, and once more, marked slow, with its slow ones."""
+    for path in PAGES:
+        name, found = path.relative_to(ROOT).as_posix(), snippets_of(path)
+        if any(map(_runs, found)):
+            yield pytest.param(path, False, id=name)
+        if any(snippet.mark == "slow" for snippet in found):
+            yield pytest.param(path, True, id=f"{name}-slow", marks=pytest.mark.slow)
 
 
 def _toy_folders():
@@ -73,18 +82,16 @@ def _status(call, words):
 BEFORE = {"docs/data.md": _toy_folders, "docs/serving.md": _demo_models}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in PAGES if any(map(_runs, snippets_of(path)))],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
-)
-def test_snippets_run_in_order(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("path", "slow"), _pages())
+def test_snippets_run_in_order(path, slow, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MELANET_HOME", str(tmp_path / "home"))
     page, names = path.relative_to(ROOT).as_posix(), {"__name__": "__main__"}
     with isic_server.running():  # what is fetched comes from loopback
         BEFORE.get(page, lambda: None)()
-        for snippet in filter(_runs, snippets_of(path)):
+        for snippet in snippets_of(path):
+            if not _runs(snippet, slow):
+                continue
             if snippet.language == "python":
                 run_python(snippet, names)
                 continue
@@ -93,12 +100,13 @@ def test_snippets_run_in_order(path, tmp_path, monkeypatch):
                 assert not _status(main, words[1:])
 
 
-@pytest.mark.parametrize("snippet", LEFT_OUT, ids=lambda snippet: snippet.name)
-def test_snippets_that_are_left_out_say_why(snippet):
+@pytest.mark.parametrize("snippet", MARKED, ids=lambda snippet: snippet.name)
+def test_snippets_that_are_skipped_or_slow_say_why(snippet):
     assert snippet.why, f"{snippet.name}: write <!-- {snippet.mark}: the reason -->"
     if snippet.language == "python":
         compile(snippet.code, snippet.name, "exec")
-    pytest.skip(f"{snippet.name}: {snippet.why}")
+    if snippet.mark == "skip":
+        pytest.skip(f"{snippet.name}: {snippet.why}")
 
 
 def test_what_is_wrong_with_a_snippet_is_noticed(capsys):
@@ -145,7 +153,7 @@ def test_commands_are_ones_that_exist(where, words):
     elif program == "sphinx-build":
         assert (ROOT / rest[rest.index("html") + 1] / "conf.py").is_file()
     else:
-        assert program in ("pytest", "ruff", "curl"), f"{where}: what is {program}?"
+        assert program in ("pytest", "nox", "curl"), f"{where}: unknown program {program}"
 
 
 @pytest.mark.parametrize(

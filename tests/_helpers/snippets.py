@@ -11,6 +11,7 @@ from paths import ROOT
 
 PAGES = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     *(
         path
         for path in sorted((ROOT / "docs").rglob("*.md"))
