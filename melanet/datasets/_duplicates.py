@@ -13,7 +13,7 @@ import numpy as np
 from scipy.fft import dctn
 
 from melanet.exceptions import OverlapWarning
-from melanet.images._io import check_paths, for_each, read_picture
+from melanet.images import check_paths, for_each, read_picture
 
 _ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)
 _SIDE, _KEPT = 64, 16  # pixels that are looked at, and cosines of them along each side

@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from sklearn.utils import Bunch, check_random_state
 
-from melanet.images._io import check_paths, check_size, for_each, list_names, look_at, read_picture
+from melanet.images import check_paths, check_size, for_each, read_picture, verify_picture
 from melanet.utils._download import check_space, plain_disk_errors
+from melanet.utils._validation import join_names
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -90,7 +91,7 @@ def load_image_folder(path, *, subset="train"):
     empty = [classes[name].name for name, found in pictures.items() if not found]
     if empty:
         raise ValueError(
-            f"{path} has folders without pictures: {list_names(empty)}. Remove them; or, if they "
+            f"{path} has folders without pictures: {join_names(empty)}. Remove them; or, if they "
             "hold the classes' folders, give the path of one of them"
         )
     return Bunch(
@@ -202,7 +203,7 @@ def export_cyclegan_folders(
     empty = [name for name, found in parts.items() if not len(found)]
     if empty:
         raise ValueError(
-            f"{list_names(empty)} would be empty with test_size={test_size!r}. Choose another "
+            f"{join_names(empty)} would be empty with test_size={test_size!r}. Choose another "
             "share, or give more pictures or groups"
         )
     suffix = None if size is None else ".png"
@@ -214,7 +215,7 @@ def export_cyclegan_folders(
         if count > 1
     ]
     if doubles:
-        raise ValueError(f"paths has several files of one name: {list_names(doubles)}. Rename them")
+        raise ValueError(f"paths has several files of one name: {join_names(doubles)}. Rename them")
     _write(Path(destination), paths, parts, files, None if size is None else check_size(size))
     return parts
 
@@ -294,7 +295,7 @@ def _write(destination, paths, parts, files, size):
         source, place = jobs[i]
         if size is None:
             with open(source, "rb") as file:
-                look_at(file)
+                verify_picture(file)
             shutil.copyfile(source, place)
         else:
             read_picture(source, size).save(place)

@@ -9,8 +9,9 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from melanet.images._io import explain, list_names, look_at
+from melanet.images import describe_error, verify_picture
 from melanet.utils._download import alone, check_space, plain_disk_errors, progress_bar
+from melanet.utils._validation import join_names
 
 _PICTURES = (".jpg", ".jpeg")
 _LARGEST = 64 << 20  # bytes of one file; the largest published picture has about 20 MB
@@ -55,11 +56,11 @@ def check_archive(path, ids, extra=()):
             if name in extra:
                 continue
             try:
-                look_at(io.BytesIO(data))
+                verify_picture(io.BytesIO(data))
             except Exception as error:  # decoders of damaged files raise all kinds
-                problems.append(f"{name} ({explain(error)})")
+                problems.append(f"{name} ({describe_error(error)})")
     if problems:
-        raise ValueError(f"the archive holds what is no whole picture: {list_names(problems)}")
+        raise ValueError(f"the archive holds what is no whole picture: {join_names(problems)}")
 
 
 def unpack(path, folder, ids, extra=(), verbose=0):
@@ -156,7 +157,7 @@ def _plan(archive, path, ids, extra):
     if total > _RATIO * path.stat().st_size + _SLACK:
         problems.append(f"all of it unpacks to {total} bytes")
     if problems or missing:
-        raise ValueError(f"the archive is not what it promised: {list_names(problems + missing)}")
+        raise ValueError(f"the archive is not what it promised: {join_names(problems + missing)}")
     return members
 
 
@@ -197,7 +198,7 @@ def find_pictures(folder, ids):
     problems += [f"{Path(p).name} has no label" for i, p in places.items() if i not in promised]
     if problems:
         raise ValueError(
-            f"{folder} does not hold the labelled pictures: {list_names(problems)}. Delete the "
+            f"{folder} does not hold the labelled pictures: {join_names(problems)}. Delete the "
             "folder, and it is unpacked again"
         )
     return [places[image] for image in ids]

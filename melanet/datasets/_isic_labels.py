@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 
 from melanet.datasets._isic_archives import opened
-from melanet.images._io import list_names
+from melanet.utils._validation import join_names
 
 _LARGEST_TABLE = 64 << 20  # bytes; the largest published one has 3 MB
 _ID = re.compile(r"ISIC_\d+", re.IGNORECASE)
@@ -68,7 +68,7 @@ def read_labels(path, classes, n_images=None):
     if problems:
         raise ValueError(
             f"{_plain(path)} has labels that are neither benign nor malignant, 0 nor 1, or rows "
-            f"that are not of one class: {list_names(problems)}"
+            f"that are not of one class: {join_names(problems)}"
         )
     _refuse_doubles(_plain(path), ids)
     if n_images is not None and len(ids) != n_images:
@@ -88,11 +88,11 @@ def check_table(path, ids):
     _refuse_doubles(_plain(path), [row[0] for row in rows])
     missing = wanted.difference(row[0] for row in rows)
     if missing:
-        raise ValueError(f"{_plain(path)} has no row for {list_names(sorted(missing))}")
+        raise ValueError(f"{_plain(path)} has no row for {join_names(sorted(missing))}")
     torn = [row[0] for row in rows if len(row) != len(header)]
     if torn:
         raise ValueError(
-            f"{_plain(path)} has rows of another length than its header: {list_names(torn)}"
+            f"{_plain(path)} has rows of another length than its header: {join_names(torn)}"
         )
 
 
@@ -115,7 +115,7 @@ def _read_rows(path):
     if strange or not rows:
         raise ValueError(
             f"{_plain(path)} is no table of ISIC images: rows must start with a name such as "
-            f"ISIC_0000000. Received: {list_names(strange) or 'a header alone'}"
+            f"ISIC_0000000. Received: {join_names(strange) or 'a header alone'}"
         )
     return header, rows
 
@@ -178,4 +178,4 @@ def _zero_or_one(cell):
 def _refuse_doubles(name, ids):
     doubles = [image for image, count in Counter(ids).items() if count > 1]
     if doubles:
-        raise ValueError(f"{name} names images more than once: {list_names(doubles)}")
+        raise ValueError(f"{name} names images more than once: {join_names(doubles)}")

@@ -1,7 +1,31 @@
-"""Pictures: reading, writing, resizing, changing them at random."""
+"""Images as files and arrays: reading, writing, resizing, grids, augmentation."""
 
-from melanet.images._augmentation import Augmentation
-from melanet.images._io import load_images, save_picture
-from melanet.images._transform import picture_grid
+from melanet.images._augmentation import FLIPS, Augmentation, flip_images
+from melanet.images._io import (
+    check_paths,
+    check_size,
+    describe_error,
+    for_each,
+    load_images,
+    read_picture,
+    save_picture,
+    verify_picture,
+)
+from melanet.images._transform import picture_grid, resize, to_rgb
 
-__all__ = ["Augmentation", "load_images", "picture_grid", "save_picture"]
+__all__ = [
+    "FLIPS",
+    "Augmentation",
+    "check_paths",
+    "check_size",
+    "describe_error",
+    "flip_images",
+    "for_each",
+    "load_images",
+    "picture_grid",
+    "read_picture",
+    "resize",
+    "save_picture",
+    "to_rgb",
+    "verify_picture",
+]

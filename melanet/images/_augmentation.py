@@ -1,8 +1,9 @@
-"""Mild geometric and colour changes, seeded, for training sets and for copies."""
+"""Mild random geometric and colour changes, for training sets and for copies."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from melanet.utils._parallel import thread_map
@@ -10,51 +11,53 @@ from melanet.utils._parallel import thread_map
 FLIPS = ("horizontal", "vertical", "both")
 
 
-def flip_images(images, flip, rng):
-    """Mirror each image with probability one half along every permitted direction.
+def flip_images(images: np.ndarray, flip: str | None, rng: np.random.Generator) -> np.ndarray:
+    """Mirror each image with probability 0.5 in each permitted direction.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
-        Left unchanged.
+        Images; they are not modified.
     flip : {"horizontal", "vertical", "both"} or None
-        What is permitted; None changes nothing.
+        Permitted directions; None returns `images`.
     rng : numpy.random.Generator
-        Source of the coin tosses.
+        Random generator.
 
     Returns
     -------
     ndarray
-        A new array where something was flipped, otherwise `images` itself.
+        A new array if flips are permitted, otherwise `images` itself.
     """
     for direction, axis in (("horizontal", 1), ("vertical", 0)):
         if flip in (direction, "both"):
-            toss = rng.random(len(images)) < 0.5
-            # The axes of one image are those of the stack without its first.
-            images = np.where(toss[:, None, None, None], np.flip(images, axis + 1), images)
+            flipped = rng.random(len(images)) < 0.5
+            # `axis` counts from an image's own first axis.
+            images = np.where(flipped[:, None, None, None], np.flip(images, axis + 1), images)
     return images
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Small random changes of images in [-1, 1]: rotation, shift, zoom, colour, flips.
+    """Mild random changes of images in [-1, 1]: rotation, shift, zoom, colour, flips.
 
-    Interpolation is by cubic splines: bilinear interpolation blurs, and a GAN that is trained
-    on blurred images learns to blur. Pixels from outside repeat the border.
+    Images are interpolated by cubic splines, because a GAN that is trained on images blurred by
+    bilinear interpolation learns to blur. Pixels outside the image repeat its border.
 
     Parameters
     ----------
     rotation : float, default=10.0
-        Largest rotation in degrees, to either side.
+        Largest rotation, in degrees, in either direction.
     shift : float, default=0.08
-        Largest shift as a fraction of the side.
+        Largest shift, as a fraction of the side.
     zoom : float, default=0.1
-        Largest change of scale, to either side.
+        Largest relative change of scale.
     colour : float, default=0.05
-        Largest change of contrast and, for each channel, of brightness, as fractions of the
-        value range. Images of one channel are left alone: there, black is often "nothing".
+        Largest relative change of contrast, and largest offset of each channel, in the units of
+        the image. Single-channel images keep their grey levels, since their black is often an
+        empty background.
     flip : {"horizontal", "vertical", "both"} or None, default=None
-        Mirror images that stand for the same class; left out unless permitted.
+        Directions in which images may be mirrored. Permit those in which a mirrored image still
+        belongs to its class.
     share : float, default=1.0
         Probability that an image is changed at all.
 
@@ -74,30 +77,32 @@ class Augmentation:
     flip: str | None = None
     share: float = 1.0
 
-    def __call__(self, images, rng):
-        """Change every image, or the share that is to be, in its own way.
+    def __call__(
+        self, images: NDArray[np.float32], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Change each image independently, or a random share of the images.
 
         Parameters
         ----------
         images : ndarray of shape (n, height, width, channels), float32
-            In [-1, 1]; left unchanged.
+            Images in [-1, 1]; they are not modified.
         rng : numpy.random.Generator
-            Source of the changes.
+            Random generator.
 
         Returns
         -------
         ndarray of the same shape, float32
-            In [-1, 1].
+            Changed images, in [-1, 1].
         """
         if self.share < 1:
-            changed, chosen = images.copy(), rng.random(len(images)) < self.share
+            result, chosen = images.copy(), rng.random(len(images)) < self.share
             if chosen.any():
-                changed[chosen] = replace(self, share=1.0)(images[chosen], rng)
-            return changed
+                result[chosen] = replace(self, share=1.0)(images[chosen], rng)
+            return result
         flipped = flip_images(images, self.flip, rng)
         shape = flipped.shape[1:3]
         warps = [(image, *self._draw_warp(shape, rng)) for image in flipped]
-        changed = np.stack(thread_map(_warped, warps, flipped.size))
+        changed: np.ndarray = np.stack(thread_map(_warp, warps, flipped.size))
         if self.colour and changed.shape[-1] > 1:
             n, channels = len(changed), changed.shape[-1]
             gain = 1 + rng.uniform(-self.colour, self.colour, (n, 1, 1, 1))
@@ -106,6 +111,7 @@ class Augmentation:
         return np.clip(changed, -1, 1).astype("float32")
 
     def _draw_warp(self, shape, rng):
+        """Draw the matrix and the offset of an affine map of pixel coordinates."""
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
         scale = 1 / (1 + rng.uniform(-self.zoom, self.zoom))
         size = np.array(shape)
@@ -115,8 +121,8 @@ class Augmentation:
         return matrix, centre - matrix @ centre + rng.uniform(-self.shift, self.shift, 2) * size
 
 
-def _warped(warp):
-    image, matrix, offset = warp
+def _warp(task):
+    image, matrix, offset = task
     warped = np.empty_like(image)
     for c in range(image.shape[-1]):
         warped[..., c] = ndimage.affine_transform(

@@ -1,81 +1,78 @@
-"""Picture files -> arrays: decoded on demand, by several threads, all bad files named at once."""
+"""Image files: decoding by several threads, validation, and atomic writing."""
 
 import os
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Integral
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from melanet.utils._download import FULL
 from melanet.utils._files import atomic_path
+from melanet.utils._typing import PathLike
+from melanet.utils._validation import is_integer, join_names
+
+_TAIL = 4096  # bytes at the end of a complete JPEG that contain its end marker
+_OPAQUE = 255
+_JPEGS = ("JPEG", "MPO")  # MPO is a JPEG followed by previews, as phones write it
 
 
-def save_picture(pixels, path, scale=1):
-    """Write a picture file that is whole or not there.
+def save_picture(pixels: NDArray[np.uint8], path: PathLike, scale: int = 1) -> None:
+    """Write an image file atomically.
 
     Parameters
     ----------
     pixels : ndarray of shape (height, width, 3), uint8
-        The picture.
+        RGB image.
     path : str or path-like
-        Its name, ending in a format that Pillow writes; folders are made.
+        File name, with the suffix of a format that Pillow writes. Missing folders are created.
     scale : int, default=1
-        Enlargement by whole pixels.
+        Factor by which the image is enlarged, by repeating pixels.
     """
-    from PIL import Image
-
-    picture = Image.fromarray(pixels)
+    image = Image.fromarray(pixels)
     if scale > 1:
-        picture = picture.resize((picture.width * scale, picture.height * scale), Image.NEAREST)
+        size = (image.width * scale, image.height * scale)
+        image = image.resize(size, Image.Resampling.NEAREST)
     with atomic_path(path) as partial:
-        picture.save(partial)
+        image.save(partial)
 
 
-_NAMED = 200  # names that one error lists
-_TAIL = 4096  # bytes in which a whole JPEG has its end marker
-_OPAQUE = 255
-_JPEGS = ("JPEG", "MPO")  # the latter is a telephone's, with a preview behind the picture
-
-
-def list_names(names):
-    """Return names as one string, the first 200 of them and the number of the others."""
-    names = [str(name) for name in names]
-    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + rest
-
-
-def load_images(paths, size=256, *, n_jobs=None):
-    """Decode pictures and resize them to one size.
+def load_images(
+    paths: Iterable[PathLike], size: int | Sequence[int] = 256, *, n_jobs: int | None = None
+) -> NDArray[np.uint8]:
+    """Decode image files and resize them to one size.
 
     Parameters
     ----------
     paths : sequence of str or path-like of length n
-        Picture files of any kind that Pillow reads.
+        Image files in any format that Pillow reads.
     size : int or (int, int), default=256
-        Side of a square, or (height, width), in pixels. The whole picture is kept and stretched
-        to it, as the paper's 256x256 images are.
+        Side of a square, or (height, width), in pixels. The image is stretched to this size, not
+        cropped, as the paper's 256x256 images are.
     n_jobs : int or None, default=None
-        Threads. None and -1 take one for each processor.
+        Number of threads. None and -1 use one per processor.
 
     Returns
     -------
     ndarray of uint8 of shape (n, height, width, 3)
-        RGB in [0, 255]. Beside it, the memory in use is that of one decoded picture a thread.
+        RGB in [0, 255]. Beyond this array, each thread holds one decoded image in memory.
 
     Raises
     ------
     ValueError
-        Naming all files that are missing, damaged, no pictures, animated, of more pixels than
-        ``PIL.Image.MAX_IMAGE_PIXELS``, or of numbers without a fixed range (float, 32 bits).
+        If files are missing, corrupt, not images, animated, of more pixels than
+        ``PIL.Image.MAX_IMAGE_PIXELS``, or of numbers without a fixed range (float, 32 bits). The
+        message lists all of them.
 
     Notes
     -----
-    A pixel is the mean of the area that it covers (Pillow's BOX), which is what OpenCV's
-    INTER_AREA computes; where a side grows, bilinear interpolation takes its place. Large JPEGs
-    are decoded at half, quarter or eighth size first, never below twice the size asked for.
-    Pictures are turned as their EXIF orientation says. Grey, palette and CMYK pictures become
-    RGB, 16 bits a channel become the upper 8, and transparent parts white.
+    Images are reduced by area averaging (Pillow's BOX, which computes the same as OpenCV's
+    INTER_AREA) and, where a side grows, enlarged by bilinear interpolation. Large JPEGs are first
+    decoded at half, quarter or eighth size, never below twice the requested size. The EXIF
+    orientation is applied. Grey, palette and CMYK images are converted to RGB, 16-bit channels
+    are reduced to the upper 8 bits, and transparent areas become white.
 
     Examples
     --------
@@ -93,133 +90,161 @@ def load_images(paths, size=256, *, n_jobs=None):
     paths = check_paths(paths)
     images = np.empty((len(paths), height, width, 3), dtype=np.uint8)
 
-    def load(i):
+    def load(i: int) -> None:
         images[i] = np.asarray(read_picture(paths[i], (height, width)))
 
     for_each(load, paths, n_jobs)
     return images
 
 
-def check_size(size):
-    """Return size as (height, width)."""
-    sides = (size, size) if isinstance(size, Integral) else size
-    try:
-        valid = len(sides) == 2 and all(isinstance(n, Integral) and n > 0 for n in sides)
-    except TypeError:
-        valid = False
-    if not valid or isinstance(size, bool):
-        raise ValueError(
-            "size must be a positive integer, the side of a square, or (height, width). "
-            f"Received: size={size!r}"
-        )
-    return tuple(int(n) for n in sides)
+def check_size(size: Any, name: str = "size", least: int = 1) -> tuple[int, int]:
+    """Return a size, given as a side or as height and width, as (height, width).
 
-
-def check_paths(paths, name="paths"):
-    """Return paths as a list of str."""
-    if isinstance(paths, (str, bytes, os.PathLike)):
-        raise ValueError(
-            f"{name} must be a sequence of paths; put one alone into a list. Received: {paths!r}"
-        )
-    paths = list(paths)
-    for path in paths:
-        if not isinstance(path, (str, os.PathLike)):
-            raise ValueError(f"{name} must hold paths. Received: {path!r}")
-    return [os.fspath(path) for path in paths]
-
-
-def for_each(work, paths, n_jobs=None):
-    """Call ``work(i)`` for each path by several threads; raise one error that names all bad ones.
+    Parameters
+    ----------
+    size : int or (int, int)
+        Side of a square, or height and width, in pixels.
+    name : str, default="size"
+        Name of the parameter, for the message.
+    least : int, default=1
+        Smallest side that is accepted.
 
     Raises
     ------
     ValueError
-        If a call failed for what is in the file, or for want of it.
+        If `size` is neither an integer nor two integers, or a side is too small.
+
+    Examples
+    --------
+    >>> from melanet.images import check_size
+    >>> check_size(64), check_size((48, 64))
+    ((64, 64), (48, 64))
     """
-    if n_jobs is not None and not (isinstance(n_jobs, Integral) and (n_jobs > 0 or n_jobs == -1)):
+    sides = [size, size] if np.ndim(size) == 0 else list(size)
+    if len(sides) != 2 or not all(is_integer(side, least) for side in sides):
+        kind = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise ValueError(
+            f"{name} must be {kind}, the side of a square, or (height, width). "
+            f"Received: {name}={size!r}"
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def check_paths(paths: Iterable[PathLike], name: str = "paths") -> list[str]:
+    """Return paths as a list of str."""
+    if isinstance(paths, (str, bytes, os.PathLike)):
+        raise ValueError(
+            f"{name} must be a sequence of paths; put a single path into a list. "
+            f"Received: {paths!r}"
+        )
+    paths = list(paths)
+    for path in paths:
+        if not isinstance(path, (str, os.PathLike)):
+            raise ValueError(f"{name} must contain str or path-like objects. Received: {path!r}")
+    return [os.fspath(path) for path in paths]
+
+
+def for_each(
+    work: Callable[[int], object], paths: Sequence[PathLike], n_jobs: int | None = None
+) -> None:
+    """Call ``work(i)`` for the index of each path, in several threads.
+
+    Raises
+    ------
+    ValueError
+        If calls failed because files are unreadable or missing. The message lists all of them.
+    """
+    if not (n_jobs is None or n_jobs == -1 or is_integer(n_jobs)):
         raise ValueError(
             f"n_jobs must be None, -1 or a positive integer. Received: n_jobs={n_jobs!r}"
         )
     threads = n_jobs if n_jobs and n_jobs > 0 else os.cpu_count() or 1
 
-    def try_one(i):
+    def try_one(i: int) -> str | None:
         try:
             work(i)
         except MemoryError:
             raise
-        except Exception as error:  # decoders of damaged files raise all kinds
+        except Exception as error:  # decoders raise many types for corrupt files
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
-            return f"{paths[i]} ({explain(error)})"
+            return f"{paths[i]} ({describe_error(error)})"
         return None
 
     with ThreadPoolExecutor(threads) as pool:
         problems = [problem for problem in pool.map(try_one, range(len(paths))) if problem]
     if problems:
         raise ValueError(
-            f"{len(problems)} of {len(paths)} pictures cannot be used: {list_names(problems)}. "
-            "Fetch or export these files anew, or leave them out"
+            f"{len(problems)} of {len(paths)} images cannot be read: {join_names(problems)}. "
+            "Download or export these files again, or leave them out"
         )
 
 
-def explain(error):
-    """Say in few words why a picture cannot be read."""
+def describe_error(error: Exception) -> str:
+    """Return a short reason why an image cannot be read."""
     if isinstance(error, Image.UnidentifiedImageError):
-        return "no picture"
+        return "not an image"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return _too_large(error)
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError) and error.strerror is not None:
         return error.strerror
     return str(error) or type(error).__name__
 
 
-def _too_large(detail):
-    return f"{detail}; if you trust it, raise PIL.Image.MAX_IMAGE_PIXELS"
+def _too_large(detail: object) -> str:
+    return f"{detail}; if you trust the file, raise PIL.Image.MAX_IMAGE_PIXELS"
 
 
-def read_picture(source, size):
-    """Return one picture as a PIL image in RGB of `size`, (height, width).
+def read_picture(source: PathLike | IO[bytes], size: tuple[int, int]) -> Image.Image:
+    """Decode one image and resize it.
 
     Parameters
     ----------
-    source : str or file object
-        Where it is.
+    source : str, path-like or file object
+        Image file.
     size : (int, int)
         Height and width.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB image of that size; see `load_images`.
     """
-    with Image.open(source) as image:
-        _check_head(image)
+    with Image.open(source) as file:
+        _check_header(file)
         height, width = size
-        if image.format in _JPEGS:
-            least = (2 * height, 2 * width) if _is_turned(image) else (2 * width, 2 * height)
-            image.draft(None, least)
-        image = to_rgb(ImageOps.exif_transpose(image))
+        if file.format in _JPEGS:
+            least = (2 * height, 2 * width) if _swaps_sides(file) else (2 * width, 2 * height)
+            file.draft(None, least)
+        image = convert_to_rgb(ImageOps.exif_transpose(file))
         shrinks = image.width >= width and image.height >= height
         kind = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
         return image.resize((width, height), kind)
 
 
-def _is_turned(image):
-    return image.getexif().get(0x0112, 1) > 4  # sides change places
+def _swaps_sides(image: Image.Image) -> bool:
+    """Return whether the EXIF orientation exchanges width and height."""
+    return image.getexif().get(0x0112, 1) > 4
 
 
-def _check_head(image):
+def _check_header(image: Image.Image) -> None:
     pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
     if limit is not None and pixels > limit:
         raise ValueError(_too_large(f"{pixels} pixels, more than {limit}"))
-    if image.format not in _JPEGS and getattr(image, "n_frames", 1) > 1:
-        raise ValueError(f"{image.n_frames} frames; save one of them as a picture")
+    n_frames = getattr(image, "n_frames", 1)
+    if image.format not in _JPEGS and n_frames > 1:
+        raise ValueError(f"{n_frames} frames; save one of them as an image")
 
 
-def to_rgb(image):
-    """Return a PIL image of any mode in RGB."""
+def convert_to_rgb(image: Image.Image) -> Image.Image:
+    """Convert a PIL image of any mode to RGB."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise ValueError(
-            f"mode {image.mode}, numbers without a fixed range; save it with 8 or 16 bits"
+            f"mode {image.mode} has no fixed range of values; save the image with 8 or 16 bits"
         )
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -228,13 +253,14 @@ def to_rgb(image):
     return image.convert("RGB")
 
 
-def look_at(file):
-    """Raise what Pillow does, or ValueError, if a file object is no whole picture.
+def verify_picture(file: IO[bytes]) -> None:
+    """Raise Pillow's error, or ValueError, unless a file object holds a complete image.
 
-    The head is read, and the end of a JPEG; only what lacks its end is decoded.
+    Only the header and the end marker of a JPEG are read. Files of other formats, and JPEGs
+    without an end marker, are decoded.
     """
     with Image.open(file) as image:
-        _check_head(image)
+        _check_header(image)
         if image.format in _JPEGS:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             if b"\xff\xd9" in file.read():

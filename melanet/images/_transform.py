@@ -1,24 +1,29 @@
-"""Pictures as arrays: resized, turned into RGB, laid out in a grid."""
+"""Images as arrays: resizing, conversion to RGB pixels, and grids."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 
-def picture_grid(rows, pad=2, background=255):
-    """Lay pictures out in a grid.
+def picture_grid(
+    rows: Sequence[ArrayLike], pad: int = 2, background: int = 255
+) -> NDArray[np.uint8]:
+    """Arrange images in a grid.
 
     Parameters
     ----------
-    rows : sequence of arrays of shape (n, H, W, C)
-        One array for each row, in [-1, 1]; C is 1 or 3 (of more, the first three are shown).
+    rows : sequence of array-like of shape (n, height, width, channels)
+        Images of each row of the grid, in [-1, 1]; see `to_rgb` for other channels than RGB.
     pad : int, default=2
-        Pixels between the pictures.
+        Pixels between the images.
     background : int, default=255
-        Grey level between them.
+        Grey level between the images.
 
     Returns
     -------
-    ndarray of shape (height, width, 3), uint8
+    ndarray of shape (grid height, grid width, 3), uint8
 
     Examples
     --------
@@ -27,47 +32,63 @@ def picture_grid(rows, pad=2, background=255):
     >>> picture_grid([np.zeros((3, 8, 8, 1))] * 2).shape
     (22, 32, 3)
     """
-    rows = [np.asarray(row) for row in rows]
-    height, width, channels = rows[0].shape[1:]
-    columns = max(len(row) for row in rows)
-    size = (len(rows) * (height + pad) + pad, columns * (width + pad) + pad, 3)
+    pixels = [to_rgb(row) for row in rows]
+    height, width = pixels[0].shape[1:3]
+    columns = max(len(row) for row in pixels)
+    size = (len(pixels) * (height + pad) + pad, columns * (width + pad) + pad, 3)
     grid = np.full(size, background, "uint8")
-    for i, row in enumerate(rows):
-        pixels = np.rint((np.clip(row, -1, 1) + 1) * 127.5).astype("uint8")
-        pixels = pixels[..., :3] if channels >= 3 else pixels[..., :1].repeat(3, axis=-1)
-        for j, picture in enumerate(pixels):
+    for i, row in enumerate(pixels):
+        for j, image in enumerate(row):
             top, left = pad + i * (height + pad), pad + j * (width + pad)
-            grid[top : top + height, left : left + width] = picture
+            grid[top : top + height, left : left + width] = image
     return grid
 
 
-def resize(images, size):
-    """Resize images, with anti-aliasing where they shrink.
+def resize(images: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float32]:
+    """Resize images by Pillow's bilinear filter, which averages where it shrinks.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels), float32
-        Left unchanged.
+        Images in any range; they are not modified.
     size : (int, int)
         New height and width.
 
     Returns
     -------
     ndarray of shape (n, *size, channels), float32
-        Bilinear interpolation by Pillow, the same under every backend; `images` itself if it has
-        that size.
+        The same under every Keras backend. `images` itself if it already has this size.
     """
-    if images.shape[1:3] == tuple(size):
+    height, width = size
+    if images.shape[1:3] == (height, width):
         return images
-    resized = np.empty((len(images), *size, images.shape[-1]), "float32")
+    resized = np.empty((len(images), height, width, images.shape[-1]), "float32")
     for i, image in enumerate(images):
         for c in range(image.shape[-1]):
             channel = Image.fromarray(np.ascontiguousarray(image[..., c]))
-            resized[i, ..., c] = channel.resize(size[::-1], Image.Resampling.BILINEAR)
+            resized[i, ..., c] = channel.resize((width, height), Image.Resampling.BILINEAR)
     return resized
 
 
-def to_rgb(samples):
-    """Turn images in [-1, 1], of any number of channels, into (n, height, width, 3) uint8."""
-    pixels = np.rint((samples + 1) * 127.5).astype("uint8")
+def to_rgb(samples: ArrayLike) -> NDArray[np.uint8]:
+    """Convert images in [-1, 1] to 8-bit RGB.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n, height, width, channels)
+        Images; values outside [-1, 1] are clipped. Of three or more channels the first three are
+        used, otherwise the first is repeated.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, 3), uint8
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.images import to_rgb
+    >>> to_rgb(np.full((1, 1, 1, 1), -1.0)).tolist()
+    [[[[0, 0, 0]]]]
+    """
+    pixels = np.rint((np.clip(samples, -1, 1) + 1) * 127.5).astype("uint8")
     return pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1].repeat(3, axis=-1)

@@ -1,5 +1,6 @@
 """Checks of single parameters, with errors that name the parameter and its value."""
 
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
@@ -57,3 +58,17 @@ Received values from 0.0 to 255.0
 def to_python(label: Any) -> Any:
     """Convert a NumPy scalar to the Python object; return anything else unchanged."""
     return label.item() if isinstance(label, np.generic) else label
+
+
+def join_names(names: Iterable[object], most: int = 200) -> str:
+    """Join names for a message: the first `most`, and the number of the others.
+
+    Examples
+    --------
+    >>> from melanet.utils._validation import join_names
+    >>> join_names("abcde", most=3)
+    'a, b, c and 2 more'
+    """
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more

@@ -2,7 +2,7 @@
 
 Files have the names, layouts and label spellings of the published ones; their pictures are toy
 lesions. What each file does is `Server.plans[file]`, a list of steps, one for each request; then it
-is served well. ``python tests/isic_server.py`` serves until it is interrupted.
+is served well. ``python tests/_helpers/isic_server.py`` serves until it is interrupted.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from unittest import mock
 
 from PIL import Image
 
-from melanet.datasets import _isic_catalogue, make_lesions
+from melanet.datasets import _isic, _isic_catalogue, make_lesions
 from melanet.utils import _download
 
 N = 10  # pictures in a subset
@@ -252,7 +252,7 @@ def running(n=N, **options):
         stack.enter_context(mock.patch.dict(_isic_catalogue.CHALLENGES, small_table(n)))
         stack.enter_context(mock.patch.object(_download, "_PAUSE", 0.0))
         addresses = (f"{server.url}/new", f"{server.url}/old")
-        stack.enter_context(mock.patch.object(_isic_catalogue, "ADDRESSES", addresses))
+        stack.enter_context(mock.patch.object(_isic, "ADDRESSES", addresses))
         stack.enter_context(mock.patch.dict("os.environ", {"NO_PROXY": "127.0.0.1"}))
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

@@ -102,7 +102,7 @@ def test_unreadable_pictures_are_named(tmp_path, originals):
     for name in ("one.jpg", "two.jpg"):
         (tmp_path / name).write_bytes(b"x")
     bad = [str(tmp_path / name) for name in ("one.jpg", "two.jpg", "three.jpg")]
-    with pytest.raises(ValueError, match="3 of 23 pictures") as caught:
+    with pytest.raises(ValueError, match="3 of 23 images") as caught:
         find_duplicates([*originals, *bad])
     assert all(os.path.basename(path) in str(caught.value) for path in bad)
 

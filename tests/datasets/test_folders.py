@@ -197,7 +197,7 @@ def test_bad_pictures_are_all_named_and_nothing_is_left(tmp_path, flat, size):
     paths, y = flat
     Path(paths[3]).write_bytes(b"no picture")
     Path(paths[30]).unlink()
-    with pytest.raises(ValueError, match="2 of 40 pictures") as caught:
+    with pytest.raises(ValueError, match="2 of 40 images") as caught:
         export_cyclegan_folders(tmp_path / "b2m", paths, y, size=size, random_state=0)
     assert paths[3] in str(caught.value)
     assert paths[30] in str(caught.value)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from melanet.datasets import load_images, make_lesions
+from melanet.images import check_size
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def bad_pictures(folder, save, lesion):
     save(Image.fromarray(np.ones((8, 8), np.int32)), "int32.tif")
     return dict.fromkeys(files, "") | {
         "missing.jpg": "No such file",
-        "text.jpg": "no picture",
+        "text.jpg": "not an image",
         "cut.jpg": "truncated",
         "folder.jpg": "",
         "bomb.png": "MAX_IMAGE_PIXELS",
@@ -186,7 +187,7 @@ def test_all_bad_files_are_named_at_once(tmp_path, save, lesion):
     good = [tmp_path / "whole.jpg", tmp_path / "whole.png"]
     paths = [good[0], *(tmp_path / name for name in bad), good[1]]
     before = {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
-    with pytest.raises(ValueError, match=f"{len(bad)} of {len(bad) + 2} pictures") as caught:
+    with pytest.raises(ValueError, match=f"{len(bad)} of {len(bad) + 2} images") as caught:
         load_images(paths, 16)
     for name, words in bad.items():
         assert f"{tmp_path / name} ({words}" in str(caught.value) or (
@@ -224,8 +225,8 @@ def test_memory_is_that_of_a_picture_a_thread(save):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"paths": "one.jpg"}, "put one alone into a list"),
-        ({"paths": [3]}, "paths must hold paths. Received: 3"),
+        ({"paths": "one.jpg"}, "put a single path into a list"),
+        ({"paths": [3]}, "paths must contain str or path-like objects. Received: 3"),
         ({"paths": [], "size": 0}, "size must be a positive integer"),
         ({"paths": [], "size": 2.5}, "Received: size=2.5"),
         ({"paths": [], "size": (3, 4, 5)}, "size must be"),
@@ -237,3 +238,17 @@ def test_memory_is_that_of_a_picture_a_thread(save):
 def test_wrong_parameters_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         load_images(**arguments)
+
+
+def test_sizes_become_height_and_width():
+    for size in (7, np.int64(7), (7, 7), [7, np.uint8(7)], np.array([7, 7])):
+        found = check_size(size)
+        assert found == (7, 7)
+        assert all(type(side) is int for side in found)
+
+
+@pytest.mark.parametrize("size", [True, (True, 8), "64", None, 8.0, (8, 8.0), (8, 4), 4, (8,), -8])
+def test_wrong_sizes_are_named(size):
+    with pytest.raises(ValueError, match="image_size must be an integer of at least 8") as caught:
+        check_size(size, "image_size", least=8)
+    assert str(caught.value).endswith(f"Received: image_size={size!r}")

@@ -5,6 +5,7 @@ from melanet.utils._validation import (
     check_integer,
     check_positive_integer,
     check_symmetric_range,
+    join_names,
     to_python,
 )
 
@@ -48,3 +49,9 @@ def test_numpy_scalars_become_python_objects():
     assert type(to_python(np.int64(3))) is int
     assert type(to_python(np.str_("a"))) is str
     assert to_python("a") == "a"
+
+
+def test_long_lists_of_names_are_counted():
+    assert join_names([]) == ""
+    assert join_names(range(3), most=3) == "0, 1, 2"
+    assert join_names(range(5), most=3) == "0, 1, 2 and 2 more"
