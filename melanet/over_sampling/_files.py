@@ -21,7 +21,7 @@ from melanet.gan import training
 from melanet.gan._cyclegan import CycleGAN
 from melanet.gan._unpaired_dataset import UnpairedFiles
 from melanet.images._augmentation import Augmentation
-from melanet.images._io import for_each, look_at
+from melanet.images._io import for_each, verify_picture
 from melanet.over_sampling import _presets
 from melanet.over_sampling._gan_oversampler import GANOversampler
 from melanet.over_sampling._generation import ClassFiller, check_fits, check_needs
@@ -205,7 +205,7 @@ def _check_classes(y, files):
 
 def _look(path):
     with open(path, "rb") as file:
-        look_at(file)
+        verify_picture(file)
 
 
 def _is_claimed(work, settings):

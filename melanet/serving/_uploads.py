@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from melanet.images._io import explain, read_picture
+from melanet.images._io import describe_error, read_picture
 
 KINDS = ("JPEG", "PNG", "WEBP", "BMP")
 _SPOKEN = "JPEG, PNG, WebP or BMP"
@@ -189,7 +189,7 @@ def decode(file, sizes, limits):
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused(413, _too_many_pixels(limits)) from error
     except Exception as error:  # decoders of damaged files raise all kinds
-        raise Refused(422, f"The picture cannot be used: {explain(error)}.") from error
+        raise Refused(422, f"The picture cannot be used: {describe_error(error)}.") from error
 
 
 def _sides(image, limits):

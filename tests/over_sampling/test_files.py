@@ -197,7 +197,7 @@ def test_refusals_leave_nothing(tmp_path):
     Path(paths[1]).write_bytes(b"no picture")
     Path(paths[4]).write_bytes(Path(paths[4]).read_bytes()[:50])
     options = {"models": {"b": negative()}, "preset": "paper"}
-    with pytest.raises(ValueError, match=r"2 of 8 pictures cannot be used: .*001.*004"):
+    with pytest.raises(ValueError, match=r"2 of 8 images cannot be read: .*001.*004"):
         oversample_files(paths, labels, tmp_path / "out", **options)
     with pytest.raises(ValueError, match="names that a folder can have"):
         oversample_files(paths, ["../x"] * 4 + ["b"] * 4, tmp_path / "out", **options)
