@@ -136,7 +136,7 @@ class Checkpoint(keras.callbacks.Callback):
         values = [_to_numpy(variable) for variable in _variables(self.model)]
         card = json.dumps({"epochs": epochs, "history": self.history})
         buffer = io.BytesIO()
-        arrays = {f"v{i}": value for i, value in enumerate(values)}
+        arrays: dict[str, Any] = {f"v{i}": value for i, value in enumerate(values)}
         np.savez(buffer, card=np.array(card), **arrays)
         data = buffer.getbuffer()
         digest = hashlib.sha256(data).hexdigest()[:_DIGITS]

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from sklearn.utils import Bunch, check_random_state
 
 from melanet.images import check_paths, check_size, for_each, read_picture, verify_picture
-from melanet.utils._download import check_space, plain_disk_errors
+from melanet.utils._download import check_space, explain_disk_errors
 from melanet.utils._validation import join_names
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -300,7 +300,7 @@ def _write(destination, paths, parts, files, size):
         else:
             read_picture(source, size).save(place)
 
-    with plain_disk_errors(destination, partial, remedy="destination"):
+    with explain_disk_errors(destination, partial, remedy="destination"):
         try:
             for name in parts:
                 (partial / name).mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from melanet.images import describe_error, verify_picture
-from melanet.utils._download import alone, check_space, plain_disk_errors, progress_bar
+from melanet.utils._download import check_space, explain_disk_errors, file_lock, progress_bar
 from melanet.utils._validation import join_names
 
 _PICTURES = (".jpg", ".jpeg")
@@ -90,7 +90,7 @@ def unpack(path, folder, ids, extra=(), verbose=0):
         If there is no room, or the folder cannot be written.
     """
     partial = folder.with_name(f".{folder.name}.partial")
-    with plain_disk_errors(folder, partial), alone(folder):
+    with explain_disk_errors(folder, partial), file_lock(folder):
         if folder.is_dir():
             return
         try:

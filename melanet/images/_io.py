@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from melanet.utils._download import FULL
+from melanet.utils._download import DISK_FULL_ERRNOS
 from melanet.utils._files import atomic_path
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import is_integer, join_names
@@ -166,7 +166,7 @@ def for_each(
         except MemoryError:
             raise
         except Exception as error:  # decoders raise many types for corrupt files
-            if isinstance(error, OSError) and error.errno in FULL:
+            if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
                 raise
             return f"{paths[i]} ({describe_error(error)})"
         return None

@@ -1,43 +1,55 @@
-"""Files fetched once, kept in a cache folder, and checked ever after."""
+"""Downloads to a cache folder: resumable, atomic, and checked against the first download."""
 
 import contextlib
 import email.utils
 import errno
 import hashlib
-import json
 import os
 import re
 import shutil
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-_CHUNK = 1 << 14  # bytes; what a cut can lose
+from melanet.utils._files import read_json, write_json
+from melanet.utils._typing import PathLike
+
+if TYPE_CHECKING:
+    from requests import Response
+
+Check = Callable[[Path], None]  # raises ValueError for a wrong file
+ShowProgress = Callable[[int, int | None], None]  # of bytes done and in total, if known
+
+_CHUNK = 1 << 14  # bytes; the most that an interruption loses
 _TIMEOUT = (10, 30)  # seconds to connect, and between two packets
-_TRIES = 4  # without progress
+_TRIES = 4  # in a row without progress
 _PAUSE = 1.0  # seconds after the first failure, doubled by each further one
-_LONGEST_PAUSE = 120.0  # seconds that a server may ask for before it is given up
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
+_LONGEST_PAUSE = 120.0  # seconds; a server that asks for more is given up
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_PERMISSION_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-class _Refused(Exception):
-    """The server has no such file, or not for us: another try is no use."""
+class _PermanentError(Exception):
+    """A failure that another try cannot fix, such as 404."""
 
 
-class _Again(Exception):
-    """Something that may pass, after `pause` seconds if the server said so."""
+class _TemporaryError(Exception):
+    """A failure that another try may fix, after `pause` seconds if the server asked for them."""
 
-    pause = 0.0
+    def __init__(self, message: str, pause: float = 0.0):
+        super().__init__(message)
+        self.pause = pause
 
 
-def cache_folder():
-    """Return the folder where fetched files are kept.
+def cache_folder() -> Path:
+    """Return the folder for downloaded files.
 
     Returns
     -------
     Path
         The environment variable ``MELANET_HOME`` if set, otherwise ``melanet`` in
-        ``XDG_CACHE_HOME`` or ``~/.cache``. It is not made.
+        ``XDG_CACHE_HOME`` or ``~/.cache``. The folder may not exist yet.
 
     Examples
     --------
@@ -53,28 +65,36 @@ def cache_folder():
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "melanet"
 
 
-def fetch_file(urls, path, *, check=None, remedy="", sha256=None, unpacked=0.0, verbose=0):
-    """Return a file, fetched if it is not there, whole and with the bytes that it first had.
+def fetch_file(
+    urls: Sequence[str],
+    path: PathLike,
+    *,
+    check: Check | None = None,
+    remedy: str = "",
+    sha256: str | None = None,
+    unpacked: float = 0.0,
+    verbose: int = 0,
+) -> Path:
+    """Return a file, downloading it if it is missing.
 
-    Bytes arrive under a temporary name, which is renamed at the end; what a cut leaves is
-    resumed, if the server's file is still the same. The sha256 of the first fetch is written to
-    ``<path>.json`` and compared from then on.
+    The file gets its final name when it is complete and checked. An interrupted download is
+    resumed if the file on the server is unchanged. The SHA-256 of the first download is written
+    to ``<path>.json``, and every later call compares the file with it.
 
     Parameters
     ----------
     urls : sequence of str
-        Addresses of the file, tried in order.
+        URLs of the file, tried in order.
     path : str or path-like
-        Where to keep it.
+        Path of the local file.
     check : callable or None, default=None
-        Called with the path of the fetched file before it is accepted; raises ValueError if
-        that is not what it should be.
+        Function of the downloaded file's path that raises ValueError if the file is wrong.
     remedy : str, default=""
-        What to do without a network, for the error.
+        Advice for users without a network, appended to the error message.
     sha256 : str or None, default=None
-        The published hash, if there is one; other bytes are refused.
+        Published hash, if there is one; a file with another hash is rejected.
     unpacked : float, default=0.0
-        Room on the disk that what is made of the file will take, in multiples of its size.
+        Disk space that unpacking the file will take, in multiples of its size.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -86,85 +106,90 @@ def fetch_file(urls, path, *, check=None, remedy="", sha256=None, unpacked=0.0, 
     Raises
     ------
     ConnectionError
-        If no address gave the file.
+        If the download failed from every URL.
     ValueError
-        If the file's bytes are not those of the first fetch, or not of the published hash.
+        If the file differs from the first download or from the published hash.
     OSError
-        If there is no room for the file, or its folder cannot be written.
+        If the disk is full, or the folder cannot be written to.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
 
-    def examine(file):
+    def examine(file: Path) -> None:
         if sha256 is not None and (digest := _sha256(file)) != sha256:
-            raise ValueError(f"its sha256 is {digest}, and the published one is {sha256}")
+            raise ValueError(f"its sha256 is {digest}, but the published one is {sha256}")
         if check is not None:
             check(file)
 
-    with plain_disk_errors(path, partial, _state(partial)), alone(path):
-        here = path.is_file()
-        if not here:
+    with explain_disk_errors(path, partial, _state_path(partial)), file_lock(path):
+        exists = path.is_file()
+        if not exists:
             with progress_bar(path.name, verbose) as show:
-                _from_any(urls, partial, path.name, examine, remedy, unpacked, show)
-        _compare(path, path if here else partial, examine)
-        if not here:
+                _download_from_any(urls, partial, path.name, examine, remedy, unpacked, show)
+        _compare_with_first(path, path if exists else partial, examine)
+        if not exists:
             partial.replace(path)
     return path
 
 
-def _compare(path, candidate, examine):
-    """Refuse bytes that are not those of the first fetch; note them if this is the first."""
-    pin, digest = path.with_name(f"{path.name}.json"), _sha256(candidate)
-    known = _read_json(pin).get("sha256")
-    if known is None:
-        if candidate == path:
-            _check_here(path, examine)
-        with _forgiven(candidate == path):
-            _write_json(pin, {"sha256": digest, "size": candidate.stat().st_size})
-    elif known != digest:
+def _compare_with_first(path: Path, candidate: Path, examine: Check) -> None:
+    """Reject a file that differs from the first download; record the hash if this is the first."""
+    record, digest = path.with_name(f"{path.name}.json"), _sha256(candidate)
+    recorded = _read_dict(record).get("sha256")
+    if recorded is None:
+        if candidate == path:  # somebody put it there
+            try:
+                examine(path)
+            except ValueError as error:
+                raise ValueError(
+                    f"{path} is not what it should be: {error}. Delete the file"
+                ) from error
+        with _ignore_unwritable(candidate == path):
+            write_json(record, {"sha256": digest, "size": candidate.stat().st_size})
+    elif recorded != digest:
         if candidate != path:
             candidate.unlink()
         raise ValueError(
-            f"{path} is not the file that was first fetched: its sha256 is {digest}, and "
-            f"{pin.name} beside it says {known}. If the file was damaged, delete it, and it "
-            f"is fetched again; if its publisher changed it and you trust that, delete "
-            f"{pin.name} too"
+            f"{path} is not the file that was first fetched: its sha256 is {digest}, but "
+            f"{record.name} beside it records {recorded}. If the file is damaged, delete it to "
+            "download it again. If its publisher changed it and you trust the change, delete "
+            f"{record.name} too"
         )
 
 
-def _check_here(path, check):
-    try:
-        check(path)
-    except ValueError as error:
-        raise ValueError(f"{path} is not what it should be: {error}. Delete it") from error
-
-
-def _from_any(urls, partial, name, examine, remedy, unpacked, show):
+def _download_from_any(
+    urls: Sequence[str],
+    partial: Path,
+    name: str,
+    examine: Check,
+    remedy: str,
+    unpacked: float,
+    show: ShowProgress,
+) -> None:
     reasons = []
     for url in urls:
         try:
-            _patiently(url, partial, unpacked, show)
+            _download_with_retries(url, partial, unpacked, show)
             examine(partial)
-            _state(partial).unlink(missing_ok=True)
+            _state_path(partial).unlink(missing_ok=True)
             return
-        except (_Refused, _Again) as error:
+        except (_PermanentError, _TemporaryError) as error:
             reasons.append(f"{url}: {error}")
         except ValueError as error:
             partial.unlink(missing_ok=True)
-            _state(partial).unlink(missing_ok=True)
+            _state_path(partial).unlink(missing_ok=True)
             reasons.append(f"{url}: {error}")
-    reasons = "; ".join(reasons)
-    raise ConnectionError(f"{name} could not be fetched ({reasons}). {remedy}".strip())
+    raise ConnectionError(f"{name} could not be fetched ({'; '.join(reasons)}). {remedy}".strip())
 
 
-def _patiently(url, partial, unpacked, show):
-    """Try until the file is whole; tries that got further than any before are not counted."""
+def _download_with_retries(url: str, partial: Path, unpacked: float, show: ShowProgress) -> None:
+    """Retry until the file is complete, giving up after several tries without progress."""
     failures = furthest = 0
     while True:
         try:
-            return _attempt(url, partial, unpacked, show)
-        except _Again as error:
-            reached = partial.stat().st_size if partial.exists() else 0
+            return _download(url, partial, unpacked, show)
+        except _TemporaryError as error:
+            reached = _size(partial)
             failures = 1 if reached > furthest else failures + 1
             furthest = max(furthest, reached)
             if failures >= _TRIES:
@@ -172,62 +197,63 @@ def _patiently(url, partial, unpacked, show):
             time.sleep(max(_PAUSE * 2 ** (failures - 1), error.pause))
 
 
-def _attempt(url, partial, unpacked, show):
+def _download(url: str, partial: Path, unpacked: float, show: ShowProgress) -> None:
     import requests
 
-    state = _read_json(_state(partial))
-    start = partial.stat().st_size if partial.exists() else 0
+    state = _read_dict(_state_path(partial))
+    start = _size(partial)
     if state.get("url") != url or not state.get("validator"):
-        start = 0  # what is there may be of another file
+        start = 0  # the bytes may be of another file
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": state["validator"]}
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
-            start, total = _read_head(answer, start, state.get("validator"), partial)
+        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+            start, total = _read_head(response, start, state.get("validator"), partial)
             if total is not None:
-                there = partial.stat().st_size if partial.exists() else 0
-                check_space(partial, total - there + round(unpacked * total))
-            _write_json(_state(partial), {"url": url, "validator": _validator(answer)})
+                check_space(partial, total - _size(partial) + round(unpacked * total))
+            write_json(_state_path(partial), {"url": url, "validator": _validator(response)})
             with open(partial, "ab" if start else "wb") as file:
-                for chunk in answer.iter_content(_CHUNK):
+                for chunk in response.iter_content(_CHUNK):
                     show(file.tell() + len(chunk), total)
                     file.write(chunk)
     except requests.RequestException as error:
-        if isinstance(error, ValueError):  # requests' word for an address that is none
-            raise _Refused(str(error)) from error
-        raise _Again(f"{type(error).__name__}: {error}") from error
-    size = partial.stat().st_size
+        if isinstance(error, ValueError):  # an invalid URL
+            raise _PermanentError(str(error)) from error
+        raise _TemporaryError(f"{type(error).__name__}: {error}") from error
+    size = _size(partial)
     if total is not None and size != total:
         if size > total:
             partial.unlink()
-        raise _Again(f"{size} of {total} bytes came")
+        raise _TemporaryError(f"{size} of {total} bytes were received")
 
 
-def _read_head(answer, start, validator, partial):
-    """Return the offset that the body starts at and the size of the whole, None if not told."""
-    if answer.status_code == 200:
-        length = answer.headers.get("Content-Length")
+def _read_head(
+    response: "Response", start: int, validator: str | None, partial: Path
+) -> tuple[int, int | None]:
+    """Return the offset at which the body starts, and the file's size (None if unknown)."""
+    if response.status_code == 200:
+        length = response.headers.get("Content-Length")
         return 0, None if length is None else int(length)
-    if answer.status_code in (206, 416):
-        place = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
-        same = _validator(answer) in (None, validator)
-        if answer.status_code == 206 and place and int(place[1]) == start and same:
+    if response.status_code in (206, 416):
+        content_range = response.headers.get("Content-Range", "")
+        place = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", content_range)
+        same = _validator(response) in (None, validator)
+        if response.status_code == 206 and place and int(place[1]) == start and same:
             return start, int(place[2])
         partial.unlink(missing_ok=True)
-        raise _Again("the server's file changed while it was fetched")
-    reason = f"the server answers {answer.status_code} {answer.reason}"
-    if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
-        again = _Again(reason)
-        again.pause = _read_pause(answer.headers.get("Retry-After", ""))
-        if again.pause > _LONGEST_PAUSE:
-            raise _Refused(f"{reason}, and asks for {again.pause:.0f} seconds of patience")
-        raise again
-    raise _Refused(reason)
+        raise _TemporaryError("the file on the server changed during the download")
+    reason = f"the server answers {response.status_code} {response.reason}"
+    if response.status_code in (408, 425, 429) or response.status_code >= 500:
+        pause = _read_retry_after(response.headers.get("Retry-After", ""))
+        if pause > _LONGEST_PAUSE:
+            raise _PermanentError(f"{reason}, and asks for a pause of {pause:.0f} seconds")
+        raise _TemporaryError(reason, pause)
+    raise _PermanentError(reason)
 
 
-def _read_pause(text):
-    """Return the seconds that a Retry-After header asks for: a number or a date."""
+def _read_retry_after(text: str) -> float:
+    """Return the seconds that a Retry-After header asks for, as a number or as a date."""
     if re.fullmatch(r"\d{1,9}", text.strip()):
         return float(text)
     try:
@@ -236,49 +262,39 @@ def _read_pause(text):
         return 0.0
 
 
-def _validator(answer):
-    """Return what tells this version of the file from others, None without it."""
-    tag = answer.headers.get("ETag", "")
-    return tag if tag.startswith('"') else answer.headers.get("Last-Modified")
+def _validator(response: "Response") -> str | None:
+    """Return the strong ETag or the date that identifies this version of the file."""
+    tag = response.headers.get("ETag", "")
+    return tag if tag.startswith('"') else response.headers.get("Last-Modified")
 
 
-def _state(partial):
+def _state_path(partial: Path) -> Path:
     return partial.with_name(f"{partial.name}.json")
 
 
-def _sha256(path):
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_json(path):
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
-        return {}
+def _read_dict(path: Path) -> dict[str, Any]:
+    value = read_json(path)
     return value if isinstance(value, dict) else {}
 
 
-def _write_json(path, value):
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_text(json.dumps(value), "utf-8")
-        partial.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
-
-
 @contextlib.contextmanager
-def alone(path):
-    """Make the folder of `path`, and keep other processes from making `path` meanwhile."""
+def file_lock(path: Path) -> Iterator[None]:
+    """Create the folder of `path`, and keep other processes from creating `path` meanwhile."""
     lock = path.with_name(f".{path.name}.lock")
     with contextlib.ExitStack() as stack:
-        with _forgiven(path.exists()):
+        with _ignore_unwritable(path.exists()):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(open(lock, "w"))
-            with contextlib.suppress(ImportError, OSError):  # where there are no such locks
+            with contextlib.suppress(ImportError, OSError):  # not on every system
                 import fcntl
 
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -286,39 +302,53 @@ def alone(path):
 
 
 @contextlib.contextmanager
-def _forgiven(forgive):
-    """Let it pass that a folder cannot be written: a shared cache may be read-only."""
+def _ignore_unwritable(ignore: bool) -> Iterator[None]:
+    """Ignore that a folder cannot be written to, as in a read-only shared cache."""
     try:
         yield
     except OSError as error:
-        if not (forgive and error.errno in _SHUT + FULL):
+        if not (ignore and error.errno in _NO_PERMISSION_ERRNOS + DISK_FULL_ERRNOS):
             raise
 
 
 @contextlib.contextmanager
-def plain_disk_errors(path, *unfinished, remedy="data_home= or MELANET_HOME"):
-    """Say what to do about a full or read-only disk; remove what is unfinished from a full one."""
+def explain_disk_errors(
+    path: Path, *unfinished: Path, remedy: str = "data_home= or MELANET_HOME"
+) -> Iterator[None]:
+    """Explain how to deal with a full or read-only disk.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder that is being created.
+    *unfinished : Path
+        Files and folders to delete from a full disk.
+    remedy : str
+        Parameters by which the user can choose another folder.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_ERRNOS:
             for rest in unfinished:
                 with contextlib.suppress(OSError):
                     shutil.rmtree(rest) if rest.is_dir() else rest.unlink(missing_ok=True)
             raise OSError(
                 error.errno,
-                f"{path} does not fit on its disk ({error.strerror}); nothing of it was left there."
-                f" Make room, or choose a folder on another disk: {remedy}",
+                f"{path} does not fit on its disk ({error.strerror}); partial data was deleted."
+                f" Free some space, or choose a folder on another disk: {remedy}",
             ) from error
-        if error.errno in _SHUT or isinstance(error, (FileExistsError, NotADirectoryError)):
+        if error.errno in _NO_PERMISSION_ERRNOS or isinstance(
+            error, (FileExistsError, NotADirectoryError)
+        ):
             reason = f"{error.filename} ({error.strerror})"
-            message = f"{path} cannot be written: {reason}. Choose a folder that you may: {remedy}"
+            message = f"{path} cannot be written: {reason}. Choose a writable folder: {remedy}"
             raise OSError(error.errno, message) from error
         raise
 
 
-def check_space(path, needed):
-    """Raise OSError (ENOSPC) unless `needed` further bytes fit on the disk of the file `path`."""
+def check_space(path: Path, needed: float) -> None:
+    """Raise OSError (ENOSPC) unless `needed` more bytes fit on the disk of the file `path`."""
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OSError(
@@ -327,8 +357,8 @@ def check_space(path, needed):
 
 
 @contextlib.contextmanager
-def progress_bar(name, verbose):
-    """Give a function of the bytes that are there and of all of them, None if not known."""
+def progress_bar(name: str, verbose: int) -> Iterator[ShowProgress]:
+    """Yield a function that shows the bytes done and in total (None if unknown)."""
     if not verbose:
         yield lambda done, total: None
         return

@@ -169,7 +169,7 @@ FAULTS = {
         FETCHED,
     ),
     "429 with a Retry-After of an hour": Fault(
-        [always({"status": 429, "retry_after": "3600"})], REFUSED, "3600 seconds of patience"
+        [always({"status": 429, "retry_after": "3600"})], REFUSED, "a pause of 3600 seconds"
     ),
     "archive with one byte changed, anywhere": Fault(
         [always({"body": flipped(WHOLE, k)}) for k in spread(WHOLE, 100)],

@@ -197,7 +197,7 @@ def test_pause_is_as_long_as_the_server_asks(server, path, monkeypatch):
     assert 55 < pauses[1] <= 60
     assert pauses[2] == 4
     server.plan = [{"status": 503, "retry_after": "86400"}]
-    with pytest.raises(ConnectionError, match="503 .* asks for 86400 seconds"):
+    with pytest.raises(ConnectionError, match="503 .* asks for a pause of 86400 seconds"):
         fetch_file([server.url], path.with_name("other.bin"))
     assert len(pauses) == 3
 
