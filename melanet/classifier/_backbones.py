@@ -1,4 +1,4 @@
-"""The networks that MelaNet trains: Keras' own by name, and a small one."""
+"""Networks that MelaNet trains: Keras' own by name, and a small one."""
 
 import math
 from pathlib import Path
@@ -6,11 +6,13 @@ from pathlib import Path
 import keras
 from keras import layers
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as DenseNet takes it
+from melanet.utils._typing import PathLike
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which DenseNet expects
 _TO_BYTES = (255.0, 0.0)
 _TO_SYMMETRIC = (2.0, -1.0)
-# Name -> class in keras.applications, and (scale, offset) from [0, 1] to what it was trained on.
-# VGG16 has none: the paper feeds it [0, 1], without subtracting ImageNet's mean.
+# Name -> class in keras.applications, and (scale, offset) from [0, 1] to the range of its
+# pretraining. VGG16 has none: the paper feeds it [0, 1] without subtracting ImageNet's mean.
 _KERAS = {
     "vgg16": ("VGG16", None),
     "densenet121": (
@@ -23,17 +25,23 @@ _KERAS = {
     "mobilenetv3small": ("MobileNetV3Small", _TO_BYTES),
     "resnet50v2": ("ResNet50V2", _TO_SYMMETRIC),
 }
-_SMALLEST_INPUT = 32  # of Keras' networks; each halves the picture five times
+_MIN_KERAS_INPUT = 32  # pixels; Keras' networks halve the image five times
 NAMES = ("small", *_KERAS)
 
 
-def starts_pretrained(name, weights):
-    """Tell whether a backbone starts from trained weights: ``small`` has none of ImageNet."""
+def starts_pretrained(name: str, weights: PathLike | None) -> bool:
+    """Return whether a backbone starts from trained weights; "small" has none of ImageNet."""
     return weights is not None and (name, weights) != ("small", "imagenet")
 
 
-def build(name, input_size, channels, n_classes, weights=None):
-    """Build backbone, global average pooling and softmax, as one flat functional model.
+def build(
+    name: str,
+    input_size: tuple[int, int],
+    channels: int,
+    n_classes: int,
+    weights: PathLike | None = None,
+) -> keras.Model:
+    """Build backbone, global average pooling and softmax as one flat functional model.
 
     Parameters
     ----------
@@ -42,32 +50,32 @@ def build(name, input_size, channels, n_classes, weights=None):
     input_size : (int, int)
         Height and width.
     channels : int
-        Channels of the images. Keras' backbones take 3, and one channel stands for three equal
-        ones: then the model's input has 3.
+        Channels of the images. Keras' backbones take 3; for images of one channel the model's
+        input still has 3, and the caller repeats the channel.
     n_classes : int
         Columns of the softmax.
     weights : {"imagenet"}, str, path-like or None, default=None
-        Where the backbone starts from.
+        Initial weights of the backbone: ImageNet's, a weights file, or random.
 
     Returns
     -------
     keras.Model
         From (n, height, width, channels) in [0, 1] to (n, n_classes) probabilities. The last
-        layer is the softmax, and its input the pooled features.
+        layer is the softmax; its input is the pooled features.
 
     Raises
     ------
     ValueError
         If the backbone cannot take the images, or the weights file does not fit it.
     FileNotFoundError
-        If `weights` is the path of no file.
+        If the weights file does not exist.
     OSError
-        If ImageNet weights cannot be fetched.
+        If ImageNet weights cannot be downloaded.
 
     Examples
     --------
-    >>> from melanet import backbones
-    >>> model = backbones.build("small", (16, 16), channels=1, n_classes=3)
+    >>> from melanet.classifier import _backbones
+    >>> model = _backbones.build("small", (16, 16), channels=1, n_classes=3)
     >>> model.input_shape, model.output_shape
     ((None, 16, 16, 1), (None, 3))
     """
@@ -75,13 +83,13 @@ def build(name, input_size, channels, n_classes, weights=None):
         inputs = keras.Input((*input_size, channels))
         base = keras.Model(inputs, _small(inputs))
     else:
-        _check_input(name, input_size, channels)
+        _check_keras_input(name, input_size, channels)
         inputs = keras.Input((*input_size, 3))
-        base = _from_keras(name, inputs, weights == "imagenet")
-    if weights not in (None, "imagenet"):
-        _load(base, name, weights)
+        base = _keras_backbone(name, inputs, weights == "imagenet")
+    if weights is not None and weights != "imagenet":
+        _load_weights(base, name, weights)
     features = layers.GlobalAveragePooling2D(name="features")(base.output)
-    # The softmax in single precision, whatever the rest computes in.
+    # The softmax is in single precision also under a mixed-precision policy.
     probabilities = layers.Dense(
         n_classes, activation="softmax", dtype="float32", name="predictions"
     )(features)
@@ -89,12 +97,12 @@ def build(name, input_size, channels, n_classes, weights=None):
 
 
 def _small(x):
-    """Convolutions with batch normalisation, halved until 8 pixels or fewer are left."""
+    """Apply convolutions with batch normalisation, pooling until at most 8 pixels remain."""
     halvings = max(0, math.ceil(math.log2(min(x.shape[1:3]) / 8)))
     x = layers.Rescaling(*_TO_SYMMETRIC)(x)
     for i in range(max(3, halvings + 1)):
         x = layers.Conv2D(min(16 * 2**i, 128), 3, padding="same", use_bias=False)(x)
-        # A fast average: trainings on small sets take few steps.
+        # A fast moving average: training on a small set takes few steps.
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.ReLU()(x)
         if i < halvings:
@@ -102,7 +110,7 @@ def _small(x):
     return x
 
 
-def _from_keras(name, inputs, imagenet):
+def _keras_backbone(name, inputs, imagenet):
     constructor, scaling = _KERAS[name]
     x = inputs if scaling is None else layers.Rescaling(*scaling)(inputs)
     options = {"include_top": False, "input_tensor": x}
@@ -110,39 +118,40 @@ def _from_keras(name, inputs, imagenet):
         return getattr(keras.applications, constructor)(weights=None, **options)
     try:
         return getattr(keras.applications, constructor)(weights="imagenet", **options)
-    except Exception as error:  # Keras raises a bare Exception where a download fails
+    except Exception as error:  # Keras raises a bare Exception when a download fails
         raise OSError(
-            f"backbone_weights='imagenet': Keras could not fetch the weights of {name} ({error}). "
-            "Without a network, fetch the file at that address elsewhere and give its path as "
-            "backbone_weights=path, or copy it to Keras' cache (~/.keras/models); "
-            "backbone_weights=None trains from scratch"
+            f"backbone_weights='imagenet': Keras could not download the weights of {name} "
+            f"({error}). Without a network connection, download the file at that address "
+            "elsewhere and pass its path as backbone_weights=path, or copy it to Keras' cache "
+            "(~/.keras/models). backbone_weights=None trains from scratch"
         ) from error
 
 
-def _load(base, name, path):
+def _load_weights(base, name, path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             "backbone_weights must be 'imagenet', None or the path of a weights file. "
-            f"Received: {str(path)!r}, which is no file"
+            f"Received: {str(path)!r}, which does not exist"
         )
     try:
         base.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(
-            f"backbone_weights must name a weights file of {name} without its top (Keras' files "
-            f"say 'notop'), ending in .h5 or .weights.h5. Received: {str(path)!r} ({error})"
+            f"backbone_weights must name a weights file of {name} without its top ('notop' in the "
+            f"names of Keras' files), ending in .h5 or .weights.h5. Received: {str(path)!r} "
+            f"({error})"
         ) from error
 
 
-def _check_input(name, input_size, channels):
-    if min(input_size) < _SMALLEST_INPUT:
+def _check_keras_input(name, input_size, channels):
+    if min(input_size) < _MIN_KERAS_INPUT:
         raise ValueError(
-            f"input_size must be at least {_SMALLEST_INPUT} for backbone={name!r}. Received: "
-            f"input_size={input_size}. Enlarge it, or take backbone='small'"
+            f"input_size must be at least {_MIN_KERAS_INPUT} for backbone={name!r}. Received: "
+            f"input_size={input_size}. Use a larger one, or backbone='small'"
         )
     if channels not in (1, 3):
         raise ValueError(
             f"backbone={name!r} takes images of 1 or 3 channels. Received: {channels} channels. "
-            "Select channels, or take backbone='small'"
+            "Select channels, or use backbone='small'"
         )

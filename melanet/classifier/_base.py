@@ -1,39 +1,49 @@
-"""What a trained image classifier does: predict, embed, explain, be saved and be loaded."""
+"""Everything that MelaNet does once trained: predict, embed, explain, save and load."""
+
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from melanet.classifier import _grad_cam
 from melanet.classifier._dataset import network_input
-from melanet.images import _transform
-from melanet.images._transform import resize
+from melanet.images import resize, to_rgb
 from melanet.preprocessing._forms import read_form
 from melanet.preprocessing._validation import as_numbers
 from melanet.utils import _archive
 from melanet.utils._keras import keras_scope
+from melanet.utils._typing import PathLike
 from melanet.weights import _published, _reader
 
-_NO_FIT = object()
+_KIND = "melanet.MelaNet"
+_NO_Y = object()
 
 
 class FittedNetwork(ClassifierMixin, BaseEstimator):
-    """The part of `melanet.MelaNet` that needs a trained network only.
+    """The part of `melanet.MelaNet` that needs only a trained network.
 
-    It relies on the attributes `model_`, `classes_`, `value_range_`, `dtype_` and `history_`,
-    and on the parameters `image_shape`, `value_range` and `batch_size`.
+    Subclasses set the attributes `model_`, `classes_`, `value_range_`, `dtype_` and `history_`,
+    and have the parameters `image_shape`, `value_range`, `class_weight` and `batch_size`.
     """
 
-    def predict_proba(self, X):
+    model_: keras.Model
+    classes_: NDArray[Any]
+    value_range_: tuple[float, float] | None
+    dtype_: np.dtype | None
+    history_: dict[str, list[float]]
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Predict the probability of each class. Not for diagnosis.
 
         Parameters
         ----------
         X : array-like of shape (n, H, W), (n, H, W, C) or (n, n_features)
-            Images, as in `fit`; height and width may differ from there, the range of their
-            values must not.
+            Images as in `fit`. Height and width may differ from there; the value range may not.
 
         Returns
         -------
@@ -43,19 +53,19 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X has another form or range.
+            If X has another layout or value range.
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
         return self._run(self._model(), X)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the most probable class. Not for diagnosis.
 
         Parameters
         ----------
         X : array-like
-            As in `predict_proba`.
+            Images as in `predict_proba`.
 
         Returns
         -------
@@ -65,50 +75,51 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def embed(self, X):
-        """Compute the pooled features, what the softmax decides by.
+    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Compute the pooled features, which are the input of the softmax layer.
 
         Parameters
         ----------
         X : array-like
-            As in `predict_proba`.
+            Images as in `predict_proba`.
 
         Returns
         -------
         ndarray of shape (n, n_features), float32
-            512 features for VGG16.
+            Features, 512 for VGG16.
         """
         model = self._model()
         return self._run(keras.Model(model.inputs[0], model.layers[-1].input), X)
 
-    def explain(self, X, *, label=None, return_overlay=False):
-        """Show by Grad-CAM where the network finds what speaks for a class.
+    def explain(
+        self, X: ArrayLike, *, label: Any = None, return_overlay: bool = False
+    ) -> NDArray[np.float32] | tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Compute Grad-CAM heat maps of the regions that support a class.
 
-        A map tells where the network looked, not where a lesion is, and not whether it is right:
-        it is no basis for a diagnosis.
+        A map shows where the network looked, not where a lesion is, and not whether the
+        prediction is right. It is no basis for a diagnosis.
 
         Parameters
         ----------
         X : array-like
-            As in `predict_proba`.
+            Images as in `predict_proba`.
         label : int, str, ... or None, default=None
-            The class to explain, one of `classes_`; by default each image's predicted one.
+            Class to explain, one of `classes_`; None explains the predicted class of each image.
         return_overlay : bool, default=False
-            Whether to return pictures, too.
+            Whether to return the images with their maps blended over them as well.
 
         Returns
         -------
         heatmaps : ndarray of shape (n, H, W), float32
-            In [0, 1] at the images' own size. The most important place of an image is 1; a map
-            is 0 throughout if nothing speaks for the class.
+            Maps in [0, 1] at the images' own size. The maximum of each map is 1, unless nothing
+            supports the class; then the map is 0 throughout.
         overlays : ndarray of shape (n, H, W, 3), uint8
-            The images with their maps over them, if `return_overlay`;
-            ``PIL.Image.fromarray(overlays[0])`` is a picture.
+            RGB images, if `return_overlay`; ``PIL.Image.fromarray(overlays[0])`` converts one.
 
         Raises
         ------
         ValueError
-            If there is no class `label`, or X has another form or range.
+            If `label` is not a class, or X has another layout or value range.
         sklearn.exceptions.NotFittedError
             Before `fit`.
 
@@ -117,104 +128,141 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         melanet.classifier.grad_cam : The method and its source.
         """
         model = self._model()
-        if label is not None and label not in self.classes_.tolist():
-            raise ValueError(
-                f"label must be one of {self.classes_.tolist()}. Received: label={label!r}"
-            )
-        form, X = self._read(X)
+        labels = self.classes_.tolist()
+        if label is not None and label not in labels:
+            raise ValueError(f"label must be one of {labels}. Received: label={label!r}")
+        form, images = self._read(X)
         heatmaps, overlays = [], []
-        for start in range(0, len(X), self.batch_size):
-            samples = form.encode(X[start : start + self.batch_size])
-            images = network_input(samples, model.input_shape[1:])
+        for start in range(0, len(images), self.batch_size):
+            samples = form.encode(images[start : start + self.batch_size])
+            inputs = network_input(samples, model.input_shape[1:])
             if label is None:
-                columns = model.predict_on_batch(images).argmax(axis=1)
+                columns = model.predict_on_batch(inputs).argmax(axis=1)
             else:
-                columns = np.full(len(images), self.classes_.tolist().index(label))
-            heat = _grad_cam.grad_cam(model, images, columns)[..., None]
-            heat = resize(heat, samples.shape[1:3])[..., 0]
-            peak = heat.max(axis=(1, 2), keepdims=True)
-            heat = np.divide(heat, peak, out=np.zeros_like(heat), where=peak > 0)
+                columns = np.full(len(inputs), labels.index(label))
+            heat = _grad_cam.grad_cam(model, inputs, columns)[..., None]
+            heat = _scale_to_peak(resize(heat, samples.shape[1:3])[..., 0])
             heatmaps.append(heat)
             if return_overlay:
-                overlays.append(_grad_cam.overlay(_transform.to_rgb(samples), heat))
-        heatmaps = np.concatenate(heatmaps)
-        return (heatmaps, np.concatenate(overlays)) if return_overlay else heatmaps
+                overlays.append(_grad_cam.overlay(to_rgb(samples), heat))
+        if return_overlay:
+            return np.concatenate(heatmaps), np.concatenate(overlays)
+        return np.concatenate(heatmaps)
 
-    def save(self, path):
-        """Write the fitted classifier to one file, without pickle.
+    def save(self, path: PathLike) -> None:
+        """Write the fitted classifier to one file atomically, without pickle.
 
-        The file holds the network without its optimiser, the labels, the range, the history and
-        the parameters; no images. Parameters that cannot be written (callbacks, a callable, a
-        RandomState) are left out with a warning. The file is whole or not there.
+        The file holds the network without its optimizer, the labels, the value range, the history
+        and the parameters; no images. Parameters that JSON cannot hold (callbacks, a callable, a
+        RandomState) are left out with a warning.
 
         Parameters
         ----------
         path : str or path-like
-            Name of the file, by custom ending in ``.melanet``.
+            File to write, by convention ending in ``.melanet``.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
-        self._model()
-        _save_state(self, path)
+        model = self._model()
+        _archive.write_archive(path, _KIND, self._to_card(), [model])
+
+    def _to_card(self):
+        """Return everything but the network as JSON can hold it."""
+        overrides = {}
+        if isinstance(self.class_weight, dict):  # JSON would turn the labels into strings
+            overrides["class_weight"] = {"pairs": list(self.class_weight.items())}
+        card = {
+            "params": _archive.json_params(self, **overrides),
+            "classes": _archive.labels_to_json(self.classes_),
+            "value_range": self.value_range_,
+            "dtype": None if self.dtype_ is None else self.dtype_.str,
+            "history": self.history_,
+        }
+        if hasattr(self, "n_features_in_"):
+            card["n_features_in"] = self.n_features_in_
+        if hasattr(self, "feature_names_in_"):
+            card["feature_names_in"] = self.feature_names_in_
+        return card
 
     @classmethod
-    def load(cls, path):
-        """Read a classifier that `save` wrote, executing nothing that the file holds.
+    def load(cls, path: PathLike) -> Self:
+        """Read a classifier that `save` wrote, executing nothing in the file.
 
         Parameters
         ----------
         path : str or path-like
-            Name of the file.
+            File to read.
 
         Returns
         -------
         MelaNet
-            Fitted.
+            Fitted classifier.
 
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         ValueError
             If the file is not a saved classifier.
         """
-        return _load_state(cls, path)
+        with keras_scope(0):
+            card, (model,) = _archive.read_archive(path, _KIND, _reader.read_model)
+        params = card["params"]
+        if isinstance(params.get("class_weight"), dict):
+            params["class_weight"] = dict(params["class_weight"]["pairs"])
+        value_range, dtype = card["value_range"], card["dtype"]
+        classifier = cls(**params)
+        classifier.model_ = model
+        classifier.classes_ = _archive.labels_from_json(card["classes"])
+        classifier.value_range_ = None if value_range is None else tuple(value_range)
+        classifier.dtype_ = None if dtype is None else np.dtype(dtype)
+        classifier.history_ = card["history"]
+        if "n_features_in" in card:
+            classifier.n_features_in_ = card["n_features_in"]
+        if "feature_names_in" in card:
+            classifier.feature_names_in_ = np.array(card["feature_names_in"], object)
+        return classifier
 
     @classmethod
-    def from_pretrained(cls, source, *, classes=None, value_range=None):
-        """Make a fitted classifier of published weights or of a Keras model's file.
+    def from_pretrained(
+        cls,
+        source: PathLike,
+        *,
+        classes: Sequence[Any] | NDArray[Any] | None = None,
+        value_range: tuple[float, float] | None = None,
+    ) -> Self:
+        """Create a fitted classifier from published weights or a Keras model file.
 
-        Not for diagnosis. Nothing that the file holds is executed; see
-        `melanet.weights.read_model`.
+        Not for diagnosis. Nothing in the file is executed; see `melanet.weights.read_model`.
 
         Parameters
         ----------
         source : str or path-like
-            "isic2016", the paper's network, which is fetched; or the path of a file that Keras
-            wrote, of a network from images in [0, 1] to a softmax.
+            "isic2016", the paper's network, which is downloaded; or a Keras file of a network from
+            images in [0, 1] to a softmax.
         classes : sequence or None, default=None
-            Labels of the file's columns, in their order. By default 0, 1, ...: of "isic2016" 0
-            is benign and 1 malignant.
+            Labels of the softmax columns, in their order. None numbers them 0, 1, ...; for
+            "isic2016" 0 is benign and 1 malignant.
         value_range : (float, float) or None, default=None
-            Limits that pixels can take. None reads them off each X by `MelaNet`'s rule: uint8 is
+            Limits that pixels can take. None infers them from each X by `MelaNet`'s rule: uint8 is
             divided by 255.
 
         Returns
         -------
         MelaNet
-            With the file's input size. `fit` would train anew.
+            Fitted classifier with the network's input size. `fit` would train from scratch.
 
         Raises
         ------
         ValueError
-            If the file is no such network, or `classes` does not fit it.
+            If the file holds no such network, or `classes` does not fit it.
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         ConnectionError
-            If it cannot be fetched; the message says what to do.
+            If the file cannot be downloaded; the message says what to do.
         """
         with keras_scope(0):
             model = _reader.read_model(_published.locate(source, "classifier"))
@@ -239,62 +287,66 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         return self.model_
 
     def _run(self, model, X):
+        """Return the outputs of a model for X, in batches of one size."""
         form, X = self._read(X)
         n, size = len(X), min(len(X), self.batch_size)
-        parts = []
+        outputs = []
         for start in range(0, n, size):
-            # The last batch is filled up: batches of another size are compiled anew.
+            # The last row fills up the last batch: another batch size would be compiled anew.
             rows = np.arange(start, start + size).clip(max=n - 1)
-            images = network_input(form.encode(X[rows]), model.input_shape[1:])
-            parts.append(model.predict_on_batch(images))
-        return np.concatenate(parts)[:n].astype("float32")
+            inputs = network_input(form.encode(X[rows]), model.input_shape[1:])
+            outputs.append(model.predict_on_batch(inputs))
+        return np.concatenate(outputs)[:n].astype("float32")
 
     def _read(self, X):
         """Return the form of images to predict on, and the images as an array."""
         X = self._check_X(X)
         self._check_scale(X)
-        return read_form(X, self._image_shape(X), self.value_range_), X
+        return self._image_form(X, self.value_range_), X
+
+    def _image_form(self, X, value_range):
+        """Return the form of X, which holds images or rows of images."""
+        return read_form(X, self._image_shape(X), value_range)
 
     def _check_scale(self, X):
-        """Refuse floats of a smaller scale than the integers of `fit`: X / 255 for one."""
+        """Raise for floats in [-1, 1] after a `fit` on integers, such as X / 255."""
         if self.value_range is not None or self.dtype_ is None or self.dtype_.kind not in "iu":
             return
         if X.dtype.kind == "f" and X.min() >= -1 and X.max() <= 1:
             raise ValueError(
-                f"X has the dtype {X.dtype} and values from {X.min():g} to {X.max():g}, but the "
-                f"network was fitted on {self.dtype_} in {self.value_range_}. Scale X as in fit; "
-                f"if it is, convert it: X.astype({self.dtype_.name!r})"
+                f"X must be scaled as in fit, which received {self.dtype_} in "
+                f"{self.value_range_}. Received: {X.dtype} from {X.min():g} to {X.max():g}. "
+                f"If it is on that scale, convert it: X.astype({self.dtype_.name!r})"
             )
 
-    def _check_X(self, X, y=_NO_FIT):
-        """Return X as a dense array of numbers; in `fit`, which passes y, the two."""
+    def _check_X(self, X, y=_NO_Y):
+        """Return X as a dense array of numbers; `fit` passes y and gets (X, y)."""
         X = as_numbers(X)
         options = {"allow_nd": True, "accept_sparse": ["csr", "csc"]}
-        if y is not _NO_FIT:
+        if y is not _NO_Y:
             X, y = validate_data(self, X, y, **options)
         elif np.ndim(X) <= 2 and hasattr(self, "n_features_in_"):
             X = validate_data(self, X, reset=False, **options)
         else:
             X = check_array(X, input_name="X", estimator=self, **options)
         X = X.toarray() if sparse.issparse(X) else X
-        return X if y is _NO_FIT else (X, y)
+        return X if y is _NO_Y else (X, y)
 
     def _image_shape(self, X):
-        """Return the image shape of rows, None for images."""
+        """Return the image shape if X holds rows; None if it holds images."""
         if X.ndim != 2:
             return None
         if self.image_shape is None:
             raise ValueError(
-                f"X holds rows of {X.shape[1]} values. If they are images, give image_shape, "
-                "(height, width) or (height, width, channels); if they are a table, take another "
-                "classifier. "
-                f"Received: X of shape {X.shape}"
+                f"X holds rows of {X.shape[1]} values. If they are images, pass image_shape, "
+                "(height, width) or (height, width, channels); if they are a table, use another "
+                f"classifier. Received: X of shape {X.shape}"
             )
         shape = list(self.image_shape)
         if shape.count(-1) == 1:
-            rest = -int(np.prod(shape))
-            if rest > 0 and X.shape[1] % rest == 0:
-                shape[shape.index(-1)] = X.shape[1] // rest
+            known = -int(np.prod(shape))
+            if known > 0 and X.shape[1] % known == 0:
+                shape[shape.index(-1)] = X.shape[1] // known
         return tuple(shape)
 
     def __sklearn_tags__(self):
@@ -305,43 +357,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         return tags
 
 
-_KIND = "melanet.MelaNet"
-
-
-def _save_state(classifier, path):
-    """Write a fitted classifier; see `MelaNet.save`."""
-    instead = {}
-    if isinstance(classifier.class_weight, dict):  # JSON would make strings of the labels
-        instead["class_weight"] = {"pairs": list(classifier.class_weight.items())}
-    card = {
-        "params": _archive.json_params(classifier, **instead),
-        "classes": _archive.labels_to_json(classifier.classes_),
-        "value_range": classifier.value_range_,
-        "dtype": None if classifier.dtype_ is None else classifier.dtype_.str,
-        "history": classifier.history_,
-    }
-    if hasattr(classifier, "n_features_in_"):
-        card["n_features_in"] = classifier.n_features_in_
-    if hasattr(classifier, "feature_names_in_"):
-        card["feature_names_in"] = classifier.feature_names_in_
-    _archive.write_archive(path, _KIND, card, [classifier.model_])
-
-
-def _load_state(cls, path):
-    """Read a classifier; see `MelaNet.load`."""
-    with keras_scope(0):
-        card, (model,) = _archive.read_archive(path, _KIND, _reader.read_model)
-    params = card["params"]
-    if isinstance(params.get("class_weight"), dict):
-        params["class_weight"] = dict(params["class_weight"]["pairs"])
-    classifier = cls(**params)
-    classifier.classes_ = _archive.labels_from_json(card["classes"])
-    classifier.value_range_ = None if card["value_range"] is None else tuple(card["value_range"])
-    classifier.dtype_ = None if card["dtype"] is None else np.dtype(card["dtype"])
-    classifier.history_ = card["history"]
-    classifier.model_ = model
-    if "n_features_in" in card:
-        classifier.n_features_in_ = card["n_features_in"]
-    if "feature_names_in" in card:
-        classifier.feature_names_in_ = np.array(card["feature_names_in"], object)
-    return classifier
+def _scale_to_peak(heatmaps):
+    """Divide each map by its maximum; a map of zeros stays as it is."""
+    peaks = heatmaps.max(axis=(1, 2), keepdims=True)
+    return np.divide(heatmaps, peaks, out=np.zeros_like(heatmaps), where=peaks > 0)

@@ -1,66 +1,122 @@
-"""Batches of labelled images for a classifier, and the part that is held out for validation."""
+"""Batches of labelled images for a classifier, and the validation split."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from melanet.images._transform import resize
+from melanet.images import resize
+from melanet.preprocessing._image_form import ImageForm
+from melanet.utils._typing import Augment
+
+# Rows -> images of shape (n, height, width, channels), float32 in [0, 1].
+ReadRows = Callable[[NDArray[np.intp]], np.ndarray]
 
 
-def network_input(samples, shape):
-    """Turn encoded images into what a network takes.
+def network_input(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Convert encoded images to the input of a network.
 
     Parameters
     ----------
     samples : ndarray of shape (n, height, width, channels), float32
-        In [-1, 1].
+        Images in [-1, 1].
     shape : (int, int, int)
         Height, width and channels of the network's input.
 
     Returns
     -------
     ndarray of shape (n, *shape), float32
-        In [0, 1]. One channel is repeated where the network takes three.
+        Images in [0, 1]. One channel is repeated if the network takes three.
 
     Raises
     ------
     ValueError
         If the channels do not fit.
     """
-    *size, channels = shape
+    height, width, channels = shape
     if samples.shape[-1] != channels and (samples.shape[-1], channels) != (1, 3):
         raise ValueError(
-            f"X must hold images of {channels} channels, as the network takes. "
+            f"X must hold images of {channels} channels to fit the network. "
             f"Received: {samples.shape[-1]} channels"
         )
-    samples = (resize(samples, tuple(size)) + 1) / 2
+    samples = (resize(samples, (height, width)) + 1) / 2
     return np.repeat(samples, channels // samples.shape[-1], axis=-1)
 
 
-def hold_out(codes, fraction, seed, groups=None):
-    """Choose the rows that validate, a stratified part of all.
+class ImageSubset(NamedTuple):
+    """Images in the user's form, with their classes: the training or the validation part.
+
+    Parameters
+    ----------
+    form : ImageForm
+        Form of `X`.
+    X : ndarray of shape (n, ...)
+        Images.
+    codes : ndarray of int of shape (n,)
+        Classes 0 .. n_classes - 1.
+    """
+
+    form: ImageForm
+    X: np.ndarray
+    codes: NDArray[np.intp]
+
+    def take(self, rows: NDArray[np.intp]) -> "ImageSubset":
+        """Return the images of some rows."""
+        return ImageSubset(self.form, self.X[rows], self.codes[rows])
+
+    def reader(self, shape: tuple[int, ...]) -> ReadRows:
+        """Return a function from rows to network inputs of `shape`.
+
+        Raises
+        ------
+        ValueError
+            If a value is outside the form's range, or the channels do not fit `shape`.
+        """
+
+        def read(rows):
+            return network_input(self.form.encode(self.X[rows]), shape)
+
+        flat = self.X.reshape(len(self.X), -1)
+        read([flat.min(axis=1).argmin(), flat.max(axis=1).argmax()])  # fails now, not in training
+        return read
+
+    def class_shares(self) -> NDArray[np.float64]:
+        """Return the share of each class; no class is missing."""
+        return np.bincount(self.codes) / len(self.codes)
+
+
+def hold_out(
+    codes: NDArray[np.intp],
+    fraction: float,
+    seed: int,
+    groups: NDArray[Any] | None = None,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split rows into a training part and a stratified validation part.
 
     Parameters
     ----------
     codes : ndarray of int of shape (n,)
         Classes 0 .. n_classes - 1, each with at least two rows.
     fraction : float in (0, 1)
-        Part of each class, rounded; at least one row and at most all but one.
+        Share of each class to hold out, rounded to rows; at least one and at most all but one.
     seed : int
-        Seed of the choice.
+        Seed of the split.
     groups : ndarray of shape (n,) or None, default=None
-        What must stay on one side: then the classes' parts are as near to `fraction` as whole
-        groups allow, and `fraction` is rounded to one over a whole number of at least 2.
+        Groups that stay on one side. Then `fraction` is rounded to one over a whole number of at
+        least 2, and each class's share is as close to it as whole groups allow.
 
     Returns
     -------
     training, validation : ndarray of int
-        Rows in ascending order; both sides hold every class.
+        Rows in ascending order; both parts hold every class.
 
     Raises
     ------
     ValueError
-        If no division of the groups leaves every class on both sides.
+        If no split of the groups leaves every class on both sides.
 
     Examples
     --------
@@ -74,11 +130,11 @@ def hold_out(codes, fraction, seed, groups=None):
     if groups is not None:
         return _hold_out_groups(codes, fraction, seed, groups)
     rng = np.random.default_rng(seed)
-    chosen = np.zeros(len(codes), bool)
+    held = np.zeros(len(codes), bool)
     for code in range(codes.max() + 1):
         rows = rng.permutation(np.flatnonzero(codes == code))
-        chosen[rows[: np.clip(round(fraction * len(rows)), 1, len(rows) - 1)]] = True
-    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+        held[rows[: np.clip(round(fraction * len(rows)), 1, len(rows) - 1)]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def _hold_out_groups(codes, fraction, seed, groups):
@@ -91,16 +147,16 @@ def _hold_out_groups(codes, fraction, seed, groups):
             if all(len(np.unique(codes[rows])) == len(counts) for rows in (training, validation)):
                 return training, validation
     raise ValueError(
-        "groups cannot be divided so that every class is in the training part and in the "
-        f"validation part. Received: {n_groups} groups for classes of {counts.tolist()} samples. "
-        "Each class needs samples in two groups or more; or give validation_data"
+        "groups cannot be split so that both the training and the validation part hold every "
+        f"class. Received: {n_groups} groups for classes of {counts.tolist()} samples. Each class "
+        "needs samples in two groups or more; otherwise pass validation_data"
     )
 
 
 class LabelledImages(keras.utils.PyDataset):
-    """Batches of images, one-hot targets and weights, for the ``fit`` of a classifier.
+    """Batches of images, one-hot targets and sample weights for ``keras.Model.fit``.
 
-    What batch i of epoch e holds depends on `seed`, e and i alone.
+    Batch i of epoch e depends on `seed`, e and i alone.
 
     Parameters
     ----------
@@ -108,22 +164,32 @@ class LabelledImages(keras.utils.PyDataset):
         ``read(rows) -> images`` of shape (n, height, width, channels), float32 in [0, 1].
     codes : ndarray of int of shape (n,)
         Classes 0 .. n_classes - 1.
-    class_weights : ndarray of shape (n_classes,)
+    class_weights : array-like of shape (n_classes,)
         Weight of a sample's loss, by its class.
     batch_size : int
-        Images in a batch; the last of an epoch may be smaller.
+        Images per batch; the last batch of an epoch may be smaller.
     seed : int or None, default=None
-        Seed of order and augmentation; None keeps the order and changes nothing.
+        Seed of order and augmentation; None keeps the order and augments nothing.
     augment : callable or None, default=None
-        ``augment(images, rng) -> images`` in [-1, 1], such as
-        `melanet.images.Augmentation`.
+        ``augment(images, rng) -> images`` in [-1, 1], such as `melanet.images.Augmentation`.
     """
 
-    def __init__(self, read, codes, class_weights, batch_size, *, seed=None, augment=None):
+    def __init__(
+        self,
+        read: ReadRows,
+        codes: NDArray[np.intp],
+        class_weights: ArrayLike,
+        batch_size: int,
+        *,
+        seed: int | None = None,
+        augment: Augment | None = None,
+    ):
         super().__init__()
-        self.read, self.augment = read, augment
-        self.targets = np.eye(len(class_weights), dtype="float32")[codes]
-        self.weights = np.asarray(class_weights, "float32")[codes]
+        weights = np.asarray(class_weights, "float32")
+        self.read: ReadRows | None = read
+        self.augment = augment
+        self.targets = np.eye(len(weights), dtype="float32")[codes]
+        self.weights = weights[codes]
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
         self._draw_order()
 
@@ -133,19 +199,25 @@ class LabelledImages(keras.utils.PyDataset):
         if self.seed is not None:
             self._order = np.random.default_rng([self.seed, self.epoch]).permutation(n)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-len(self.targets) // self.batch_size)
 
-    def __getitem__(self, index):
-        """Return batch `index` of the present epoch: images, targets, weights."""
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        """Return batch `index` of the current epoch: images, targets, weights."""
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        if self.read is None:
+            raise RuntimeError("These batches were released after training.")
         images = self.read(rows)
-        if self.augment is not None:
+        if self.augment is not None and self.seed is not None:
             rng = np.random.default_rng([self.seed, self.epoch, index])
             images = (self.augment(images * 2 - 1, rng) + 1) / 2
         return images, self.targets[rows], self.weights[rows]
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         """Draw the next epoch's order."""
         self.epoch += 1
         self._draw_order()
+
+    def release(self) -> None:
+        """Drop the images; TensorFlow keeps a reference to its data sets after training."""
+        self.read = None

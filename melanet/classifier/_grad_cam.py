@@ -1,23 +1,27 @@
-"""Grad-CAM: where in an image a classifier finds what speaks for a class."""
+"""Grad-CAM: heat maps of the image regions that support a class."""
 
 import weakref
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
+from numpy.typing import ArrayLike, NDArray
+
+from melanet.utils._typing import PathLike
 
 _POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
-# Network -> its two halves: made for every call, they would pile up in Keras.
-_HALVES = weakref.WeakKeyDictionary()
+# Model -> its two halves. Built for every call, they would pile up in Keras.
+_HALVES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 # From cold to hot: blue, cyan, yellow, red.
 _COLOURS = np.array([[0, 0, 255], [0, 255, 255], [255, 255, 0], [255, 0, 0]], "float32")
 
 
-def last_convolution(model):
-    """Return the last layer whose output is spatial and not just pooled.
+def last_convolution(model: keras.Model) -> keras.layers.Layer:
+    """Return the last layer with a spatial output that is not a pooling layer.
 
-    In VGG16 that is ``block5_conv3``, as in the paper; in other networks the activation that
-    follows the last convolution.
+    In VGG16 that is ``block5_conv3``, as in the paper; in other networks it is the activation
+    after the last convolution.
     """
     for layer in reversed(model.layers):
         if len(layer.output.shape) == 4 and not isinstance(layer, _POOLING):
@@ -25,9 +29,9 @@ def last_convolution(model):
     raise ValueError("The model has no layer with a spatial output.")
 
 
-def check_classifier(model, source):
-    """Refuse a model that is no network from images to a dense softmax."""
-    if getattr(model, "inputs", None) is None:  # a CycleGAN, say
+def check_classifier(model: Any, source: PathLike) -> None:
+    """Raise unless a model maps images of a fixed size to a dense softmax."""
+    if getattr(model, "inputs", None) is None:  # a CycleGAN, for example
         raise ValueError(
             "The file must hold a network from images of a fixed size to a dense softmax. "
             f"Received: {str(source)!r}, which holds a {type(model).__name__}"
@@ -48,8 +52,10 @@ def check_classifier(model, source):
         )
 
 
-def grad_cam(model, images, columns):
-    r"""Heat maps by Grad-CAM.
+def grad_cam(
+    model: keras.Model, images: NDArray[Any], columns: NDArray[np.integer]
+) -> NDArray[np.float32]:
+    r"""Compute Grad-CAM heat maps.
 
     As in [1]_: with :math:`A^k` the feature maps of the last convolution and :math:`y^c` the score
     of class c before the softmax, a map is :math:`\mathrm{ReLU}(\sum_k \alpha_k A^k)`, where
@@ -58,16 +64,16 @@ def grad_cam(model, images, columns):
     Parameters
     ----------
     model : keras.Model
-        Functional, of one input; its last layer is a dense softmax.
+        Functional model of one input; its last layer is a dense softmax.
     images : ndarray of shape (n, height, width, channels)
-        What the model takes.
+        Input of the model.
     columns : ndarray of int of shape (n,)
-        The class, as a column of the softmax, to explain for each image.
+        Column of the softmax to explain, for each image.
 
     Returns
     -------
     ndarray of shape (n, h, w), float32
-        At least 0, at the size of the feature maps; not scaled.
+        Values of at least 0, not scaled, at the size of the feature maps.
 
     References
     ----------
@@ -78,38 +84,38 @@ def grad_cam(model, images, columns):
     Examples
     --------
     >>> import numpy as np
-    >>> from melanet import backbones
+    >>> from melanet.classifier import _backbones
     >>> from melanet.classifier import grad_cam
-    >>> model = backbones.build("small", (16, 16), channels=1, n_classes=2)
+    >>> model = _backbones.build("small", (16, 16), channels=1, n_classes=2)
     >>> grad_cam(model, np.ones((3, 16, 16, 1)), np.array([0, 1, 1])).shape
     (3, 8, 8)
     """
-    before, rest = _halves(model)
-    features = before(ops.convert_to_tensor(images), training=False)
+    features_of, pooled_of = _halves(model)
+    features = features_of(ops.convert_to_tensor(images), training=False)
     weights = ops.transpose(ops.take(model.layers[-1].kernel, columns, axis=1))
 
     def score(features):
-        return ops.sum(ops.cast(rest(features, training=False), "float32") * weights)
+        return ops.sum(ops.cast(pooled_of(features, training=False), "float32") * weights)
 
     gradients = _gradient(score, features)
     alpha = ops.mean(gradients, axis=(1, 2), keepdims=True)
-    heat = ops.relu(ops.sum(ops.cast(alpha * features, "float32"), axis=-1))
-    return ops.convert_to_numpy(heat)
+    heatmaps = ops.relu(ops.sum(ops.cast(alpha * features, "float32"), axis=-1))
+    return ops.convert_to_numpy(heatmaps)
 
 
 def _halves(model):
-    """Return the network up to its last convolution, and from there to the pooled features."""
+    """Return two models: input to last convolution, and from there to the pooled features."""
     if model not in _HALVES:
-        maps = last_convolution(model).output
+        features = last_convolution(model).output
         _HALVES[model] = (
-            keras.Model(model.inputs[0], maps),
-            keras.Model(maps, model.layers[-1].input),
+            keras.Model(model.inputs[0], features),
+            keras.Model(features, model.layers[-1].input),
         )
     return _HALVES[model]
 
 
 def _gradient(function, x):
-    """Return the gradient of a scalar function under Keras' present backend."""
+    """Return the gradient of a scalar function under the current Keras backend."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -128,23 +134,23 @@ def _gradient(function, x):
     return torch.autograd.grad(function(x), x)[0]
 
 
-def overlay(pictures, heatmaps):
-    """Lay heat maps over pictures, in colours from blue (little) to red (most).
+def overlay(images: NDArray[np.uint8], heatmaps: ArrayLike) -> NDArray[np.uint8]:
+    """Blend heat maps over images, in colours from blue (low) to red (high).
 
-    What is shown is where the network looked, not where a lesion is; it is no basis for a
+    The maps show where the network looked, not where a lesion is. They are no basis for a
     diagnosis.
 
     Parameters
     ----------
-    pictures : ndarray of shape (n, height, width, 3), uint8
-        RGB.
-    heatmaps : ndarray of shape (n, height, width)
-        In [0, 1]; the picture shows through where it is low.
+    images : ndarray of shape (n, height, width, 3), uint8
+        RGB images.
+    heatmaps : array-like of shape (n, height, width)
+        Values in [0, 1]; the image shows through where they are low.
 
     Returns
     -------
     ndarray of shape (n, height, width, 3), uint8
-        ``PIL.Image.fromarray`` makes a picture of each.
+        RGB images; ``PIL.Image.fromarray(overlays[0])`` converts one.
 
     Examples
     --------
@@ -153,7 +159,8 @@ def overlay(pictures, heatmaps):
     >>> overlay(np.zeros((1, 1, 2, 3), "uint8"), np.array([[[0.0, 1.0]]])).tolist()
     [[[[0, 0, 0], [153, 0, 0]]]]
     """
+    heatmaps = np.asarray(heatmaps)
     stops = np.linspace(0, 1, len(_COLOURS))
     colours = np.stack([np.interp(heatmaps, stops, channel) for channel in _COLOURS.T], axis=-1)
-    opacity = 0.6 * np.asarray(heatmaps)[..., None]
-    return np.rint(pictures * (1 - opacity) + colours * opacity).astype("uint8")
+    opacity = 0.6 * heatmaps[..., None]
+    return np.rint(images * (1 - opacity) + colours * opacity).astype("uint8")

@@ -1,11 +1,14 @@
-"""MelaNet: a scikit-learn classifier of images, as in the paper or with another network."""
+"""MelaNet: a scikit-learn classifier of images, by the paper's recipe or with another network."""
 
 import os
+import zipfile
+from collections.abc import Sequence
 from numbers import Integral, Real
-from pathlib import Path
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -14,121 +17,123 @@ from sklearn.utils.class_weight import compute_class_weight
 from melanet.callbacks._monitoring import StopOnNonFinite
 from melanet.classifier import _backbones, _validation
 from melanet.classifier._base import FittedNetwork
-from melanet.classifier._dataset import LabelledImages, hold_out, network_input
-from melanet.images._augmentation import Augmentation
+from melanet.classifier._dataset import ImageSubset, LabelledImages, hold_out
+from melanet.images import Augmentation
 from melanet.losses import focal_loss
-from melanet.preprocessing._forms import read_form
-from melanet.utils import _keras
-from melanet.utils._keras import untuned
+from melanet.utils._keras import keras_scope, untuned
+from melanet.utils._typing import Augment, PathLike
+from melanet.weights import _published
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class MelaNet(FittedNetwork):
-    """Classify images by a convolutional network, global average pooling and a softmax.
+    """Image classifier: a convolutional network, global average pooling and a softmax.
 
-    The defaults are the paper's [1]_: VGG16 with ImageNet weights, all of it trained, on images
-    scaled to [0, 1], with focal loss. Unlike there, the part that decides when to stop comes out
-    of the training data, not out of the test set.
+    The defaults are the paper's [1]_: VGG16 with ImageNet weights, all layers trained, on images
+    scaled to [0, 1], with focal loss. Unlike there, the samples that decide when to stop come from
+    the training data, not from the test set.
 
-    **Not for diagnosis.** What it says about a picture of skin is no medical finding.
+    **Not for diagnosis.** Predictions on images of skin are no medical findings.
 
     Parameters
     ----------
     backbone : str, default="vgg16"
         "vgg16", "densenet121", "efficientnetb0", "efficientnetv2b0", "mobilenetv2",
         "mobilenetv3small" or "resnet50v2" of ``keras.applications``, each with the scaling that
-        it was made for (VGG16 as in the paper, without subtraction of a mean); or "small", a few
+        it was trained with (VGG16 as in the paper, without subtracting a mean); or "small", a few
         convolutions for small images and for computers without a GPU.
     backbone_weights : {"imagenet"}, path or None, default="imagenet"
-        Where the backbone starts from: ImageNet weights, which Keras downloads, a weights file
-        without the top, or random. There are no ImageNet weights of "small": it starts at random.
+        Initial weights of the backbone: ImageNet weights, which Keras downloads; a weights file
+        without the top; or random. "small" has no ImageNet weights and starts at random.
     input_size : int or (int, int), default=256
-        Side, or height and width, that images are resized to; at least 32 but for "small".
+        Side, or height and width, that images are resized to: at least 8 for "small", 32 for the
+        others.
     image_shape : tuple of int or None, default=None
-        (H, W) or (H, W, C), if the rows of a two-dimensional X are images. One of the numbers
-        may be -1 and is then reckoned from the length of the rows.
+        (H, W) or (H, W, C), if the rows of a two-dimensional X are images. One number may be -1
+        and is then computed from the length of the rows.
     value_range : (float, float) or None, default=None
-        Limits that pixels can take, the same for every X. By default integers of 8 or 16 bits
-        take their dtype's range, and floats the first of [0, 1], [-1, 1] and [0, 255] that holds
-        those given to `fit`.
+        Limits that pixels can take, the same for every X. None infers them: integers of 8 or 16
+        bits use their dtype's range; floats use the first of [0, 1], [-1, 1] and [0, 255] that
+        contains the X of `fit`.
     gamma : float, default=2.0
-        The focal loss's; see `melanet.losses.focal_loss`.
+        Gamma of the focal loss; see `melanet.losses.focal_loss`.
     alpha : float or sequence of n_classes floats, default=0.25
-        The focal loss's. With two classes a float does nothing; a sequence weights the classes.
+        Alpha of the focal loss. With two classes a float has no effect; a sequence weights the
+        classes.
     class_weight : dict, "balanced" or None, default=None
         ``{label: weight}`` of the samples' losses, in training and in validation; "balanced"
-        weights classes by the inverse of their size in the y that `fit` gets.
+        weights classes by the inverse of their size in the y of `fit`.
     augment : bool or callable, default=False
-        Whether training images are changed a little, anew in every epoch: by
-        `melanet.images.Augmentation`, without flips if True, or by
-        ``augment(images, rng)`` on (n, height, width, channels) in [-1, 1]. Do use it.
+        Whether training images are augmented, anew in every epoch: True applies
+        `melanet.images.Augmentation` without flips; a callable is used as
+        ``augment(images, rng)`` on (n, height, width, channels) in [-1, 1]. Recommended.
     validation_fraction : float, default=0.2
-        Part of each class of the training data that is held out to decide on the learning rate
-        and on when to stop.
+        Share of each class of the training data that is held out to control the learning rate and
+        early stopping.
     optimizer : {"adadelta", "adam"} or None, default=None
-        None takes the paper's Adadelta (rho 0.95) where the backbone starts from weights, and
-        Adam where it starts at random: from there Adadelta does not get anywhere.
+        Optimizer. None uses the paper's Adadelta (rho 0.95) if the backbone starts from weights,
+        and Adam if it starts at random, where Adadelta makes no progress.
     learning_rate : float, default=1e-3
-        The optimiser's first rate.
+        Initial learning rate.
     batch_size : int, default=16
-        Images in a step, and in a step of prediction.
+        Images per step, in training and in prediction.
     epochs : int, default=300
-        At most so many passes over the training data.
+        Maximum number of passes over the training data.
     patience : int, default=8
-        Epochs without a better validation loss after which training ends; the best weights are
+        Epochs without a better validation loss before training stops; the best weights are
         restored.
     lr_patience : int, default=5
-        Epochs without a better validation loss after which the rate is divided by 10, down to
+        Epochs without a better validation loss before the learning rate is divided by 10, down to
         1e-8.
     dtype_policy : {"float32", "mixed_bfloat16", "mixed_float16"} or None, default=None
-        Keras' dtype policy of the network; None takes the global one.
+        Keras dtype policy of the network; None uses the global one.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Further callbacks of the training.
     random_state : int, RandomState instance or None, default=None
-        Seed of validation part, weights, order and augmentation. For the same bits, fit in
-        `melanet.utils.reproducible`. No global generator is touched but NumPy's, if
-        None.
+        Seed of the validation split, weights, order and augmentation. For identical bits, fit
+        inside `melanet.utils.reproducible`. Global generators are left alone, except that None
+        draws from NumPy's.
     verbose : int, default=0
-        As in Keras: 1 shows a bar for each epoch, 2 a line.
+        As in Keras: 1 shows a progress bar per epoch, 2 a line.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of ``predict_proba``.
+        Labels in the order of the columns of ``predict_proba``.
     model_ : keras.Model
-        From (n, height, width, channels) in [0, 1] to probabilities.
+        Network from (n, height, width, channels) in [0, 1] to probabilities.
     history_ : dict
-        name -> list of values by epoch: "loss", "val_loss", "learning_rate".
+        Values by epoch of "loss", "val_loss" and "learning_rate".
     value_range_ : (float, float) or None
-        Limits that pixels can take; None reads them off each X.
+        Limits that pixels can take; None infers them from each X.
     dtype_ : numpy.dtype or None
-        Of the X that `fit` got.
+        Dtype of the X of `fit`; None after `from_pretrained`.
     n_features_in_ : int
         Size of X's second axis.
 
     See Also
     --------
-    melanet.GANOversampler : Fills up rare classes before the training.
+    melanet.GANOversampler : Fills up rare classes before training.
 
     Notes
     -----
-    **Synthetic samples must stay out of validation.** If X was over-sampled, a part held out of
-    it holds translations of training images, and a validation loss that is measured on them says
-    when the network knows the GAN, not when it knows the classes. Hold images out first and
-    over-sample the rest::
+    **Keep synthetic samples out of validation.** If X was over-sampled, a part held out of it
+    contains translations of training images. The validation loss then measures how well the
+    network knows the GAN, not the classes. Hold images out first and over-sample the rest::
 
         X_res, y_res = GANOversampler().fit_resample(X_train, y_train)
         MelaNet().fit(X_res, y_res, validation_data=(X_val, y_val))
 
     or, in a pipeline, ``pipeline.fit(X_train, y_train, melanet__validation_data=(X_val, y_val))``.
-    Where that cannot be, put every synthetic sample in its source's group, so that no image is
+    If that is not possible, put every synthetic sample in its source's group, so that no image is
     on both sides::
 
         groups = np.concatenate([patients, patients[sampler.source_indices_]])
         MelaNet().fit(X_res, y_res, groups=groups)
 
-    The test set takes part in none of this.
+    The test set plays no part in any of this.
 
     References
     ----------
@@ -172,26 +177,26 @@ class MelaNet(FittedNetwork):
     def __init__(
         self,
         *,
-        backbone="vgg16",
-        backbone_weights="imagenet",
-        input_size=256,
-        image_shape=None,
-        value_range=None,
-        gamma=2.0,
-        alpha=0.25,
-        class_weight=None,
-        augment=False,
-        validation_fraction=0.2,
-        optimizer=None,
-        learning_rate=1e-3,
-        batch_size=16,
-        epochs=300,
-        patience=8,
-        lr_patience=5,
-        dtype_policy=None,
-        callbacks=None,
-        random_state=None,
-        verbose=0,
+        backbone: str = "vgg16",
+        backbone_weights: PathLike | None = "imagenet",
+        input_size: int | tuple[int, int] = 256,
+        image_shape: tuple[int, ...] | None = None,
+        value_range: tuple[float, float] | None = None,
+        gamma: float = 2.0,
+        alpha: float | Sequence[float] = 0.25,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        augment: bool | Augment = False,
+        validation_fraction: float = 0.2,
+        optimizer: Literal["adadelta", "adam"] | None = None,
+        learning_rate: float = 1e-3,
+        batch_size: int = 16,
+        epochs: int = 300,
+        patience: int = 8,
+        lr_patience: int = 5,
+        dtype_policy: str | None = None,
+        callbacks: list[keras.callbacks.Callback] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
         self.backbone = backbone
         self.backbone_weights = backbone_weights
@@ -215,88 +220,130 @@ class MelaNet(FittedNetwork):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, groups=None, validation_data=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
         ----------
         X : array-like of shape (n, H, W), (n, H, W, C) or (n, n_features)
-            Images of one size, 8 or 16 bit integers, booleans or floats; or rows of images, see
-            `image_shape`. One channel is repeated where the backbone takes three.
+            Images of one size, integers of 8 or 16 bits, booleans or floats; or images as rows,
+            see `image_shape`. One channel is repeated if the backbone takes three.
         y : array-like of shape (n,)
             Labels of two or more classes, each with two samples or more.
         groups : array-like of shape (n,) or None, default=None
-            Patients or lesions: a group is wholly held out for validation, or wholly trained on.
+            Patients or lesions. All samples of a group are held out for validation, or none.
         validation_data : (X, y) or None, default=None
-            What to validate on, in place of a part of X; a set that is not the test set. Its
-            classes count as much as in y, so that real data can validate an over-sampled y.
+            Validation set to use in place of a part of X; not the test set. Its classes are
+            weighted to the shares that they have in y, so that real data can validate an
+            over-sampled y.
 
         Returns
         -------
         MelaNet
+            The fitted classifier itself.
 
         Raises
         ------
         ValueError
-            If a parameter is out of range, X or y cannot be learned from, or a class is missing
-            in validation.
+            If a parameter is out of range, X or y is invalid, or a class is missing in validation.
         OSError
-            If the ImageNet weights cannot be fetched; the message says what to do.
+            If the ImageNet weights cannot be downloaded; the message says what to do.
         melanet.exceptions.TrainingDiverged
-            If the loss becomes infinite or not a number.
+            If the loss becomes infinite or NaN.
         """
-        X, y = self._check_X(X, y)
-        form = read_form(X, self._image_shape(X), self.value_range)
-        classes, codes = _validation.check_labels(y)
-        loss = focal_loss(self.gamma, _validation.check_alpha(self.alpha, len(classes)))
-        class_weights = compute_class_weight(self.class_weight, classes=classes, y=y)
-        input_size = _validation.check_input_size(self.input_size)
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
+        images, labels = self._check_X(X, y)
+        form = self._image_form(images, self.value_range)
+        classes, codes = _validation.check_labels(labels)
+        class_weights = compute_class_weight(self.class_weight, classes=classes, y=labels)
+        split_seed, network_seed, batch_seed = (
+            check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
+        )
+        samples = ImageSubset(form, images, codes)
         if validation_data is None:
-            groups = _validation.check_groups(groups, len(codes))
-            rows, held = hold_out(codes, self.validation_fraction, seeds[0], groups)
-            learn, check = (form, X[rows], codes[rows]), (form, X[held], codes[held])
+            training, validation = self._split(samples, groups, split_seed)
         else:
             _validation.refuse_groups(groups)
-            learn = form, X, codes
-            X_val, y_val = _validation.check_validation_data(validation_data)
-            X_val = self._check_X(X_val)
-            val_form = read_form(X_val, self._image_shape(X_val), form.value_range)
-            check = val_form, X_val, _validation.encode_labels(y_val, classes, len(X_val))
-        # Where classes were filled up, validation counts them as training does.
-        shares = [np.bincount(part[2]) / len(part[2]) for part in (learn, check)]
-        check_weights = class_weights * shares[0] / shares[1]
+            training = samples
+            validation = self._read_validation_data(validation_data, form, classes)
+        model = self._build_network(form.image_shape[-1], len(classes), network_seed)
+        shape = model.input_shape[1:]
+        batches = self._batches(training, validation, shape, class_weights, batch_seed)
+        self.history_ = self._train(model, *batches)
+        self.classes_ = classes
+        self.value_range_, self.dtype_ = form.value_range, form.dtype
+        # Without the optimizer, which has twice the network's size and is no longer needed.
+        self.model_ = keras.Model(model.input, model.output, name=model.name)
+        return self
 
-        with _keras.keras_scope(seeds[1], self.dtype_policy):
+    def _split(self, samples, groups, seed):
+        """Split samples into a training and a validation part."""
+        groups = _validation.check_groups(groups, len(samples.codes))
+        rows = hold_out(samples.codes, self.validation_fraction, seed, groups)
+        return tuple(map(samples.take, rows))
+
+    def _read_validation_data(self, validation_data, form, classes):
+        """Return an explicit validation set in the value range of the training data."""
+        X, y = _validation.check_validation_data(validation_data)
+        X = self._check_X(X)
+        val_form = self._image_form(X, form.value_range)
+        return ImageSubset(val_form, X, _validation.encode_labels(y, classes, len(X)))
+
+    def _build_network(self, n_channels, n_classes, seed):
+        """Return the compiled network."""
+        input_size = _validation.check_input_size(self.input_size)
+        loss = focal_loss(self.gamma, _validation.check_alpha(self.alpha, n_classes))
+        with keras_scope(seed, self.dtype_policy):
             model = _backbones.build(
-                self.backbone, input_size, form.image_shape[-1], len(classes), self.backbone_weights
+                self.backbone, input_size, n_channels, n_classes, self.backbone_weights
             )
             model.compile(optimizer=self._optimizer(), loss=loss)
+        return model
 
-        def batches(part, weights, **options):
-            form, X, codes = part
+    def _optimizer(self):
+        pretrained = _backbones.starts_pretrained(self.backbone, self.backbone_weights)
+        name = self.optimizer or ("adadelta" if pretrained else "adam")
+        if name == "adam":
+            return keras.optimizers.Adam(self.learning_rate)
+        return keras.optimizers.Adadelta(self.learning_rate, rho=0.95, epsilon=1e-7)
 
-            def read(rows):
-                return network_input(form.encode(X[rows]), model.input_shape[1:])
-
-            read(_extremes(X))  # before the training starts, whatever is outside the range
-            return LabelledImages(read, codes, weights, self.batch_size, **options)
-
-        augment = Augmentation() if self.augment is True else self.augment or None
-        loaders = (
-            batches(learn, class_weights, seed=seeds[2], augment=augment),
-            batches(check, check_weights),
+    def _batches(self, training, validation, shape, class_weights, seed):
+        """Return training and validation batches in which the classes have the same shares."""
+        validation_weights = class_weights * training.class_shares() / validation.class_shares()
+        return (
+            LabelledImages(
+                training.reader(shape),
+                training.codes,
+                class_weights,
+                self.batch_size,
+                seed=seed,
+                augment=Augmentation() if self.augment is True else self.augment or None,
+            ),
+            LabelledImages(
+                validation.reader(shape), validation.codes, validation_weights, self.batch_size
+            ),
         )
+
+    def _train(self, model, training, validation):
+        """Fit the network on batches, and return the history as lists of floats."""
         try:
-            (served, first), (validation, _) = (untuned(loader) for loader in loaders)
+            (training_data, epoch_callbacks), (validation_data, _) = map(
+                untuned, (training, validation)
+            )
             history = model.fit(
-                served,
-                validation_data=validation,
+                training_data,
+                validation_data=validation_data,
                 epochs=self.epochs,
                 shuffle=False,
                 verbose=min(int(self.verbose), 2),
                 callbacks=[
-                    *first,
+                    *epoch_callbacks,
                     StopOnNonFinite("MelaNet"),
                     keras.callbacks.ReduceLROnPlateau(
                         factor=0.1, patience=self.lr_patience, min_lr=1e-8
@@ -308,41 +355,23 @@ class MelaNet(FittedNetwork):
                 ],
             )
         finally:
-            for loader in loaders:
-                loader.read = None  # TensorFlow keeps the loader; the images must not stay
-        self.classes_ = classes
-        self.value_range_, self.dtype_ = form.value_range, form.dtype
-        self.history_ = {k: [float(v) for v in values] for k, values in history.history.items()}
-        # Without the optimiser, which is twice the network's size and has done its work.
-        self.model_ = keras.Model(model.input, model.output, name=model.name)
-        return self
-
-    def _optimizer(self):
-        pretrained = _backbones.starts_pretrained(self.backbone, self.backbone_weights)
-        name = self.optimizer or ("adadelta" if pretrained else "adam")
-        if name == "adam":
-            return keras.optimizers.Adam(self.learning_rate)
-        return keras.optimizers.Adadelta(self.learning_rate, rho=0.95, epsilon=1e-7)
+            training.release()
+            validation.release()
+        return {name: [float(v) for v in values] for name, values in history.history.items()}
 
 
-def _extremes(X):
-    """Return the rows of the smallest and of the largest value."""
-    samples = X.reshape(len(X), -1)
-    return [samples.min(axis=1).argmin(), samples.max(axis=1).argmax()]
-
-
-def get_model():
-    """Fetch the paper's trained network, by the one call of the released package.
+def get_model() -> MelaNet:
+    """Fetch the paper's trained network, under the name of the released package's one call.
 
     Returns
     -------
     MelaNet
-        Fitted: ``MelaNet.from_pretrained("isic2016")``. Not for diagnosis.
+        Fitted classifier: ``MelaNet.from_pretrained("isic2016")``. Not for diagnosis.
 
     Raises
     ------
     ConnectionError
-        If it cannot be fetched; the message says what to do.
+        If the weights cannot be downloaded; the message says what to do.
 
     Examples
     --------
@@ -352,19 +381,51 @@ def get_model():
     return MelaNet.from_pretrained("isic2016")
 
 
-def load_classifier(source):
-    """Read a classifier, executing nothing that the file holds.
+def load_classifier(source: PathLike) -> MelaNet:
+    """Read a classifier of any supported file format, executing nothing in the file.
+
+    The format is told from the file's content; its name does not matter.
 
     Parameters
     ----------
     source : str or path-like
-        "isic2016", a file that `melanet.MelaNet.save` wrote, or a Keras file of a classifier.
+        "isic2016"; a file that `melanet.MelaNet.save` wrote; or a Keras file (``.keras`` or HDF5)
+        of a classifier.
 
     Returns
     -------
     MelaNet
-        Fitted.
+        Fitted classifier. Not for diagnosis.
+
+    Raises
+    ------
+    ValueError
+        If the file holds no classifier.
+    FileNotFoundError
+        If the file does not exist.
+    ConnectionError
+        If "isic2016" cannot be downloaded; the message says what to do.
+
+    Examples
+    --------
+    >>> from melanet.classifier import load_classifier
+    >>> model = load_classifier("classifier.melanet")  # doctest: +SKIP
     """
-    if str(source) == "isic2016" or Path(source).suffix in (".keras", ".h5", ".hdf5"):
-        return MelaNet.from_pretrained(source)
-    return MelaNet.load(source)
+    path = _published.locate(source, "classifier")
+    with path.open("rb") as file:
+        start = file.read(len(_HDF5))
+    if start == _HDF5:
+        return MelaNet.from_pretrained(path)
+    received = f"a file that starts with {start!r}" if start else "an empty file"
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if "card.json" in names:
+            return MelaNet.load(path)
+        if "config.json" in names:
+            return MelaNet.from_pretrained(path)
+        received = "a zip without card.json or config.json"
+    raise ValueError(
+        "source must be 'isic2016', a file that MelaNet.save wrote, or a Keras file of a "
+        f"classifier. Received: {str(source)!r}, {received}"
+    )

@@ -1,12 +1,20 @@
-"""What MelaNet checks before it trains: each function returns what it checked, ready for use."""
+"""Input validation for MelaNet.fit; each function returns the checked value, ready for use."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from melanet.images import check_size
 
-def check_labels(y):
-    """Return the classes and each sample's class as a code; two classes, two samples in each."""
+_MIN_INPUT = 8  # pixels
+
+
+def check_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return classes and codes of at least two classes with at least two samples each."""
     check_classification_targets(y)
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
@@ -15,42 +23,43 @@ def check_labels(y):
         )
     if counts.min() < 2:
         raise ValueError(
-            "Each class in y needs 2 samples or more, as part of each is held out for validation. "
-            f"Received: 1 sample of {classes.tolist()[counts.argmin()]!r}. Collect more, or fill "
-            "the class up with GANOversampler or copies"
+            "Each class in y needs 2 samples or more, because part of each is held out for "
+            f"validation. Received: 1 sample of {classes.tolist()[counts.argmin()]!r}. Collect "
+            "more, or fill the class up with GANOversampler or copies"
         )
     return classes, codes
 
 
-def encode_labels(y, classes, n):
-    """Return the codes of validation labels, among which no class is missing or unknown."""
-    y = column_or_1d(y, warn=True)
-    if len(y) != n:
+def encode_labels(y: ArrayLike, classes: NDArray[Any], n: int) -> NDArray[np.intp]:
+    """Return the codes of validation labels, which must contain every class and no other."""
+    labels = column_or_1d(y, warn=True)
+    if len(labels) != n:
         raise ValueError(
             "validation_data must be (X, y) of one length. "
-            f"Received: {n} samples and {len(y)} labels"
+            f"Received: {n} samples and {len(labels)} labels"
         )
-    found = set(y.tolist())
+    found = set(labels.tolist())
     if found != set(classes.tolist()):
         raise ValueError(
-            "validation_data must hold the classes that y holds, all of them. Received: "
+            "validation_data must hold every class of y and no other. Received: "
             f"{sorted(found, key=str)} for {classes.tolist()}"
         )
-    return np.searchsorted(classes, y)
+    return np.searchsorted(classes, labels)
 
 
-def check_validation_data(validation_data):
+def check_validation_data(validation_data: Any) -> tuple[Any, Any]:
     """Return X and y of an explicit validation set."""
     if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
         raise ValueError(
             f"validation_data must be a pair (X, y). Received: {type(validation_data).__name__}"
             + (f" of length {len(validation_data)}" if hasattr(validation_data, "__len__") else "")
         )
-    return validation_data
+    X, y = validation_data
+    return X, y
 
 
-def check_groups(groups, n):
-    """Return groups as an array with one entry for each sample, or None."""
+def check_groups(groups: ArrayLike | None, n: int) -> NDArray[Any] | None:
+    """Return groups as an array of one entry per sample, or None."""
     if groups is None:
         return None
     groups = np.asarray(groups)
@@ -62,19 +71,19 @@ def check_groups(groups, n):
     return groups
 
 
-def refuse_groups(groups):
-    """Refuse groups beside an explicit validation set."""
+def refuse_groups(groups: ArrayLike | None) -> None:
+    """Raise if groups are given beside an explicit validation set."""
     if groups is not None:
         raise ValueError(
-            "groups tell how to divide X for validation; with validation_data nothing is "
-            "divided. Received: both. Leave one out"
+            "groups control how X is split for validation; with validation_data X is not split. "
+            "Received: both. Leave one out"
         )
 
 
-def check_alpha(alpha, n_classes):
-    """Return the focal loss's alpha, as a list if it is a sequence."""
+def check_alpha(alpha: float | ArrayLike, n_classes: int) -> float | list[float]:
+    """Return the focal loss's alpha; a sequence becomes a list."""
     if np.ndim(alpha) == 0:
-        return alpha
+        return alpha  # type: ignore[return-value]  # a scalar by its ndim
     if np.shape(alpha) != (n_classes,):
         raise ValueError(
             f"alpha as a sequence must hold one weight for each of the {n_classes} classes, in "
@@ -83,12 +92,6 @@ def check_alpha(alpha, n_classes):
     return np.asarray(alpha).tolist()
 
 
-def check_input_size(size):
-    """Return height and width as a pair."""
-    sizes = (size, size) if np.ndim(size) == 0 else tuple(size)
-    if len(sizes) != 2 or any(n != int(n) or n < 8 for n in sizes):
-        raise ValueError(
-            "input_size must be an integer of at least 8, or (height, width). "
-            f"Received: input_size={size!r}"
-        )
-    return tuple(int(n) for n in sizes)
+def check_input_size(input_size: int | Sequence[int]) -> tuple[int, int]:
+    """Return (height, width) of at least 8 pixels each."""
+    return check_size(input_size, name="input_size", least=_MIN_INPUT)

@@ -1,4 +1,4 @@
-"""The networks: topology, seeds, scaling, weights files."""
+"""Networks: topology, seeds, scaling, weights files."""
 
 import random
 
@@ -11,7 +11,7 @@ from melanet.classifier._grad_cam import last_convolution
 from melanet.utils import _keras
 
 
-def test_vgg16_is_the_paper_s():
+def test_vgg16_is_the_papers():
     model = _backbones.build("vgg16", (32, 32), channels=1, n_classes=2)
     assert model.count_params() == 14_714_688 + 2 * 512 + 2
     names = [layer.name for layer in model.layers]
@@ -27,7 +27,7 @@ def test_vgg16_is_the_paper_s():
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2", "small"])
-def test_initial_weights_follow_the_seed_alone(name):
+def test_initial_weights_depend_on_the_seed_alone(name):
     state = random.getstate()
     kernels = []
     for seed in (0, 0, 1):
@@ -40,7 +40,7 @@ def test_initial_weights_follow_the_seed_alone(name):
 
 
 @pytest.mark.parametrize(("name", "expected"), [("mobilenetv2", (-1, 1)), ("small", (-1, 1))])
-def test_images_are_scaled_as_the_backbone_needs(name, expected):
+def test_images_are_scaled_for_the_backbone(name, expected):
     model = _backbones.build(name, (32, 32), 3, 2)
     scaling = next(x for x in model.layers if isinstance(x, keras.layers.Rescaling))
     images = np.stack([np.zeros((1, 1, 3)), np.ones((1, 1, 3))])
@@ -48,7 +48,7 @@ def test_images_are_scaled_as_the_backbone_needs(name, expected):
     assert (scaled.min(), scaled.max()) == expected
 
 
-def test_densenet_takes_imagenet_s_mean_and_spread():
+def test_densenet_normalises_by_imagenets_mean_and_deviation():
     scale, offset = _backbones._KERAS["densenet121"][1]
     images = np.random.default_rng(0).random((2, 4, 4, 3))
     expected = keras.applications.densenet.preprocess_input(
@@ -57,13 +57,13 @@ def test_densenet_takes_imagenet_s_mean_and_spread():
     np.testing.assert_allclose(images * scale + offset, expected, atol=1e-5)
 
 
-def test_the_small_network_ends_at_eight_pixels():
+def test_the_small_network_ends_at_most_eight_pixels_wide():
     for size in (8, 16, 64, 100, 256):
         maps = last_convolution(_backbones.build("small", (size, size), 3, 2)).output
         assert 5 <= maps.shape[1] <= 8
 
 
-def test_weights_come_from_a_file(tmp_path):
+def test_weights_are_loaded_from_a_file(tmp_path):
     model = _backbones.build("small", (16, 16), 3, 2)
     base = keras.Model(model.inputs[0], last_convolution(model).output)
     base.save_weights(tmp_path / "base.weights.h5")
@@ -79,7 +79,7 @@ def test_weights_come_from_a_file(tmp_path):
         _backbones.build("small", (16, 16), 3, 2, weights=tmp_path / "none.h5")
 
 
-def test_offline_the_error_says_what_to_do(monkeypatch):
+def test_a_failed_download_says_what_to_do(monkeypatch):
     def offline(**options):
         assert options["weights"] == "imagenet"
         raise Exception("URL fetch failure on https://example.org/vgg16_notop.h5: None")
@@ -90,7 +90,7 @@ def test_offline_the_error_says_what_to_do(monkeypatch):
     assert "backbone_weights=None" in str(caught.value)
 
 
-def test_what_starts_pretrained():
+def test_starts_pretrained():
     assert _backbones.starts_pretrained("vgg16", "imagenet")
     assert _backbones.starts_pretrained("small", "file.weights.h5")
     assert not _backbones.starts_pretrained("small", "imagenet")

@@ -1,4 +1,4 @@
-"""What a trained MelaNet answers, whatever form the images come in."""
+"""A trained MelaNet: predictions for every layout of images, saving and loading."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def fitted():
     return small(epochs=8).fit(X, y)
 
 
-def test_learns_and_answers(fitted):
+def test_it_learns_and_predicts_probabilities(fitted):
     X, y = pictures(seed=1)
     assert fitted.score(X, y) > 0.9
     probabilities = fitted.predict_proba(X)
@@ -32,7 +32,7 @@ def test_learns_and_answers(fitted):
     assert fitted.value_range_ == (0, 255)
 
 
-def test_embedding_is_what_the_softmax_takes(fitted):
+def test_embedding_is_the_input_of_the_softmax(fitted):
     X, _ = pictures(seed=1)
     features = fitted.embed(X)
     kernel, bias = fitted.model_.layers[-1].get_weights()
@@ -45,7 +45,7 @@ def test_embedding_is_what_the_softmax_takes(fitted):
 @pytest.mark.parametrize(
     "labels", [["no", "perhaps", "yes"], [False, True], [-3, 7], np.array(["a", "b"], object)]
 )
-def test_any_labels_come_back(labels):
+def test_labels_of_any_type_are_returned(labels):
     X, codes = pictures(30, n_classes=len(labels), channels=1)
     y = np.asarray(labels)[codes]
     model = small(epochs=1).fit(X[..., 0], y)
@@ -55,7 +55,7 @@ def test_any_labels_come_back(labels):
     assert set(prediction.tolist()) <= set(labels)
 
 
-def test_every_form_of_the_same_images_gives_the_same_answer(fitted):
+def test_every_layout_of_the_same_images_gives_the_same_predictions(fitted):
     X, _ = pictures(seed=1)
     expected = fitted.predict_proba(X)
     for same in (X.astype("float64"), X.tolist()):
@@ -67,7 +67,7 @@ def test_every_form_of_the_same_images_gives_the_same_answer(fitted):
     np.testing.assert_array_equal(fitted.predict_proba(grey), fitted.predict_proba(repeated))
 
 
-def test_rows_and_images_are_one(fitted):
+def test_rows_and_images_are_equivalent(fitted):
     X, y = pictures()
     rows = X.reshape(len(X), -1)
     for shape in ((16, 16, 3), (16, -1, 3)):
@@ -78,9 +78,9 @@ def test_rows_and_images_are_one(fitted):
         small().fit(rows, y)
 
 
-def test_the_range_of_fit_is_kept(fitted):
+def test_the_value_range_of_fit_is_kept(fitted):
     X, y = pictures()
-    with pytest.raises(ValueError, match=r"float64.*fitted on uint8.*astype\('uint8'\)"):
+    with pytest.raises(ValueError, match=r"received uint8.*Received: float64.*astype\('uint8'\)"):
         fitted.predict(X / 255)
     model = small(epochs=1).fit(X / 255, y)
     assert model.value_range_ == (0, 1)
@@ -88,7 +88,7 @@ def test_the_range_of_fit_is_kept(fitted):
         model.predict(X)
 
 
-def test_predict_names_what_is_wrong(fitted):
+def test_errors_of_predict_and_explain_name_the_cause(fitted):
     X, _ = pictures(4)
     with pytest.raises(ValueError, match="3 channels"):
         fitted.predict(X[..., :2])
@@ -108,7 +108,7 @@ def fitted_digits():
     return model.fit(X, y), X
 
 
-def test_what_is_loaded_answers_as_before(fitted_digits, tmp_path):
+def test_a_loaded_classifier_predicts_the_same(fitted_digits, tmp_path):
     model, X = fitted_digits
     state = random.getstate()
     with pytest.warns(UserWarning, match="callbacks=.* is left out"):
@@ -119,17 +119,17 @@ def test_what_is_loaded_answers_as_before(fitted_digits, tmp_path):
     assert (twin.predict(X) == model.predict(X)).all()
     assert twin.classes_.dtype == model.classes_.dtype
     assert twin.history_ == model.history_
-    params = {**model.get_params(), "callbacks": None}  # the one that is no plain value
+    params = {**model.get_params(), "callbacks": None}  # the only one that JSON cannot hold
     assert twin.get_params() == params
-    with pytest.raises(ValueError, match="fitted on uint8"):
+    with pytest.raises(ValueError, match="as in fit, which received uint8"):
         twin.predict(X / 255)
     assert os.listdir(tmp_path / "new") == ["model.melanet"]
 
 
-def test_the_file_is_whole_or_not_there(fitted_digits, tmp_path, monkeypatch):
+def test_the_file_is_written_atomically(fitted_digits, tmp_path, monkeypatch):
     model, _ = fitted_digits
     path = tmp_path / "model.melanet"
-    path.write_text("what was there")
+    path.write_text("old content")
 
     def fail(*args, **kwargs):
         raise OSError("no space left")
@@ -137,11 +137,11 @@ def test_the_file_is_whole_or_not_there(fitted_digits, tmp_path, monkeypatch):
     monkeypatch.setattr(zipfile.ZipFile, "write", fail)
     with pytest.warns(UserWarning, match="callbacks"), pytest.raises(OSError, match="no space"):
         model.save(path)
-    assert path.read_text() == "what was there"
+    assert path.read_text() == "old content"
     assert os.listdir(tmp_path) == ["model.melanet"]
 
 
-def test_other_files_are_refused(tmp_path):
+def test_load_rejects_other_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="names no file"):
         MelaNet.load(tmp_path / "none")
     path = tmp_path / "file"
@@ -154,7 +154,7 @@ def test_other_files_are_refused(tmp_path):
         MelaNet.load(path)
 
 
-def test_from_pretrained_takes_a_keras_file(tmp_path):
+def test_from_pretrained_reads_a_keras_file(tmp_path):
     with _keras.keras_scope(0):
         network = _backbones.build("small", (16, 24), 3, 2)
     network.save(tmp_path / "network.keras")
@@ -174,7 +174,7 @@ def test_from_pretrained_takes_a_keras_file(tmp_path):
             MelaNet.from_pretrained(tmp_path / "network.keras", classes=classes)
 
 
-def test_from_pretrained_can_be_saved_and_told_the_range(tmp_path):
+def test_from_pretrained_takes_a_value_range_and_can_be_saved(tmp_path):
     _backbones.build("small", (16, 16), 3, 2).save(tmp_path / "network.keras")
     model = MelaNet.from_pretrained(tmp_path / "network.keras", value_range=(0, 510))
     X = np.full((2, 16, 16, 3), 510.0)
@@ -188,7 +188,7 @@ def test_from_pretrained_can_be_saved_and_told_the_range(tmp_path):
         model.predict(X + 1)
 
 
-def test_from_pretrained_refuses_what_is_no_classifier(tmp_path):
+def test_from_pretrained_rejects_other_networks(tmp_path):
     inputs = keras.Input((8, 8, 1))
     keras.Model(inputs, keras.layers.Conv2D(1, 3)(inputs)).save(tmp_path / "filter.keras")
     with pytest.raises(ValueError, match="dense softmax"):

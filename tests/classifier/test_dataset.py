@@ -1,11 +1,11 @@
-"""What is held out, batches, and resizing."""
+"""Validation split, batches and network input."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from melanet.classifier._dataset import LabelledImages, hold_out, network_input
-from melanet.images._transform import resize
+from melanet.images import resize
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.99])
@@ -18,7 +18,7 @@ def test_every_class_is_on_both_sides(fraction):
     assert counts.tolist() == expected
 
 
-def test_the_seed_chooses():
+def test_the_split_depends_on_the_seed():
     codes = np.arange(40) % 2
     held = [hold_out(codes, 0.2, seed)[1].tolist() for seed in (0, 0, 1)]
     assert held[0] == held[1] != held[2]
@@ -35,7 +35,7 @@ def test_a_group_stays_on_one_side():
         assert set(codes[training]) == set(codes[validation]) == {0, 1}
 
 
-def test_groups_that_are_classes_cannot_be_divided():
+def test_groups_equal_to_classes_cannot_be_split():
     codes = np.arange(20) % 2
     with pytest.raises(ValueError, match=r"2 groups for classes of \[10, 10\] samples"):
         hold_out(codes, 0.2, 0, codes)
@@ -47,7 +47,7 @@ def _batches(seed=0, **options):
     return LabelledImages(lambda rows: images[rows], codes, [1, 2, 4], 4, seed=seed, **options)
 
 
-def test_an_epoch_shows_every_image_once_with_its_label_and_weight():
+def test_an_epoch_holds_every_image_once_with_its_label_and_weight():
     batches = _batches()
     assert len(batches) == 3
     parts = [batches[i] for i in range(3)]
@@ -62,14 +62,14 @@ def test_an_epoch_shows_every_image_once_with_its_label_and_weight():
     assert again.tolist() != images.ravel().tolist()
 
 
-def test_validation_keeps_the_order():
+def test_without_a_seed_the_order_is_kept():
     batches = _batches(seed=None)
     before = batches[0][0].ravel().tolist()
     batches.on_epoch_end()
     assert batches[0][0].ravel().tolist() == before == pytest.approx([0, 0.1, 0.2, 0.3])
 
 
-def test_augmentation_works_in_its_own_range():
+def test_augmentation_sees_images_in_minus_one_to_one():
     batches = _batches(augment=lambda images, rng: -images)
     mirrored, plain = batches[0][0], _batches()[0][0]
     np.testing.assert_allclose(mirrored, 1 - plain, atol=1e-6)

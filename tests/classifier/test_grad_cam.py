@@ -11,7 +11,7 @@ from keras import layers
 from melanet import MelaNet
 from melanet.classifier import _backbones, _grad_cam, grad_cam, overlay
 from melanet.classifier._grad_cam import last_convolution
-from melanet.images._transform import resize
+from melanet.images import resize
 from melanet.utils import _keras
 
 
@@ -24,7 +24,7 @@ def _closed_form(model, images, columns):
     return np.maximum(np.einsum("nhwk,nk->nhw", maps, alpha), 0)
 
 
-def test_equals_the_closed_form_where_pooling_follows():
+def test_equals_the_closed_form_if_global_pooling_follows():
     with _keras.keras_scope(0):
         model = _backbones.build("small", (16, 16), 3, 3)
     images = np.random.default_rng(0).random((5, 16, 16, 3), "float32")
@@ -73,18 +73,18 @@ def fitted():
     return model.fit(X, y), X, y
 
 
-def test_explain_gives_maps_and_pictures_at_the_images_size(fitted):
+def test_explain_returns_maps_and_overlays_at_the_images_size(fitted):
     model, X, _ = fitted
-    maps, pictures = model.explain(X, label=1, return_overlay=True)
+    maps, overlays = model.explain(X, label=1, return_overlay=True)
     assert maps.shape == (24, 20, 24)
-    assert pictures.shape == (24, 20, 24, 3)
-    assert pictures.dtype == np.uint8
+    assert overlays.shape == (24, 20, 24, 3)
+    assert overlays.dtype == np.uint8
     assert maps.min() >= 0
     peaks = maps.max(axis=(1, 2))
     assert set(peaks.tolist()) <= {0.0, 1.0}
     expected = overlay(X, maps).astype(int)
-    assert abs(pictures - expected).max() <= 1
-    # Each map is its own image's, at the resolution of the network, enlarged.
+    assert abs(overlays - expected).max() <= 1
+    # Each map belongs to its image: the network's resolution, enlarged.
     inputs = resize(X[:3].astype("float32") / 255, (16, 16))
     heat = _closed_form(model.model_, inputs, np.ones(3, int))
     heat = resize(heat[..., None].astype("float32"), (20, 24))[..., 0]
@@ -92,7 +92,7 @@ def test_explain_gives_maps_and_pictures_at_the_images_size(fitted):
     np.testing.assert_allclose(maps[:3], heat / np.where(peak > 0, peak, 1), atol=1e-4)
 
 
-def test_by_default_the_predicted_class_is_explained(fitted):
+def test_the_predicted_class_is_explained_by_default(fitted):
     model, X, _ = fitted
     maps = model.explain(X)
     predicted = model.predict(X)
@@ -105,14 +105,14 @@ def test_by_default_the_predicted_class_is_explained(fitted):
     assert abs(model.explain(X, label=0) - model.explain(X, label=1)).max() > 0.1
 
 
-def test_overlay_leaves_cold_places_as_they_are():
-    pictures = np.full((1, 2, 2, 3), 200, "uint8")
-    painted = overlay(pictures, np.array([[[0.0, 0.0], [1.0, 0.5]]]))
-    assert (painted[0, 0] == 200).all()
-    assert painted[0, 1, 0].tolist() == [233, 80, 80]  # 40 % of 200, and 60 % of red
+def test_overlay_leaves_pixels_of_zero_heat_unchanged():
+    images = np.full((1, 2, 2, 3), 200, "uint8")
+    blended = overlay(images, np.array([[[0.0, 0.0], [1.0, 0.5]]]))
+    assert (blended[0, 0] == 200).all()
+    assert blended[0, 1, 0].tolist() == [233, 80, 80]  # 40 % of 200, and 60 % of red
 
 
-def test_explaining_again_makes_no_further_networks_and_does_not_keep_the_first():
+def test_model_halves_are_cached_and_released_with_the_model():
     model = _backbones.build("small", (16, 16), channels=1, n_classes=2)
     images = np.zeros((1, 16, 16, 1), "float32")
     grad_cam(model, images, np.array([0]))

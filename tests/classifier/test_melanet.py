@@ -1,9 +1,11 @@
-"""MelaNet: training, validation, class weights, errors, and scikit-learn's own checks."""
+"""MelaNet: training, validation, class weights, errors, scikit-learn's checks; load_classifier."""
 
 import copy
 import pickle
 import random
+import shutil
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from striped_pictures import pictures, small
 
 from melanet import GANOversampler, MelaNet, get_model
+from melanet.classifier import _backbones, load_classifier
 from melanet.exceptions import TrainingDiverged
 from melanet.losses import focal_loss
 from melanet.utils import reproducible
@@ -25,13 +28,9 @@ def fitted():
     return small(epochs=8).fit(X, y)
 
 
-# What scikit-learn's checks cannot ask of it. All of the rest run.
-EXPECTED_FAILED_CHECKS = {}
-
-
 @pytest.fixture(autouse=True)
 def eager(request):
-    """Spare trainings of a few steps the compilation of a graph: there are some 200 here."""
+    """Skip graph compilation, which dominates the some 200 trainings of a few steps here."""
     compiled = ("test_same_seed", "check_classifiers_train")
     if keras.backend.backend() != "tensorflow" or any(x in request.node.name for x in compiled):
         yield
@@ -44,23 +43,22 @@ def eager(request):
 
 
 @parametrize_with_checks(
-    # The checks make tables of any width: as pictures, they are one pixel high.
+    # The checks generate tables of any width; as images, these are one pixel high.
     [small(input_size=8, image_shape=(1, -1), value_range=(-150, 150), epochs=1, batch_size=256)],
-    expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
 )
 def test_scikit_learn_checks(estimator, check):
-    estimator = clone(estimator)  # all checks are handed the same one
+    estimator = clone(estimator)  # all checks receive the same object
     name = getattr(check, "func", check).__name__
-    if name == "check_classifiers_train":  # it wants to see something learned, of +-3
+    if name == "check_classifiers_train":  # it requires an accuracy, on values of +-3
         estimator.set_params(epochs=8, batch_size=64, learning_rate=1e-2, value_range=(-5, 5))
     if name == "check_class_weight_classifiers":
         estimator.set_params(epochs=20, learning_rate=1e-2)
     check(estimator)
 
 
-def test_same_seed_same_bits_and_no_global_generator_is_touched():
+def test_same_seed_same_bits_and_global_generators_are_left_alone():
     X, y = pictures(24)
-    keras.random.normal((1,))  # makes Keras' global generator
+    keras.random.normal((1,))  # creates Keras' global generator
     random.seed(5)
     np.random.seed(5)  # noqa: NPY002
     states = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
@@ -81,7 +79,7 @@ def test_same_seed_same_bits_and_no_global_generator_is_touched():
 
 
 class Recorder(keras.callbacks.Callback):
-    """Keeps the weights before the training."""
+    """Records the weights before training."""
 
     def on_train_begin(self, logs=None):
         self.weights = self.model.get_weights()
@@ -93,7 +91,7 @@ def test_class_weights_multiply_the_loss_in_training_and_validation(class_weight
     keep = np.r_[np.flatnonzero(codes == 0), np.flatnonzero(codes == 1)[:4]]
     X, y = X[keep], np.array(["a", "b"])[codes[keep]]
     recorder = Recorder()
-    # One step of the whole, at no speed: the loss is that of the weights at the start.
+    # One step over all samples without moving: the loss is that of the initial weights.
     model = small(
         class_weight=class_weight, epochs=1, batch_size=64, learning_rate=1e-12,
         callbacks=[recorder],
@@ -102,7 +100,7 @@ def test_class_weights_multiply_the_loss_in_training_and_validation(class_weight
     p_t = model.predict_proba(X)[np.arange(14), (y == "b").astype(int)]
     losses = 0.5 * (1 - p_t) ** 2 * -np.log(p_t)
     expected = np.mean([weight[label] for label in y] * losses)
-    # Batch normalisation is in its own state in validation, as in prediction.
+    # Batch normalisation is in inference mode in validation, as in prediction.
     assert model.history_["val_loss"][0] == pytest.approx(expected, rel=1e-4)
     network = keras.models.clone_model(model.model_)
     network.set_weights(recorder.weights)
@@ -112,7 +110,7 @@ def test_class_weights_multiply_the_loss_in_training_and_validation(class_weight
     assert model.history_["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_validation_counts_the_classes_as_training_does():
+def test_validation_weights_classes_to_their_shares_in_training():
     X, y = pictures(40)
     filled = np.r_[np.flatnonzero(y == 0), np.tile(np.flatnonzero(y == 1)[:5], 4)]  # 20 and 20
     held = np.r_[np.flatnonzero(y == 0)[:8], np.flatnonzero(y == 1)[-2:]]  # 8 and 2
@@ -123,7 +121,7 @@ def test_validation_counts_the_classes_as_training_does():
     assert model.history_["val_loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_class_weights_change_what_is_predicted():
+def test_class_weights_change_the_predictions():
     X, y = pictures(40)
     X = np.random.default_rng(0).integers(0, 255, X.shape, dtype="uint8")  # nothing to learn
     shares = [
@@ -148,7 +146,7 @@ def test_sequence_alpha_weights_classes():
 
 
 class Watcher(keras.callbacks.Callback):
-    """Keeps the optimiser and the loss that the training had."""
+    """Records the optimizer and the loss of the training."""
 
     def on_train_begin(self, logs=None):
         self.optimizer, self.loss = self.model.optimizer, self.model.loss
@@ -157,7 +155,7 @@ class Watcher(keras.callbacks.Callback):
 @pytest.mark.parametrize(
     ("params", "name"), [({}, "Adam"), ({"optimizer": "adadelta"}, "Adadelta")]
 )
-def test_optimiser_and_loss(params, name):
+def test_optimizer_and_loss(params, name):
     X, y = pictures(12)
     watcher = Watcher()
     small(epochs=1, callbacks=[watcher], **params).fit(X, y)
@@ -169,7 +167,7 @@ def test_optimiser_and_loss(params, name):
     assert watcher.loss.get_config() == focal_loss(2.0, 0.25).get_config()
 
 
-def test_the_paper_s_values_are_the_defaults(tmp_path):
+def test_the_papers_values_are_the_defaults():
     params = MelaNet().get_params()
     expected = {
         "backbone": "vgg16", "backbone_weights": "imagenet", "input_size": 256, "gamma": 2.0,
@@ -181,7 +179,7 @@ def test_the_paper_s_values_are_the_defaults(tmp_path):
     assert type(MelaNet(backbone_weights=None)._optimizer()).__name__ == "Adam"
 
 
-def test_stops_early_and_restores_the_best_weights():
+def test_it_stops_early_and_restores_the_best_weights():
     X, y = pictures(32)
     noise = np.random.default_rng(1).permutation(y)
     model = small(epochs=60, patience=2, lr_patience=1, learning_rate=1e-2)
@@ -194,7 +192,7 @@ def test_stops_early_and_restores_the_best_weights():
     assert np.mean(0.5 * (1 - p_t) ** 2 * -np.log(p_t)) == pytest.approx(min(losses), rel=1e-3)
 
 
-def test_saves_pickles_copies_and_clones(fitted, tmp_path):
+def test_it_can_be_pickled_copied_and_cloned(fitted):
     X, _ = pictures(seed=1)
     expected = fitted.predict_proba(X)
     for twin in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
@@ -204,7 +202,7 @@ def test_saves_pickles_copies_and_clones(fitted, tmp_path):
     assert twin.get_params() == fitted.get_params()
 
 
-def test_in_a_pipeline_after_the_oversampler_and_in_cross_validation():
+def test_it_works_in_a_pipeline_and_in_cross_validation():
     from imblearn.pipeline import Pipeline
 
     X, y = pictures(48)
@@ -247,7 +245,7 @@ def test_augmentation_sees_training_images_only():
     assert len({draw for *_, draw in seen}) >= 4  # two batches in each of two epochs
 
 
-def test_silent_unless_verbose(capfd):
+def test_it_is_silent_unless_verbose(capfd):
     X, y = pictures(12)
     capfd.readouterr()
     small(epochs=1).fit(X, y)
@@ -294,16 +292,16 @@ HOLED[3, 2, 2, 0] = np.nan
         ({}, (X, Y), {"validation_data": (X.astype(int) * 2, Y)}, "outside value_range"),
     ],
 )
-def test_errors_come_before_the_training(params, data, options, message):
+def test_invalid_input_raises_before_training(params, data, options, message):
     class Fail(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            pytest.fail("it trained")
+            pytest.fail("training started")
 
     with pytest.raises(ValueError, match=message):
         small(callbacks=[Fail()], **params).fit(*data, **options)
 
 
-def test_a_diverging_training_raises_and_leaves_nothing():
+def test_diverging_training_raises_and_leaves_no_model():
     X, y = pictures(12)
     model = small(learning_rate=1e38, epochs=5)
     with pytest.raises(TrainingDiverged, match="MelaNet"):
@@ -320,8 +318,52 @@ def test_get_model_is_the_published_network(monkeypatch):
     assert asked == ["isic2016"]
 
 
+def test_load_classifier_goes_by_content_not_by_name(fitted, tmp_path):
+    X, _ = pictures(6, seed=1)
+    fitted.save(tmp_path / "x.bin")
+    shutil.copy(tmp_path / "x.bin", tmp_path / "x.keras")
+    network = _backbones.build("small", (16, 16), 3, 2)
+    network.save(tmp_path / "network.keras")
+    shutil.copy(tmp_path / "network.keras", tmp_path / "y")
+    shutil.copy(tmp_path / "network.keras", tmp_path / "y.melanet")
+    expected = {
+        "x": fitted.predict_proba(X),
+        "y": network.predict(X / np.float32(255), verbose=0),
+    }
+    for name in ("x.bin", "x.keras", "y", "y.melanet"):
+        model = load_classifier(str(tmp_path / name))
+        np.testing.assert_allclose(model.predict_proba(X), expected[name[0]], atol=1e-6)
+        assert (model.dtype_ is None) == (name[0] == "y")
+
+
+def test_load_classifier_reads_hdf5_under_any_name(tmp_path, monkeypatch):
+    (tmp_path / "z.melanet").write_bytes(b"\x89HDF\r\n\x1a\nrest")
+    monkeypatch.setattr(MelaNet, "from_pretrained", classmethod(lambda cls, path: path))
+    assert load_classifier(tmp_path / "z.melanet") == tmp_path / "z.melanet"
+
+
+def test_load_classifier_rejects_other_files(tmp_path):
+    path = tmp_path / "file.melanet"
+    with pytest.raises(FileNotFoundError, match=r"file\.melanet"):
+        load_classifier(path)
+    with pytest.raises(ValueError, match="Received: 3"):
+        load_classifier(3)
+    for content, received in (
+        (b"", "an empty file"),
+        (b"\x80\x04\x8c\x05posix", r"starts with b'\\x80\\x04"),
+        (b"PK\x03\x04 truncated", r"starts with b'PK"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"MelaNet\.save wrote.*file\.melanet.*{received}"):
+            load_classifier(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "no model")
+    with pytest.raises(ValueError, match="a zip"):
+        load_classifier(path)
+
+
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="TensorFlow is the backend")
-def test_tensorflow_stays_out(fitted):
+def test_tensorflow_is_not_imported_by_other_backends(fitted):
     X, _ = pictures(2)
     fitted.explain(X)
     assert "tensorflow" not in sys.modules

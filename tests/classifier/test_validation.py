@@ -14,12 +14,12 @@ def test_labels_become_codes_in_sorted_order():
     ("y", "message"),
     [(["a", "a"], "one class, 'a'"), ([0, 0, 1], "1 sample of 1"), ([0.5, 1.5, 0.5], "continuous")],
 )
-def test_labels_that_cannot_be_learned(y, message):
+def test_invalid_labels_raise(y, message):
     with pytest.raises(ValueError, match=message):
         _validation.check_labels(y)
 
 
-def test_codes_of_validation_labels():
+def test_validation_labels_are_encoded():
     classes = np.array(["a", "b"])
     assert _validation.encode_labels(["b", "a", "a"], classes, 3).tolist() == [1, 0, 0]
     for y, n, message in (
@@ -31,7 +31,7 @@ def test_codes_of_validation_labels():
             _validation.encode_labels(y, classes, n)
 
 
-def test_validation_data_is_a_pair_without_groups():
+def test_validation_data_is_a_pair_and_excludes_groups():
     assert _validation.check_validation_data(([1], [2])) == ([1], [2])
     for given, message in ((([1],), "tuple of length 1"), (3, "Received: int")):
         with pytest.raises(ValueError, match=message):
@@ -41,23 +41,23 @@ def test_validation_data_is_a_pair_without_groups():
         _validation.refuse_groups([1, 2])
 
 
-def test_groups_are_one_for_each_sample():
+def test_groups_have_one_entry_per_sample():
     assert _validation.check_groups(None, 3) is None
     assert _validation.check_groups(["x", "y", "y"], 3).tolist() == ["x", "y", "y"]
     with pytest.raises(ValueError, match=r"shape \(3,\). Received: shape \(2,\)"):
         _validation.check_groups([1, 2], 3)
 
 
-def test_alpha_is_a_number_or_one_for_each_class():
+def test_alpha_is_a_number_or_one_weight_per_class():
     assert _validation.check_alpha(0.25, 3) == 0.25
     assert _validation.check_alpha(np.array([0.5, 0.25]), 2) == [0.5, 0.25]
     with pytest.raises(ValueError, match="each of the 3 classes"):
         _validation.check_alpha([0.5, 0.5], 3)
 
 
-def test_input_size_is_a_pair_of_whole_numbers():
+def test_input_size_is_a_pair_of_integers():
     assert _validation.check_input_size(np.int64(32)) == (32, 32)
-    assert _validation.check_input_size([16.0, 24]) == (16, 24)
-    for size in (7, (16, 7.5), (16, 16, 3)):
+    assert _validation.check_input_size([16, 24]) == (16, 24)
+    for size in (7, (16, 7), (16, 16.5), (16, 16, 3)):
         with pytest.raises(ValueError, match="input_size must be"):
             _validation.check_input_size(size)
