@@ -1,4 +1,4 @@
-"""Helpers that the rest of the package shares; those of Keras are loaded on first use."""
+"""Helpers that the rest of the package shares; those for Keras are loaded on first use."""
 
 from typing import TYPE_CHECKING, Any
 

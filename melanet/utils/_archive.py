@@ -1,58 +1,70 @@
-"""One file for something fitted: a zip of a JSON card and Keras models, without pickle."""
+"""Archives of fitted estimators: a zip file of a JSON card and Keras models, without pickle."""
 
 import json
 import os
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from melanet._version import __version__
+from melanet.utils._files import atomic_path
+from melanet.utils._typing import PathLike
+
+if TYPE_CHECKING:
+    import keras
+    from sklearn.base import BaseEstimator
 
 _CARD = "card.json"
 
 
-def write_archive(path, kind, card, models):
-    """Write a file that is whole or not there.
+def write_archive(
+    path: PathLike, kind: str, card: dict[str, Any], models: "Sequence[keras.Model]"
+) -> None:
+    """Write an archive atomically.
 
     Parameters
     ----------
     path : str or path-like
-        Name of the file; a missing folder is made.
+        Path of the file. Missing parent folders are created.
     kind : str
-        What it holds, such as "melanet.MelaNet".
+        Class of the fitted object, such as "melanet.MelaNet".
     card : dict
-        What JSON can hold; NumPy's values and paths are turned into Python's.
-    models : list of keras.Model
-        The networks.
+        JSON-serializable values; NumPy values and paths are converted.
+    models : sequence of keras.Model
+        Networks of the object.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     card = {"format": kind, "version": __version__, **card}
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        whole = Path(folder) / "whole.zip"
-        with zipfile.ZipFile(whole, "w") as archive:
-            archive.writestr(_CARD, json.dumps(card, default=_as_python))
-            for i, model in enumerate(models):
-                part = Path(folder) / _model_name(i)
-                model.save(part)
-                archive.write(part, part.name)
-        os.replace(whole, path)
+    with (
+        atomic_path(path) as partial,
+        tempfile.TemporaryDirectory(dir=partial.parent, prefix=f"{partial.name}.") as folder,
+        zipfile.ZipFile(partial, "w") as archive,
+    ):
+        archive.writestr(_CARD, json.dumps(card, default=_to_json))
+        for i, model in enumerate(models):
+            file = Path(folder) / _model_name(i)
+            model.save(file)
+            archive.write(file, file.name)
 
 
-def read_archive(path, kind, read_model):
-    """Read a file that `write_archive` wrote.
+def read_archive(
+    path: PathLike, kind: str, read_model: "Callable[[str], keras.Model]"
+) -> tuple[dict[str, Any], "list[keras.Model]"]:
+    """Read an archive written by `write_archive`.
 
     Parameters
     ----------
     path : str or path-like
-        Name of the file.
+        Path of the file.
     kind : str
-        What it must hold.
+        Expected class of the fitted object.
     read_model : callable
-        ``read_model(path) -> keras.Model``; must execute nothing that the file holds.
+        ``read_model(path) -> keras.Model``; must not execute code from the file.
 
     Returns
     -------
@@ -62,13 +74,13 @@ def read_archive(path, kind, read_model):
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is torn, or was written by something else.
+        If the file is corrupt, or not an archive of this kind.
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"path names no file. Received: {str(path)!r}")
+        raise FileNotFoundError(f"path must be an existing file. Received: {str(path)!r}")
     try:
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
             card = json.loads(archive.read(_CARD))
@@ -79,58 +91,59 @@ def read_archive(path, kind, read_model):
             models = [read_model(archive.extract(name, folder)) for name in names]
     except (zipfile.BadZipFile, json.JSONDecodeError, KeyError) as error:
         raise ValueError(
-            f"path must name a file that {kind.removeprefix('melanet.')}.save wrote, whole. "
+            f"path must be an intact file written by {kind.removeprefix('melanet.')}.save. "
             f"Received: {str(path)!r} ({error})"
         ) from error
     return card, models
 
 
-def json_params(estimator, **instead):
-    """Return an estimator's parameters as JSON knows them.
+def json_params(estimator: "BaseEstimator", **overrides: Any) -> dict[str, Any]:
+    """Return an estimator's parameters as JSON values.
+
+    Parameters with other values (callables, random generators) are omitted with a warning.
 
     Parameters
     ----------
     estimator : sklearn.base.BaseEstimator
-        Whose parameters; those that JSON cannot hold (callables, generators) are left out with
-        a warning.
-    **instead
-        What to write for a parameter in place of its value.
+        Estimator.
+    **overrides
+        Values to store instead of the estimator's.
 
     Returns
     -------
     dict
     """
-    kept = {}
-    for name, value in {**estimator.get_params(deep=False), **instead}.items():
+    params = {}
+    for name, value in {**estimator.get_params(deep=False), **overrides}.items():
         try:
-            kept[name] = json.loads(json.dumps(value, default=_as_python))
+            params[name] = json.loads(json.dumps(value, default=_to_json))
         except TypeError:
             warnings.warn(
-                f"The parameter {name}={value!r} cannot be written to a file and is left out; "
-                "what is loaded has its default.",
+                f"The parameter {name}={value!r} cannot be written to a file. The loaded object "
+                "will have its default.",
                 stacklevel=5,
             )
-    return kept
+    return params
 
 
-def labels_to_json(labels):
-    """Return labels as JSON knows them, with their dtype."""
+def labels_to_json(labels: ArrayLike) -> dict[str, Any]:
+    """Return labels as JSON values, with their dtype."""
     array = np.asarray(labels)
     return {"values": array.tolist(), "dtype": array.dtype.str}
 
 
-def labels_from_json(card):
-    """Return what `labels_to_json` was given, as an array."""
+def labels_from_json(card: dict[str, Any]) -> np.ndarray:
+    """Return the array that was passed to `labels_to_json`."""
     return np.array(card["values"], dtype=card["dtype"])
 
 
-def _model_name(index):
+def _model_name(index: int) -> str:
     return f"model-{index}.keras"
 
 
-def _as_python(value):
+def _to_json(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
-    raise TypeError(f"{type(value).__name__} cannot be written")
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")

@@ -1,28 +1,37 @@
-"""A scope in which the same seeds give the same bits."""
+"""Scopes and data pipelines that make Keras repeatable and quick.
+
+`keras_scope` seeds the initial weights of layers, `reproducible` makes training repeat bit for
+bit, and `untuned` feeds a data set to TensorFlow without its tuner.
+"""
 
 import contextlib
 import logging
 import random
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 
+_LOCK = threading.Lock()
+_reproducible_state = {"depth": 0, "before": False}  # of all threads, guarded by _LOCK
+
 
 @contextlib.contextmanager
-def keras_scope(seed, dtype_policy=None):
-    """Make Keras layers from a seed, without a trace in the caller's global state.
+def keras_scope(seed: int, dtype_policy: str | None = None) -> Iterator[None]:
+    """Create Keras layers from a seed without changing global state.
 
-    Keras draws the seeds of initializers and dropouts that have none, as those of
-    ``keras.applications``, from Python's `random`. In this scope `random` starts from `seed`,
-    and new layers have `dtype_policy`; afterwards both are as before.
+    Keras draws the seeds of initializers and dropouts that have none, such as those of
+    ``keras.applications``, from Python's `random`. In this scope `random` starts from `seed` and
+    new layers use `dtype_policy`. Both are restored at the end.
 
     Parameters
     ----------
     seed : int
-        Seed of what is made here.
+        Seed of the layers created in the scope.
     dtype_policy : str or None, default=None
-        A Keras dtype policy; None keeps the global one.
+        Keras dtype policy; None keeps the global one.
     """
     state, policy = random.getstate(), keras.config.dtype_policy()
     random.seed(seed)
@@ -35,22 +44,14 @@ def keras_scope(seed, dtype_policy=None):
         keras.config.set_dtype_policy(policy)
 
 
-_LOCK = threading.Lock()
-_inside = {"count": 0, "before": False}
-
-
-def _no_advice_on_retracing(record):
-    return "retracing" not in record.getMessage()
-
-
 @contextlib.contextmanager
-def reproducible():
-    """Make training in this scope repeat bit for bit, on one machine and thread count.
+def reproducible() -> Iterator[None]:
+    """Make training repeat bit for bit, on one machine and number of threads.
 
     TensorFlow's graph optimizer (Grappler's meta-optimizer) does not always rewrite the same
     graph in the same way, which changes the order of floating-point operations. It is switched
-    off while any thread is in this scope, and then restored. The other backends need nothing.
-    TensorFlow's advice against retracing, which every new model earns, is not logged meanwhile.
+    off while any thread is in this scope. TensorFlow's warning about retracing, which every new
+    model triggers, is not logged meanwhile. The other backends need no change.
 
     Yields
     ------
@@ -69,64 +70,50 @@ def reproducible():
 
     options, name = tf.config.optimizer, "disable_meta_optimizer"
     with _LOCK:
-        if not _inside["count"]:
-            _inside["before"] = options.get_experimental_options().get(name, False)
-            logging.getLogger("tensorflow").addFilter(_no_advice_on_retracing)
-        # The setting is the whole process's, but read by each thread when it is set.
+        if not _reproducible_state["depth"]:
+            _reproducible_state["before"] = options.get_experimental_options().get(name, False)
+            logging.getLogger("tensorflow").addFilter(_is_not_about_retracing)
+        # The setting is global, but each thread copies it when it is set.
         options.set_experimental_options({name: True})
-        _inside["count"] += 1
+        _reproducible_state["depth"] += 1
     try:
         yield
     finally:
         with _LOCK:
-            _inside["count"] -= 1
-            if not _inside["count"]:
-                options.set_experimental_options({name: _inside["before"]})
-                logging.getLogger("tensorflow").removeFilter(_no_advice_on_retracing)
+            _reproducible_state["depth"] -= 1
+            if not _reproducible_state["depth"]:
+                options.set_experimental_options({name: _reproducible_state["before"]})
+                logging.getLogger("tensorflow").removeFilter(_is_not_about_retracing)
 
 
-class _Epochs(keras.callbacks.Callback):
-    """Tell a data set of its epochs, as Keras tells one that it reads itself."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def on_train_begin(self, logs=None):
-        # Keras resets what it reads before the first epoch, and announces an end by that.
-        self.batches.on_epoch_end()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.batches.on_epoch_begin()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.batches.on_epoch_end()
+def _is_not_about_retracing(record: logging.LogRecord) -> bool:
+    return "retracing" not in record.getMessage()
 
 
-def untuned(batches):
-    """Return batches in the form in which TensorFlow serves them without its tuner.
+def untuned(batches: Any) -> tuple[Any, list[keras.callbacks.Callback]]:
+    """Wrap batches so that TensorFlow serves them without its tuner.
 
-    Keras makes a ``tf.data`` pipeline of a ``PyDataset``, and TensorFlow tunes it in a thread that
-    sleeps twice as long after each look. When the pipeline ends, at the end of an epoch, that
-    thread at times misses the call to stop (TensorFlow 2.21), and the program waits until it
-    wakes by itself: up to as long as the epoch took, one minute at most. Besides, a pipeline from
-    a Python generator, such as Keras', makes TensorFlow give freed memory back at once, and the
-    next step fetches it page by page. docs/speed.md has what both come to. The batches are the
-    same, in the same order, one of them made in advance.
+    Keras turns a ``PyDataset`` into a ``tf.data`` pipeline, which TensorFlow tunes in a thread
+    that sleeps twice as long after each look. When the pipeline ends, after each epoch, that
+    thread sometimes misses the call to stop (TensorFlow 2.21), and the program waits until it
+    wakes up: for up to the duration of the epoch, at most one minute. Besides, a pipeline that
+    reads a Python generator, such as Keras', makes TensorFlow return freed memory to the system
+    at once, so that the next step requests it again page by page. docs/speed.md has the cost of
+    both. The batches and their order stay the same; one is prefetched.
 
     Parameters
     ----------
     batches : keras.utils.PyDataset
-        Of known length, with arrays in tuples, lists or dicts.
+        Data set of known length, with arrays in tuples, lists or dicts.
 
     Returns
     -------
     batches : tf.data.Dataset or keras.utils.PyDataset
-        What to give to ``fit``. Unchanged on other backends, and where Keras reads a data set in
-        threads or processes of its own, without the tuner.
+        Data set to pass to ``fit``. Unchanged on other backends, and if Keras reads it in
+        several threads or processes.
     callbacks : list of keras.callbacks.Callback
-        To be given, too, before others; they call the data set's ``on_epoch_begin`` and
-        ``on_epoch_end``.
+        Callbacks to pass to ``fit`` before all others; they call the data set's
+        ``on_epoch_begin`` and ``on_epoch_end``.
 
     Examples
     --------
@@ -141,29 +128,47 @@ def untuned(batches):
         return batches, []
     import tensorflow as tf
 
-    def flat(index):
+    def read(index: Any) -> list[np.ndarray]:
         return [np.asarray(array) for array in tf.nest.flatten(batches[int(index)])]
 
-    form, arrays = _in_tuples(batches[0]), flat(0)
+    structure, arrays = _to_tuples(batches[0]), read(0)
 
-    def batch(index):
-        tensors = tf.numpy_function(flat, [index], [array.dtype for array in arrays])
+    def read_tensors(index: Any) -> Any:
+        tensors = tf.numpy_function(read, [index], [array.dtype for array in arrays])
         for tensor, array in zip(tensors, arrays, strict=True):
             tensor.set_shape((None, *array.shape[1:]))
-        return tf.nest.pack_sequence_as(form, tensors)
+        return tf.nest.pack_sequence_as(structure, tensors)
 
-    served = tf.data.Dataset.range(len(batches)).map(batch).prefetch(1)
+    served = tf.data.Dataset.range(len(batches)).map(read_tensors).prefetch(1)
     options = tf.data.Options()
     options.autotune.enabled = False
-    return served.with_options(options), [_Epochs(batches)]
+    return served.with_options(options), [_EpochCalls(batches)]
 
 
-def _in_tuples(batch):
-    # A list is one tensor to tf.data.
-    return tuple(map(_in_tuples, batch)) if isinstance(batch, (list, tuple)) else batch
+class _EpochCalls(keras.callbacks.Callback):
+    """Call a data set's epoch methods, as Keras does for one that it reads itself."""
+
+    def __init__(self, batches: keras.utils.PyDataset):
+        super().__init__()
+        self.batches = batches
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        # Keras resets a data set before the first epoch by calling its on_epoch_end.
+        self.batches.on_epoch_end()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.batches.on_epoch_begin()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.batches.on_epoch_end()
 
 
-def _is_read_by_tensorflow(batches):
+def _to_tuples(batch: Any) -> Any:
+    # tf.data would stack a list into one tensor.
+    return tuple(map(_to_tuples, batch)) if isinstance(batch, (list, tuple)) else batch
+
+
+def _is_read_by_tensorflow(batches: Any) -> bool:
     if not isinstance(batches, keras.utils.PyDataset) or batches.num_batches is None:
         return False
     return batches.workers < 2 and not batches.use_multiprocessing

@@ -1,25 +1,37 @@
-"""NumPy's and SciPy's loops on all cores: they let other threads run meanwhile."""
+"""Threads for loops in NumPy and SciPy, which release the interpreter lock."""
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from joblib import cpu_count
 
-_LEAST = 1 << 18  # values: below, starting threads costs what they save
+_LEAST_VALUES = 1 << 18  # with fewer, starting threads takes longer than it saves
+_MOST_WAITING = 2  # results that may wait to be written
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Input = TypeVar("Input")
+Output = TypeVar("Output")
 
 
-def thread_map(function, items, n_values):
-    """Return what a function makes of each item, in order, found by threads where it pays.
+def thread_map(
+    function: Callable[[Item], Result], items: Sequence[Item], n_values: int
+) -> list[Result]:
+    """Apply a function to each item, on all cores if there is enough work.
 
-    Each result hangs on its item alone, so it is the same on any number of threads.
+    The results are in the order of the items and do not depend on the number of threads.
 
     Parameters
     ----------
     function : callable
-        Of one item; spends its time in compiled code that lets other threads run.
+        Function of one item. It must spend its time in compiled code that releases the
+        interpreter lock.
     items : sequence
+        Items.
     n_values : int
-        Numbers, such as pixels, that all items hold together.
+        Number of values, such as pixels, in all items together.
 
     Returns
     -------
@@ -32,34 +44,37 @@ def thread_map(function, items, n_values):
     [1, 2]
     """
     n_threads = min(cpu_count(), len(items))
-    if n_threads < 2 or n_values < _LEAST:
+    if n_threads < 2 or n_values < _LEAST_VALUES:
         return [function(item) for item in items]
     with ThreadPoolExecutor(n_threads) as pool:
         return list(pool.map(function, items))
 
 
-_WRITTEN_BEHIND = 2  # chunks that may wait for their writing
+def read_compute_write(
+    tasks: Iterable[Item],
+    read: Callable[[Item], Input],
+    compute: Callable[[Item, Input], Output],
+    write: Callable[[Item, Output], Result],
+) -> Iterator[Result]:
+    """Process tasks in order; read the next and write the previous one in the background.
 
-
-def read_compute_write(tasks, read, make, write):
-    """Do tasks in order: read the next while one is made, and write the last.
+    Memory holds the input of one task and the results of up to three.
 
     Parameters
     ----------
     tasks : iterable
-        What to do.
+        Tasks.
     read : callable
-        ``read(task) -> what is needed``, called in a thread of its own.
-    make : callable
-        ``make(task, what is needed) -> result``, called in the caller's thread.
+        ``read(task) -> input``, called in a thread of its own.
+    compute : callable
+        ``compute(task, input) -> output``, called in the caller's thread.
     write : callable
-        ``write(task, result)``, called in a thread of its own.
+        ``write(task, output) -> result``, called in a thread of its own.
 
     Yields
     ------
     result of `write`
-        In the order of the tasks, when it is done. What waits in memory is what is needed for one
-        task, and the results of three.
+        One per task, in order, when it is written.
 
     Examples
     --------
@@ -68,17 +83,24 @@ def read_compute_write(tasks, read, make, write):
     >>> list(read_compute_write(range(3), *steps))
     [(0, 0), (1, 11), (2, 22)]
     """
-    tasks, writing = iter(tasks), deque()
+    remaining = iter(tasks)
+    writing: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        task = next(tasks, None)
-        reading = None if task is None else reader.submit(read, task)
+
+        def read_next() -> tuple[Item, Future[Input]] | None:
+            for task in remaining:
+                return task, reader.submit(read, task)
+            return None
+
+        reading = read_next()
         while reading is not None:
-            needed, now = reading.result(), task
-            task = next(tasks, None)
-            reading = None if task is None else reader.submit(read, task)
-            writing.append(writer.submit(write, now, make(now, needed)))
-            del needed
-            while len(writing) > _WRITTEN_BEHIND or (writing and writing[0].done()):
+            task, future = reading
+            data = future.result()
+            del future
+            reading = read_next()
+            writing.append(writer.submit(write, task, compute(task, data)))
+            del data
+            while len(writing) > _MOST_WAITING or (writing and writing[0].done()):
                 yield writing.popleft().result()
         while writing:
             yield writing.popleft().result()

@@ -1,4 +1,4 @@
-"""Types that several modules name."""
+"""Type aliases that several modules use."""
 
 import os
 from collections.abc import Callable

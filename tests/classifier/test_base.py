@@ -142,7 +142,7 @@ def test_the_file_is_written_atomically(fitted_digits, tmp_path, monkeypatch):
 
 
 def test_load_rejects_other_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="names no file"):
+    with pytest.raises(FileNotFoundError, match="must be an existing file"):
         MelaNet.load(tmp_path / "none")
     path = tmp_path / "file"
     path.write_bytes(b"\x80\x04no zip")

@@ -90,7 +90,7 @@ def test_a_taken_port_is_said_before_a_model_is_read():
 
 def test_what_is_no_model_is_refused_by_the_safe_readers(toys, tmp_path):
     model, _ = toys
-    with pytest.raises(FileNotFoundError, match="names no file"):
+    with pytest.raises(FileNotFoundError, match="must be an existing file"):
         serve(tmp_path / "none.melanet", port=0)
     pickled = tmp_path / "evil.melanet"
     pickled.write_bytes(b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93.")

@@ -535,7 +535,7 @@ def test_what_is_no_saved_sampler_is_refused(tmp_path, fitted, damage):
     else:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("card.json", "{}")
-    with pytest.raises(ValueError, match="path must name a file that GANOversampler.save wrote"):
+    with pytest.raises(ValueError, match="intact file written by GANOversampler.save"):
         GANOversampler.load(path)
 
 

@@ -131,7 +131,7 @@ def test_many_samples_are_made_part_by_part(samples, monkeypatch):
         return x.mean(axis=(1, 2, 3)) > 0
 
     whole, *known = make(samples, 8, accepts, copies=0.25)
-    monkeypatch.setattr(_chunks, "_PART_BYTES", 3 * 4 * 36)
+    monkeypatch.setattr(_chunks, "_CHUNK_BYTES", 3 * 4 * 36)
     parted, source, kinds, problem = make(samples, 8, accepts, copies=0.25)
     for before, after in zip(known, (source, kinds, problem)):
         np.testing.assert_array_equal(before, after)

@@ -22,7 +22,7 @@ def _network():
     return keras.Model(inputs, keras.layers.Dense(2)(inputs))
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_round_trip(tmp_path):
     networks = [_network() for _ in range(12)]  # more than ten: the order is not the alphabet's
     _archive.write_archive(
         tmp_path / "a" / "thing", _KIND, {"n": np.int64(3), "p": tmp_path}, networks
@@ -36,16 +36,16 @@ def test_what_is_written_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "no json", '{"format": "melanet.Other"}', None])
-def test_other_files_are_refused(tmp_path, content):
+def test_other_files_are_rejected(tmp_path, content):
     path = tmp_path / "thing"
     with zipfile.ZipFile(path, "w") as file:
         if content is not None:
             file.writestr("card.json", content)
-    with pytest.raises(ValueError, match=r"path must name a file that Thing.save wrote.*thing"):
+    with pytest.raises(ValueError, match=r"intact file written by Thing.save.*thing"):
         _archive.read_archive(path, _KIND, _reader.read_model)
 
 
-def test_parameters_as_json_knows_them(tmp_path):
+def test_json_params_converts_values_and_omits_the_others(tmp_path):
     thing = Thing(number=np.float32(0.5), path=tmp_path, function=len)
     with pytest.warns(UserWarning, match="function=<built-in function len> cannot be written"):
         kept = _archive.json_params(thing, pair={"instead": 1})

@@ -8,8 +8,8 @@ from melanet import CycleGAN, UnpairedImages
 from melanet.classifier._dataset import LabelledImages
 from melanet.utils import reproducible, untuned
 
-by_tensorflow = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="tf.data serves on TensorFlow only"
+tensorflow_only = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only TensorFlow has tf.data"
 )
 
 
@@ -19,23 +19,23 @@ def sets():
     return [rng.uniform(-1, 1, (n, 8, 8, 1)).astype("float32") for n in (7, 5)]
 
 
-class Diary(UnpairedImages):
-    """Writes down what is asked of it."""
+class LoggedImages(UnpairedImages):
+    """Logs the calls of its epoch methods."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.lines = []
+        self.log = []
 
     def on_epoch_begin(self):
-        self.lines.append("begin")
+        self.log.append("begin")
 
     def on_epoch_end(self):
         super().on_epoch_end()
-        self.lines.append("end")
+        self.log.append("end")
 
 
-@by_tensorflow
-def test_batches_are_the_data_sets_own(sets):
+@tensorflow_only
+def test_batches_equal_those_of_the_data_set(sets):
     batches = UnpairedImages(*sets, batch_size=2, seed=3, flip="horizontal")
     served, _ = untuned(batches)
     assert served.options().autotune.enabled is False
@@ -48,7 +48,7 @@ def test_batches_are_the_data_sets_own(sets):
         batches.on_epoch_end()
 
 
-@by_tensorflow
+@tensorflow_only
 def test_the_last_batch_may_be_smaller():
     images = np.arange(5 * 4, dtype="float32").reshape(5, 2, 2, 1)
     batches = LabelledImages(lambda rows: images[rows], np.array([0, 1, 0, 1, 1]), np.ones(2), 2)
@@ -57,25 +57,25 @@ def test_the_last_batch_may_be_smaller():
     np.testing.assert_array_equal(np.concatenate([x for x, _, _ in found]), images)
 
 
-def test_epochs_are_announced_before_other_callbacks_hear_of_them(sets):
-    batches = Diary(*sets)
+def test_epoch_methods_are_called_before_other_callbacks(sets):
+    batches = LoggedImages(*sets)
 
     class Listener(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            batches.lines.append(f"begins {epoch}")
+            batches.log.append(f"callback begin {epoch}")
 
         def on_epoch_end(self, epoch, logs=None):
-            batches.lines.append(f"ended {epoch}")
+            batches.log.append(f"callback end {epoch}")
 
     model = CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2)
     model.fit(batches, epochs=2, callbacks=Listener(), verbose=0)
-    ends = [line for line in batches.lines if "end" in line]
-    # The first end is of Keras' reset before the first epoch.
-    assert ends == ["end", "end", "ended 0", "end", "ended 1"]
-    assert batches.lines.count("begin") == 2
+    ends = [line for line in batches.log if "end" in line]
+    # Keras resets a data set before the first epoch by calling on_epoch_end.
+    assert ends == ["end", "end", "callback end 0", "end", "callback end 1"]
+    assert batches.log.count("begin") == 2
 
 
-def test_weights_are_those_of_keras_own_reading(sets):
+def test_weights_equal_those_of_plain_keras(sets):
     weights = []
     for fit in (CycleGAN.fit, keras.Model.fit):
         model = CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2)
@@ -86,15 +86,15 @@ def test_weights_are_those_of_keras_own_reading(sets):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_what_keras_reads_without_the_tuner_stays_its_own(sets):
+def test_data_sets_that_keras_reads_itself_are_unchanged(sets):
     for kwargs in ({"workers": 2}, {"workers": 1, "use_multiprocessing": True}):
         batches = UnpairedImages(*sets, **kwargs)
         assert untuned(batches) == (batches, [])
     assert untuned(sets) == (sets, [])
 
 
-@by_tensorflow
-def test_lists_stay_apart_as_in_keras(sets):
+@tensorflow_only
+def test_lists_are_not_stacked(sets):
     class Listed(UnpairedImages):
         def __getitem__(self, index):
             ((a, b),) = super().__getitem__(index)
@@ -104,19 +104,19 @@ def test_lists_stay_apart_as_in_keras(sets):
     assert a.shape == b.shape == (2, 8, 8, 1)
 
 
-def test_what_goes_wrong_in_a_batch_is_told(sets):
+def test_errors_of_a_data_set_are_reported(sets):
     class Broken(UnpairedImages):
         def _read(self, samples, rows):
             if self.epoch:
-                raise OSError("picture 7 is not there any more")
+                raise OSError("image 7 is missing")
             return super()._read(samples, rows)
 
     model = CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2)
-    with pytest.raises(Exception, match="picture 7 is not there any more"):
+    with pytest.raises(Exception, match="image 7 is missing"):
         model.fit(Broken(*sets), epochs=2, verbose=0)
 
 
-def test_threads_that_overlap_restore_the_setting_once():
+def test_overlapping_scopes_restore_the_setting_once():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("only TensorFlow has the setting")
     import tensorflow as tf
@@ -132,7 +132,7 @@ def test_threads_that_overlap_restore_the_setting_once():
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_the_setting_is_scoped_and_restored_even_after_an_error(before):
+def test_the_setting_is_restored_after_an_error(before):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("only TensorFlow has the setting")
     import tensorflow as tf
