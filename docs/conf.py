@@ -1,7 +1,7 @@
-"""How Sphinx builds these pages: `sphinx-build -W --keep-going -b html docs docs/_build/html`.
+"""Sphinx configuration: `sphinx-build -W --keep-going -b html docs docs/_build/html`.
 
-Nothing is fetched while they are built or read: no inventories of other projects, no fonts or
-scripts from elsewhere, and formulas as MathML, which browsers draw themselves.
+Building or reading the pages needs no network: no inventories of other projects, no remote fonts
+or scripts, and formulas as MathML, which browsers render themselves.
 """
 
 import importlib
@@ -45,12 +45,12 @@ autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
-# What estimators inherit from scikit-learn and imbalanced-learn, and are called by.
+# Methods that estimators inherit from scikit-learn and imbalanced-learn.
 _ESTIMATORS = ("fit_resample", "get_params", "set_params")
 
 
 def _methods(cls):
-    """Return the public methods that melanet itself defines, and those of an estimator."""
+    """Return the public methods that melanet defines on `cls`, and those of an estimator."""
     own = [
         name
         for base in cls.__mro__
@@ -92,10 +92,10 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_",),
     "plot_gallery": True,
     "thumbnail_size": (320, 224),
-    "write_computation_times": False,  # its page would load scripts from elsewhere
+    "write_computation_times": False,  # that page would load remote scripts
 }
 
-# Looks
+# Appearance
 html_theme = "pydata_sphinx_theme"
 html_title = f"melanet {version}"
 html_static_path = ["_static"]

@@ -82,7 +82,7 @@ def _status(call, words):
 BEFORE = {"docs/data.md": _toy_folders, "docs/serving.md": _demo_models}
 
 
-@pytest.mark.parametrize(("path", "slow"), _pages())
+@pytest.mark.parametrize(("path", "slow"), list(_pages()))
 def test_snippets_run_in_order(path, slow, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MELANET_HOME", str(tmp_path / "home"))

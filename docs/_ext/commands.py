@@ -1,4 +1,4 @@
-"""The directive ``melanet-commands``: what each command of ``melanet`` takes, as it says itself."""
+"""The directive ``melanet-commands``: the help text of each command of ``melanet``."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from melanet.cli._parser import build_parser
 
 
 class Commands(Directive):
-    """A section for each command, with its help."""
+    """Insert a section for each command, with its help text."""
 
     def run(self):
         """Return the sections."""

@@ -1,4 +1,4 @@
-"""Formulas as MathML, by docutils: a page with formulas needs no script and no font."""
+"""Render formulas as MathML by docutils: a page with formulas needs no script and no font."""
 
 import re
 
@@ -22,7 +22,7 @@ def _skip():
 
 
 def setup(app):
-    """Register the renderer as the one to use."""
+    """Register the renderer and make it the default."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     app.config.html_math_renderer = "mathml"
     return {"parallel_read_safe": True, "parallel_write_safe": True}

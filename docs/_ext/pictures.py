@@ -1,4 +1,4 @@
-"""Sphinx-Gallery's way to the pictures of an example: figures without a window, and Pillow's."""
+"""Collect the images of an example for Sphinx-Gallery: figures without a window, and Pillow's."""
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -8,12 +8,12 @@ _seen = []
 
 
 def reset(gallery_conf, fname):
-    """Forget the pictures of the example before."""
+    """Forget the images of the previous example."""
     _seen.clear()
 
 
 def scrape(block, block_vars, gallery_conf):
-    """Save each new picture that a block gave a name to."""
+    """Save each new image that a block assigned to a name."""
     paths = []
     for value in list(block_vars["example_globals"].values()):
         if not isinstance(value, (Figure, Image.Image)) or any(value is one for one in _seen):
