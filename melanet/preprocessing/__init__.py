@@ -1,21 +1,28 @@
-"""Between the user's form of the data and float32 samples in [-1, 1]."""
+"""Conversion between the user's form of the data and float32 samples in [-1, 1]."""
 
+from melanet.preprocessing._containers import Extended, dense, is_frame, same_kind, take
 from melanet.preprocessing._forms import as_samples, form_from_config, read_form
-from melanet.preprocessing._image_form import (
-    EncodedImages,
-    ImageForm,
-    PictureFiles,
-    infer_value_range,
-)
+from melanet.preprocessing._image_form import ImageForm, infer_value_range
+from melanet.preprocessing._sources import EncodedImages, PictureFiles, SampleSource
 from melanet.preprocessing._table_form import TableForm
+from melanet.preprocessing._validation import as_numbers, categorical_columns, check_samples
 
 __all__ = [
     "EncodedImages",
+    "Extended",
     "ImageForm",
     "PictureFiles",
+    "SampleSource",
     "TableForm",
+    "as_numbers",
     "as_samples",
+    "categorical_columns",
+    "check_samples",
+    "dense",
     "form_from_config",
     "infer_value_range",
+    "is_frame",
     "read_form",
+    "same_kind",
+    "take",
 ]

@@ -1,64 +1,67 @@
-"""What holds the user's rows: NumPy arrays, sparse matrices, pandas DataFrames.
+"""Containers of the user's samples: NumPy arrays, sparse matrices, pandas DataFrames.
 
-pandas is imported only where a DataFrame was given.
+pandas is imported only if a DataFrame is given.
 """
+
+from typing import Any
 
 import numpy as np
 from imblearn.utils._validation import ArraysTransformer
+from numpy.typing import DTypeLike
 from scipy import sparse
 
 
-def is_frame(X):
-    """Tell whether X is a pandas DataFrame."""
+def is_frame(X: Any) -> bool:
+    """Return whether X is a pandas DataFrame."""
     return hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2
 
 
-def dense(X):
-    """Return X as an array."""
+def dense(X: Any) -> np.ndarray:
+    """Convert X, sparse or not, to an ndarray."""
     return X.toarray() if sparse.issparse(X) else np.asarray(X)
 
 
-def column(X, j):
-    """Return column j of a DataFrame or an array, as a Series or an array."""
+def column(X: Any, j: int) -> Any:
+    """Return column j of a DataFrame as a Series, of an array as an array."""
     return X.iloc[:, j] if is_frame(X) else X[:, j]
 
 
-def column_name(X, j):
-    """Return what to call column j in a message."""
+def column_name(X: Any, j: int) -> str:
+    """Return the name of column j for a message: its label, or its index in an array."""
     return repr(X.columns[j]) if is_frame(X) else str(j)
 
 
-def take(X, rows):
-    """Return rows of X, in its container; of a sparse matrix as an array."""
+def take(X: Any, rows: Any) -> Any:
+    """Return rows of X in its container; rows of a sparse matrix are returned as an ndarray."""
     return X.iloc[rows] if is_frame(X) else dense(X[rows])
 
 
-def same_kind(X, values):
-    """Return values, one row for each of X, in the container of X.
+def same_kind(X: Any, values: np.ndarray) -> Any:
+    """Convert values to the container of X.
 
     Parameters
     ----------
     X : DataFrame, sparse matrix, list or ndarray of n samples
-        Whose container, column names, dtypes and index are meant.
+        Samples whose container, column names, dtypes and index are used.
     values : ndarray of shape (n, ...)
-        The samples.
+        Samples to convert, one for each sample of X.
 
     Returns
     -------
     object of the type of X
     """
     if is_frame(X):
-        return _frame(X, values).set_index(X.index)
+        return _to_frame(X, values).set_index(X.index)
     if sparse.issparse(X):
         return X.__class__(values)
     return ArraysTransformer(X, X).transform(values, values)[0]
 
 
-def _frame(X, values):
-    """Return values as a DataFrame with the names and dtypes of X, numbered from 0."""
+def _to_frame(X, values):
+    """Convert values to a DataFrame with the column names and dtypes of X, numbered from 0."""
     import pandas as pd
 
-    # Column by column: no common dtype would hold them all unchanged.
+    # Column by column, since a common dtype may not represent all values exactly.
     series = {j: pd.Series(values[:, j].tolist(), dtype=dtype) for j, dtype in enumerate(X.dtypes)}
     frame = pd.DataFrame(series, index=pd.RangeIndex(len(values)))
     frame.columns = X.columns
@@ -66,21 +69,21 @@ def _frame(X, values):
 
 
 class Extended:
-    """X with room for rows at its end, so that what fills it is held once.
+    """X with preallocated space for new rows, so that those are held in memory only once.
 
     Parameters
     ----------
     X : DataFrame, sparse matrix or ndarray
-        The original rows.
+        Original rows.
     n : int
-        Rows to come.
+        Number of new rows.
     dtype : dtype
-        Of these.
+        Dtype of the new rows. An ndarray X determines its own.
 
     Attributes
     ----------
     room : ndarray of shape (n, ...)
-        To be written into.
+        Space for the new rows, to be written by the caller.
 
     Examples
     --------
@@ -92,39 +95,40 @@ class Extended:
     [[1], [2], [7]]
     """
 
-    def __init__(self, X, n, dtype):
-        self._X, self._whole = X, None
+    def __init__(self, X: Any, n: int, dtype: DTypeLike):
+        self._X = X
+        self._array: np.ndarray | None = None
         shape = X.shape[1:]
         if isinstance(X, np.ndarray):
-            self._whole = np.empty((len(X) + n, *shape), X.dtype)
-            self.room = self._whole[len(X) :]
+            self._array = np.empty((len(X) + n, *shape), X.dtype)
+            self.room = self._array[len(X) :]
         else:
             self.room = np.empty((n, *shape), dtype)
 
-    def filled(self, sources):
-        """Return X with the rows in `room` appended, every value of X as it was.
+    def filled(self, sources: np.ndarray) -> Any:
+        """Return X, unchanged, with the rows in `room` appended.
 
         Parameters
         ----------
         sources : ndarray of int of shape (n,)
-            For each new row, the row of X that it was made from. In a DataFrame it takes that row's
-            label, unless X is merely numbered: then the numbers go on.
+            Row of X that each new row was made from. A new row of a DataFrame gets that row's
+            index label, unless the index of X numbers its rows: then the numbering continues.
 
         Returns
         -------
         object of the type of X
         """
         X = self._X
-        if self._whole is not None:
-            self._whole[: len(X)] = X
-            return self._whole
+        if self._array is not None:
+            self._array[: len(X)] = X
+            return self._array
         if sparse.issparse(X):
             return sparse.vstack([X, X.__class__(self.room)], format=X.format)
         import pandas as pd
 
         if not len(self.room):
             return X.copy()
-        result = pd.concat([X, _frame(X, self.room)], ignore_index=True)
+        result = pd.concat([X, _to_frame(X, self.room)], ignore_index=True)
         if not X.index.equals(pd.RangeIndex(len(X))):
             result.index = X.index.append(X.index.take(sources))
         elif X.index.name is not None:

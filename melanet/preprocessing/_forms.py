@@ -1,39 +1,46 @@
-"""Between the user's form of the data (dtype, range, layout) and float32 samples in [-1, 1].
+"""Detection of the user's form of the data: images or a table."""
 
-`image_form` and `table_form` hold the two forms; this module tells which one the data has.
-"""
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from melanet.preprocessing._containers import dense
-from melanet.preprocessing._image_form import EncodedImages, ImageForm, infer_value_range
+from melanet.preprocessing._image_form import ImageForm, infer_value_range
+from melanet.preprocessing._sources import EncodedImages, SampleSource
 from melanet.preprocessing._table_form import TableForm
 from melanet.preprocessing._validation import (
+    check_channels_last,
     check_image_shape,
     check_value_range,
-    refuse_channels_first,
 )
 
 
-def form_from_config(config):
-    """Make a form from ``to_config``'s answer."""
-    kinds = {form.kind: form for form in (ImageForm, TableForm)}
+def form_from_config(config: Mapping[str, Any]) -> ImageForm | TableForm:
+    """Create a form from the dict that its ``to_config`` returned."""
     options = dict(config)
-    return kinds[options.pop("kind")](**options)
+    kind = options.pop("kind")
+    return ImageForm(**options) if kind == ImageForm.kind else TableForm(**options)
 
 
-def read_form(X, image_shape=None, value_range=None, categorical=()):
-    """Tell what form X has.
+def read_form(
+    X: Any,
+    image_shape: Iterable[int] | None = None,
+    value_range: Iterable[float] | None = None,
+    categorical: Iterable[int] = (),
+) -> ImageForm | TableForm:
+    """Determine the form of X.
 
     Parameters
     ----------
     X : ndarray, sparse matrix or DataFrame
-        (n, H, W) or (n, H, W, C) images; rows of images if `image_shape` is given; otherwise
-        rows of a table.
+        Images of shape (n, H, W) or (n, H, W, C); rows of pixels if `image_shape` is given;
+        otherwise rows of a table.
     image_shape : tuple of int or None
         (H, W) or (H, W, C).
     value_range : (float, float) or None
-        Limits that pixels can take; None infers them, see `infer_value_range`.
+        Smallest and largest value that a pixel can have; None infers them, see
+        `infer_value_range`.
     categorical : sequence of int
         Columns of a table that hold categories.
 
@@ -44,7 +51,8 @@ def read_form(X, image_shape=None, value_range=None, categorical=()):
     Raises
     ------
     ValueError
-        If X has another rank, looks channels-first, or does not fit the parameters.
+        If X has an unsupported number of dimensions, looks channels-first, or does not fit the
+        parameters.
     """
     shape = X.shape
     if image_shape is not None:
@@ -52,65 +60,75 @@ def read_form(X, image_shape=None, value_range=None, categorical=()):
     if len(shape) == 2 and image_shape is None:
         if value_range is not None:
             raise ValueError(
-                "value_range is for images; a table is scaled by column. Received: "
-                f"value_range={value_range!r} and X of shape {shape}. For rows that are images "
-                "give image_shape, too"
+                "value_range is for images; the columns of a table are scaled one by one. "
+                f"Received: value_range={value_range!r} and X of shape {shape}. If the rows are "
+                "images, set image_shape too"
             )
         return TableForm.of(X, categorical)
+    image_shape = _find_image_shape(shape, image_shape)
+    values = dense(X)
+    if value_range is None:
+        limits = infer_value_range(values)
+    else:
+        limits = check_value_range(value_range)
+        _check_range_fits(limits, values.dtype)
+    return ImageForm(shape[1:], image_shape, X.dtype, limits)
+
+
+def _find_image_shape(shape, image_shape):
+    """Return (H, W, C) of images in an array of a shape; raise ValueError if that is impossible."""
     if len(shape) == 2:
         if np.prod(image_shape) != shape[1]:
             raise ValueError(
                 f"image_shape={image_shape} has {np.prod(image_shape)} values, but the rows of X "
                 f"have {shape[1]}. Received: X of shape {shape}"
             )
-        remedy = "np.moveaxis(X.reshape(-1, C, H, W), 1, -1), which needs no image_shape"
-        refuse_channels_first(image_shape, remedy)
-    elif len(shape) in (3, 4):
-        own = shape[1:] if len(shape) == 4 else (*shape[1:], 1)
-        refuse_channels_first(own, "np.moveaxis(X, 1, -1)")
-        if image_shape is not None and image_shape != own:
-            raise ValueError(
-                f"image_shape={image_shape} does not fit X, whose images are {own}. Leave "
-                "image_shape out: it is for rows"
-            )
-        image_shape = own
-    else:
+        remedy = "np.moveaxis(X.reshape(-1, C, H, W), 1, -1), without image_shape"
+        check_channels_last(image_shape, remedy)
+        return image_shape
+    if len(shape) not in (3, 4):
         raise ValueError(
             "X must be images of shape (n, height, width) or (n, height, width, channels), or "
             f"rows of shape (n, n_features). Received: {len(shape)} dimensions, shape {shape}"
         )
-    values = dense(X)
-    if value_range is None:
-        value_range = infer_value_range(values)
-    else:
-        value_range = check_value_range(value_range)
-        if values.dtype.kind in "iu":
-            limits = np.iinfo(values.dtype)
-            if value_range[0] < limits.min or value_range[1] > limits.max:
-                raise ValueError(
-                    f"value_range must fit X's dtype {values.dtype}, which holds {limits.min} to "
-                    f"{limits.max}. Received: value_range={value_range!r}"
-                )
-    return ImageForm(shape[1:], image_shape, X.dtype, value_range)
+    found = shape[1:] if len(shape) == 4 else (*shape[1:], 1)
+    check_channels_last(found, "np.moveaxis(X, 1, -1)")
+    if image_shape not in (None, found):
+        raise ValueError(
+            f"image_shape={image_shape} does not fit X, whose images have the shape {found}. "
+            "Leave image_shape out: it is only for rows of pixels"
+        )
+    return found
 
 
-def as_samples(form, X):
-    """Return samples as tensors in [-1, 1]: a table's at once, images when they are asked for.
+def _check_range_fits(value_range, dtype):
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if value_range[0] < limits.min or value_range[1] > limits.max:
+            raise ValueError(
+                f"value_range must fit X's dtype {dtype}, which holds {limits.min} to "
+                f"{limits.max}. Received: value_range={value_range!r}"
+            )
+
+
+def as_samples(form: ImageForm | TableForm, X: Any) -> SampleSource:
+    """Return samples in [-1, 1]: a table is encoded at once, images when they are read.
 
     Parameters
     ----------
     form : ImageForm or TableForm
-        Of the samples.
+        Form of the samples.
     X : array-like of shape (n, ...)
-        The samples, in that form.
+        Samples in that form.
 
     Returns
     -------
-    ndarray or EncodedImages of shape (n, *form.tensor_shape), float32
+    SampleSource of shape (n, *form.tensor_shape)
+        An ndarray for a table, `EncodedImages` for images.
 
     Raises
     ------
     ValueError
-        If X is not of the form.
+        If X does not have this form.
     """
-    return form.encode(X) if form.kind == "table" else EncodedImages(form, X)
+    return EncodedImages(form, X) if isinstance(form, ImageForm) else form.encode(X)

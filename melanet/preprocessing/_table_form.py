@@ -1,42 +1,46 @@
-"""Rows of a table, numeric and categorical, as the user holds them."""
+"""Conversion between the rows of a table, numeric and categorical, and tensors in [-1, 1]."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.preprocessing import QuantileTransformer
 
 from melanet.preprocessing._containers import column, column_name, dense, is_frame
 from melanet.utils._validation import to_python
 
-_EXACT = 2**53  # float64 holds all whole numbers up to here
+_EXACT = 2**53  # up to here, float64 represents all integers exactly
 
 
 class TableForm:
-    """Rows of a table, scaled by column.
+    """Columns of the user's table, and how each is scaled.
 
-    Each numeric column goes to [-1, 1] by its empirical distribution
-    (`sklearn.preprocessing.QuantileTransformer`), which outliers and skew do not disturb. The
-    way back interpolates between values seen in fit, so synthetic values stay within a column's
-    range; whole-number columns stay whole. A categorical column becomes as many numbers as it
-    has categories, 1 for the row's own and -1 for the others; on the way back the largest wins,
-    so only categories seen in fit come out.
+    Each numeric column is mapped to [-1, 1] by its empirical distribution
+    (`sklearn.preprocessing.QuantileTransformer`), which is insensitive to outliers and skew.
+    Decoding interpolates between values seen in fit, so decoded values stay within the column's
+    range, and integer columns stay integer. A categorical column is encoded as one number for
+    each category, 1 for the row's own and -1 for the others; decoding takes the category with
+    the largest number.
 
     Parameters
     ----------
     quantiles : array-like of shape (n_quantiles, n_numeric)
         Values of each numeric column at equally spaced quantiles.
-    whole : array-like of shape (n_numeric,)
-        Numeric columns that hold whole numbers only.
-    dtype : str
-        The user's dtype; "object" where columns differ.
+    whole : array-like of bool of shape (n_numeric,)
+        Whether each numeric column holds integers only.
+    dtype : dtype
+        Dtype of decoded rows; "object" if columns differ.
     categories : list of (list or None) or None, default=None
-        For each column its categories, None for a numeric one. None if all are numeric.
+        Categories of each column, None for a numeric column. None if all columns are numeric.
     limits : list of ((int, int) or None) or None, default=None
-        For each numeric column of whole numbers that float64 or the dtype does not keep, its
-        smallest and largest value.
+        Smallest and largest value of each numeric column of integers that float64 or the dtype
+        cannot represent exactly, None for other numeric columns.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from melanet.preprocessing._table_form import TableForm
+    >>> from melanet.preprocessing import TableForm
     >>> X = np.array([[1, "yes"], [4, "no"], [9, "no"]], dtype=object)
     >>> form = TableForm.of(X, categorical=[1])
     >>> form.tensor_shape
@@ -47,15 +51,22 @@ class TableForm:
 
     kind = "table"
 
-    def __init__(self, quantiles, whole, dtype, categories=None, limits=None):
+    def __init__(
+        self,
+        quantiles: ArrayLike,
+        whole: ArrayLike,
+        dtype: DTypeLike,
+        categories: Sequence[list[Any] | None] | None = None,
+        limits: Sequence[tuple[int, int] | None] | None = None,
+    ):
         self.quantiles = np.asarray(quantiles, "float64")
         self.whole = np.asarray(whole, bool)
         self.dtype = np.dtype(dtype)
         self.categories = list(categories or [None] * len(self.whole))
         self.limits = list(limits or [None] * len(self.whole))
-        self._numeric = [j for j, known in enumerate(self.categories) if known is None]
+        self._numeric = [j for j, names in enumerate(self.categories) if names is None]
         self._codes = [
-            known and {value: i for i, value in enumerate(known)} for known in self.categories
+            names and {name: i for i, name in enumerate(names)} for names in self.categories
         ]
         scaler = QuantileTransformer(n_quantiles=len(self.quantiles))
         scaler.n_features_in_ = self.quantiles.shape[1]
@@ -65,41 +76,51 @@ class TableForm:
         self._scaler = scaler
 
     @classmethod
-    def of(cls, X, categorical=(), max_quantiles=256):
-        """Read the form off a table.
+    def of(cls, X: Any, categorical: Iterable[int] = (), max_quantiles: int = 256) -> "TableForm":
+        """Determine the form of a table.
 
         Parameters
         ----------
         X : DataFrame, ndarray or sparse matrix of shape (n, n_columns)
-            The rows, without missing values.
-        categorical : sequence of int, default=()
+            Rows without missing values.
+        categorical : iterable of int, default=()
             Columns that hold categories.
         max_quantiles : int, default=256
-            The most values by which a column's distribution is remembered.
+            Largest number of quantiles that describe a column's distribution.
 
         Returns
         -------
         TableForm
         """
         X = X if is_frame(X) else dense(X)
-        chosen = set(categorical)
-        numeric = [j for j in range(X.shape[1]) if j not in chosen]
+        categorical = set(categorical)
+        numeric = [j for j in range(X.shape[1]) if j not in categorical]
         values = _numbers(X, numeric)
         levels = np.linspace(0, 1, min(max_quantiles, len(values)))
         whole = (values == np.rint(values)).all(axis=0)
         limits = [_limits(column(X, j)) if w else None for j, w in zip(numeric, whole)]
-        categories = [_distinct(column(X, j)) if j in chosen else None for j in range(X.shape[1])]
-        mixed = is_frame(X) and (chosen or any(limits))
+        names = [_distinct(column(X, j)) if j in categorical else None for j in range(X.shape[1])]
+        mixed = is_frame(X) and (categorical or any(limits))
         dtype = "object" if mixed else "float64" if is_frame(X) else X.dtype
-        return cls(np.quantile(values, levels, axis=0), whole, dtype, categories, limits)
+        return cls(np.quantile(values, levels, axis=0), whole, dtype, names, limits)
 
     @property
-    def tensor_shape(self):
-        """Tuple of int: shape of one encoded sample."""
-        return (sum(1 if known is None else len(known) for known in self.categories),)
+    def tensor_shape(self) -> tuple[int, ...]:
+        """Shape of one encoded sample."""
+        return (sum(1 if names is None else len(names) for names in self.categories),)
 
-    def encode(self, X):
-        """Return ``(n, width)`` float32 in [-1, 1]: numeric columns first, then categories.
+    def encode(self, X: Any) -> NDArray[np.float32]:
+        """Scale rows to [-1, 1].
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n, n_columns)
+            Rows in this form.
+
+        Returns
+        -------
+        ndarray of shape (n, *tensor_shape), float32
+            Numeric columns, followed by the categorical ones.
 
         Raises
         ------
@@ -124,88 +145,91 @@ class TableForm:
         unknown = list(dict.fromkeys(value for value in values if value not in codes))
         if unknown:
             raise ValueError(
-                f"Column {column_name(X, j)} must hold categories that were seen in fit, such as "
+                f"Column {column_name(X, j)} must hold categories seen in fit, such as "
                 f"{list(codes)[:5]}. Received: {unknown[:5]}"
             )
         return np.array([codes[value] for value in values], dtype=int)
 
-    def decode(self, tensor):
-        """Return rows in the user's dtype."""
+    def decode(self, tensor: np.ndarray) -> np.ndarray:
+        """Convert tensors in [-1, 1] to rows in the user's dtype."""
         tensor = np.clip(tensor, -1.0, 1.0)
         n_numeric = len(self._numeric)
         numbers = np.zeros((len(tensor), n_numeric))
-        if numbers.size:  # scikit-learn's scaler refuses what is empty
+        if numbers.size:  # scikit-learn's scaler rejects empty arrays
             unit = (tensor[:, :n_numeric].astype("float64") + 1) / 2
             numbers = self._scaler.inverse_transform(unit)
-        chosen, start = {}, n_numeric
-        for j, known in enumerate(self.categories):
-            if known is not None:
-                chosen[j] = tensor[:, start : start + len(known)].argmax(axis=1)
-                start += len(known)
-        return self._assemble(numbers, chosen)
+        codes, start = {}, n_numeric
+        for j, names in enumerate(self.categories):
+            if names is not None:
+                codes[j] = tensor[:, start : start + len(names)].argmax(axis=1)
+                start += len(names)
+        return self._assemble(numbers, codes)
 
-    def between(self, first, second, share):
-        """Return rows on the line from one row to another.
+    def between(self, first: Any, second: Any, share: np.ndarray) -> np.ndarray:
+        """Interpolate between pairs of rows.
 
         Parameters
         ----------
         first, second : DataFrame or ndarray of shape (n, n_columns)
             Rows in the user's form.
         share : ndarray of shape (n,)
-            Part of the way, in [0, 1]. A category is that of the nearer end.
+            Position between the two rows: 0 is `first`, 1 is `second`. Categories are taken from
+            the nearer row.
 
         Returns
         -------
         ndarray of shape (n, n_columns)
-            As `decode` returns.
+            Rows in the user's dtype, as `decode` returns them.
         """
         start, stop = (_numbers(X, self._numeric) for X in (first, second))
-        # Weighted, not start + share * (stop - start): the difference of two may overflow.
+        # Not start + share * (stop - start): the difference may overflow.
         numbers = start * (1 - share[:, None]) + stop * share[:, None]
-        chosen = {
+        codes = {
             j: np.where(share < 0.5, self._encode_column(first, j), self._encode_column(second, j))
-            for j, codes in enumerate(self._codes)
-            if codes is not None
+            for j, known in enumerate(self._codes)
+            if known is not None
         }
-        return self._assemble(np.clip(numbers, *self._range), chosen)
+        return self._assemble(np.clip(numbers, *self._range), codes)
 
     @property
     def _range(self):
         return self.quantiles[0], self.quantiles[-1]
 
-    def _assemble(self, numbers, chosen):
-        """Join numeric columns and the numbers of categories, in the user's order and dtype."""
+    def _assemble(self, numbers, codes):
+        """Combine numeric columns and category codes in the user's order and dtype."""
         numbers[:, self.whole] = np.rint(numbers[:, self.whole])
-        if not chosen and not any(self.limits):
+        if not codes and not any(self.limits):
             return numbers.astype(self.dtype)
         rows = np.empty((len(numbers), len(self.categories)), dtype=object)
         for i, j in enumerate(self._numeric):
             rows[:, j] = numbers[:, i]
-            if self.limits[i]:
-                low, high = self.limits[i]
+            limits = self.limits[i]
+            if limits:
+                low, high = limits
                 rows[:, j] = [min(max(int(value), low), high) for value in numbers[:, i]]
             elif self.whole[i]:
                 rows[:, j] = [int(value) for value in numbers[:, i]]
-        for j, codes in chosen.items():
-            known = np.empty(len(self.categories[j]), dtype=object)
-            known[:] = self.categories[j]
-            rows[:, j] = known[codes]
+        for j, column_codes in codes.items():
+            names = self.categories[j] or []
+            lookup = np.empty(len(names), dtype=object)
+            lookup[:] = names
+            rows[:, j] = lookup[column_codes]
         return rows.astype(self.dtype)
 
-    def to_config(self):
-        """Return what JSON can hold of it.
+    def to_config(self) -> dict[str, Any]:
+        """Return a JSON-serializable dict, for `form_from_config`.
 
         Raises
         ------
         ValueError
-            If a category is neither text, a number nor a truth value.
+            If a category is neither text, a number nor a boolean.
         """
-        for j, known in enumerate(self.categories):
-            unfit = [v for v in known or () if not isinstance(v, (str, int, float))]
-            if unfit:
+        for j, names in enumerate(self.categories):
+            unsupported = [v for v in names or () if not isinstance(v, (str, int, float))]
+            if unsupported:
                 raise ValueError(
-                    f"Categories must be text, numbers or booleans to be written to a file. "
-                    f"Received: {unfit[0]!r} in column {j}"
+                    f"Categories must be text, numbers or booleans to be saved to a file. "
+                    f"Received: {unsupported[0]!r} in column {j}"
                 )
         return {
             "kind": self.kind,
@@ -218,7 +242,7 @@ class TableForm:
 
 
 def _numbers(X, columns):
-    """Return numeric columns as float64."""
+    """Return columns of X as float64."""
     if not is_frame(X):
         return np.asarray(X[:, columns], dtype="float64")
     values = np.empty((len(X), len(columns)))
@@ -228,7 +252,7 @@ def _numbers(X, columns):
 
 
 def _distinct(values):
-    """Return the distinct values in order; where they have no order, as they first come."""
+    """Return distinct values, sorted if they can be, otherwise in order of appearance."""
     found = [to_python(value) for value in dict.fromkeys(np.asarray(values, dtype=object))]
     try:
         return sorted(found)
@@ -237,7 +261,7 @@ def _distinct(values):
 
 
 def _limits(values):
-    """Return the ends of a column of whole numbers, where float64 or the dtype loses them."""
+    """Return the extremes of an integer column that float64 cannot represent, otherwise None."""
     if values.dtype == object:
         if all(isinstance(value, (int, np.integer)) for value in values):
             return int(min(values)), int(max(values))

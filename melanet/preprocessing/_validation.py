@@ -1,38 +1,46 @@
-"""What X may be: arrays of numbers, sparse matrices, and DataFrames of numbers and categories."""
+"""Input validation: samples, columns of a table, image shapes and value ranges."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array, validate_data
 
 from melanet.preprocessing._containers import column, column_name, is_frame
+from melanet.utils._validation import join_names
 
-_MOST_NAMED = 10
+_MOST_NAMED = 10  # columns that a message lists
 
 
-def check_samples(estimator, X, *, reset):
-    """Return X checked: an array, a sparse matrix, or for a table the DataFrame that it is.
+def check_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Validate X and return it as an ndarray, a sparse matrix or a DataFrame.
 
     Parameters
     ----------
     estimator : GANOversampler
-        Learns, or compares, the number and names of the columns.
+        Estimator that stores the number and names of the columns.
     X : array-like
         Samples in any form.
     reset : bool
-        Whether to learn or to compare.
+        Whether to store the columns (in fit) or to compare them with the stored ones.
+
+    Returns
+    -------
+    ndarray, sparse matrix or DataFrame
 
     Raises
     ------
     TypeError
         If X is a DataFrame of another library than pandas.
     ValueError
-        If X has no samples, missing or infinite values, or columns that are no numbers and no
-        categories.
+        If X is empty, or has missing or infinite values, or columns that are neither numeric nor
+        categorical.
     """
     if type(X).__name__ in ("DataFrame", "LazyFrame") and not is_frame(X):
         raise TypeError(
             f"X must be a pandas DataFrame or an array. Received: {type(X).__module__}."
-            f"{type(X).__name__}. Convert it, for instance by X.to_pandas()"
+            f"{type(X).__name__}. Convert it, for instance with X.to_pandas()"
         )
     X = as_numbers(X)
     if X.ndim == 2:
@@ -46,43 +54,43 @@ def check_samples(estimator, X, *, reset):
 
 
 def _check_table(estimator, X, reset):
-    listed = categorical_columns(X, estimator.categorical_features)
-    if is_frame(X) or (X.dtype == object and listed):
+    categorical = set(categorical_columns(X, estimator.categorical_features))
+    if is_frame(X) or (X.dtype == object and categorical):
         validate_data(estimator, X=X, reset=reset, skip_check_array=True)
         if not all(X.shape):
             raise ValueError(
                 f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s) "
                 f"(shape={X.shape}) while a minimum of 1 is required."
             )
-        _refuse_what_is_no_number(X, set(listed))
+        _check_numeric(X, categorical)
     else:
         X = validate_data(
             estimator, X=X, reset=reset, accept_sparse=["csr", "csc"], ensure_all_finite=False
         )
-    _refuse_missing(X, set(listed))
+    _check_finite(X, categorical)
     return X
 
 
-def categorical_columns(X, categorical_features="auto"):
-    """Tell which columns of a table hold categories.
+def categorical_columns(X: Any, categorical_features: Any = "auto") -> list[int]:
+    """Find the columns of a table that hold categories.
 
     Parameters
     ----------
     X : DataFrame, ndarray or sparse matrix of shape (n, n_columns)
-        The table.
+        Table.
     categorical_features : "auto" or array-like of int, str or bool
-        Indices, names or a mask of columns that hold categories, besides columns of a DataFrame
-        that hold no numbers: text, pandas' categories and booleans.
+        Indices, names or a mask of columns that hold categories. Text, pandas categories and
+        booleans in a DataFrame are categories in any case.
 
     Returns
     -------
     list of int
-        In order.
+        Indices of the columns, in ascending order.
 
     Raises
     ------
     ValueError
-        If a column is named that X has not.
+        If `categorical_features` does not match the columns of X.
 
     Examples
     --------
@@ -91,33 +99,34 @@ def categorical_columns(X, categorical_features="auto"):
     >>> categorical_columns(np.zeros((5, 3)), [False, True, True])
     [1, 2]
     """
-    found = set(_asked(X, categorical_features))
+    found = set(_requested_columns(X, categorical_features))
     if is_frame(X):
         found |= {j for j in range(X.shape[1]) if _holds_categories(X.iloc[:, j])}
     return sorted(found)
 
 
-def _asked(X, categorical_features):
+def _requested_columns(X, categorical_features):
     if isinstance(categorical_features, str):
         if categorical_features == "auto":
             return []
         categorical_features = [categorical_features]
     n = X.shape[1]
     names = list(X.columns) if is_frame(X) else []
-    asked = np.asarray(categorical_features)
-    if asked.dtype == bool and asked.shape == (n,):
-        return np.flatnonzero(asked).tolist()
-    if asked.ndim == 1 and asked.dtype.kind in "iu" and ((-n <= asked) & (asked < n)).all():
-        return (asked % n).tolist()
-    asked = [] if asked.ndim != 1 or asked.dtype.kind in "biuf" else list(categorical_features)
-    if asked and all(name in names for name in asked):
-        return [names.index(name) for name in asked]
-    if len(categorical_features) == 0:
-        return []
+    requested = np.asarray(categorical_features)
+    if requested.dtype == bool and requested.shape == (n,):
+        return np.flatnonzero(requested).tolist()
+    if requested.ndim == 1:
+        if requested.dtype.kind in "iu" and ((-n <= requested) & (requested < n)).all():
+            return (requested % n).tolist()
+        listed = list(categorical_features)
+        if not listed:
+            return []
+        if requested.dtype.kind not in "biuf" and all(name in names for name in listed):
+            return [names.index(name) for name in listed]
     raise ValueError(
         f'categorical_features must be "auto" or a list of columns of X: indices below {n}, a '
         f"mask of {n} booleans"
-        + (f", or names among {_listed(map(repr, names))}" if names else "")
+        + (f", or names among {join_names(map(repr, names), _MOST_NAMED)}" if names else "")
         + f". Received: categorical_features={categorical_features!r}"
     )
 
@@ -129,14 +138,14 @@ def _holds_categories(values):
     if isinstance(values.dtype, pd.CategoricalDtype) or kind.is_bool_dtype(values.dtype):
         return True
     if kind.is_object_dtype(values.dtype):
-        # Numbers that were stored as objects are numbers, as for scikit-learn.
+        # As in scikit-learn, numbers stored as objects are numeric.
         numbers = ("integer", "floating", "mixed-integer-float", "decimal", "empty")
         return kind.infer_dtype(values, skipna=True) not in numbers
     return kind.is_string_dtype(values.dtype)
 
 
-def _refuse_what_is_no_number(X, categorical):
-    unfit = []
+def _check_numeric(X, categorical):
+    unsupported = []
     for j in set(range(X.shape[1])) - categorical:
         values = column(X, j)
         numeric = values.dtype.kind in "biufO" or "Decimal" in type(values.iloc[0]).__name__
@@ -146,19 +155,21 @@ def _refuse_what_is_no_number(X, categorical):
             except (TypeError, ValueError):
                 numeric = False
         if not numeric:
-            unfit.append(f"{column_name(X, j)} ({values.dtype})")
-    if unfit:
+            unsupported.append(f"{column_name(X, j)} ({values.dtype})")
+    if unsupported:
         raise ValueError(
-            "The columns of X must be numeric, or categories: text, booleans, pandas' categories "
-            f"or what categorical_features names. Received: {_listed(unfit)}. Convert dates and "
-            "the like to numbers, for instance to days"
+            "The columns of X must be numeric or categorical: text, booleans, pandas categories "
+            "or columns listed in categorical_features. Received: "
+            f"{join_names(unsupported, _MOST_NAMED)}. Convert dates and similar types to numbers, "
+            "for instance to days"
         )
 
 
-def _refuse_missing(X, categorical):
-    missing, infinite = [], []
+def _check_finite(X, categorical):
+    missing: list[str] = []
+    infinite: list[str] = []
     if sparse.issparse(X):
-        # A sparse matrix has no columns to name cheaply but those where something is amiss.
+        # Only the stored entries of a sparse matrix are checked.
         entries = X.tocoo()
         for j in np.unique(entries.col[~np.isfinite(entries.data)]):
             values = entries.data[entries.col == j]
@@ -173,13 +184,14 @@ def _refuse_missing(X, categorical):
                 infinite.append(column_name(X, j))
     if missing:
         raise ValueError(
-            f"Input X contains NaN: missing values in the columns {_listed(missing)}. Fill them "
-            "in, for instance by sklearn.impute.SimpleImputer, or leave these rows out"
+            "Input X contains NaN: missing values in the columns "
+            f"{join_names(missing, _MOST_NAMED)}. Impute them, for instance with "
+            "sklearn.impute.SimpleImputer, or leave these rows out"
         )
     if infinite:
         raise ValueError(
-            f"Input X contains infinity or a value too large in the columns {_listed(infinite)}. "
-            "Replace or leave out these values"
+            "Input X contains infinity or a value too large in the columns "
+            f"{join_names(infinite, _MOST_NAMED)}. Replace these values, or leave these rows out"
         )
 
 
@@ -197,32 +209,40 @@ def _as_floats(values):
     return np.asarray(values, dtype="float64")
 
 
-def _listed(names):
-    names = list(names)
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def as_numbers(X: Any) -> Any:
+    """Convert X to an ndarray, unless it is a DataFrame or a sparse matrix.
 
+    Parameters
+    ----------
+    X : array-like, DataFrame or sparse matrix
+        Samples; a sequence of images of one shape is stacked.
 
-def as_numbers(X):
-    """Return X as an array, or the DataFrame or sparse matrix it is; refuse what has no numbers."""
-    if sparse.issparse(X) or (hasattr(X, "iloc") and X.ndim == 2):
+    Returns
+    -------
+    ndarray, DataFrame or sparse matrix
+
+    Raises
+    ------
+    ValueError
+        If samples differ in shape, or are text or dates.
+    """
+    if sparse.issparse(X) or is_frame(X):
         return X
     try:
         X = np.asarray(X)
-    except ValueError:  # NumPy's word for ragged
+    except ValueError:  # ragged
         X = np.fromiter(X, dtype=object)
     if X.dtype == object and X.ndim == 1 and len(X):
         shapes = {_shape(x) for x in X}
         if len(shapes) > 1 or None in shapes:
             raise ValueError(
-                "X must be one array of samples of one shape; these are ragged. Received: samples "
-                f"of shapes such as {sorted(shapes, key=str)[:3]}. Resize or crop images to one "
-                "size first"
+                "X must hold samples of one shape, but is ragged. Received: samples of shapes "
+                f"such as {sorted(shapes, key=str)[:3]}. Resize or crop images to one size first"
             )
         X = np.stack(X)
     if X.dtype.kind in "USMm":
         raise ValueError(
-            f"X must be numeric. Received: dtype {X.dtype}. Convert it, for instance by "
+            f"X must be numeric. Received: dtype {X.dtype}. Convert it, for instance with "
             "X.astype(float)"
         )
     return X
@@ -231,20 +251,20 @@ def as_numbers(X):
 def _shape(x):
     try:
         return np.shape(x)
-    except ValueError:  # ragged inside
+    except ValueError:  # the sample itself is ragged
         return None
 
 
-def refuse_channels_first(shape, remedy):
-    """Raise if (H, W, C) looks like (C, H, W); say how to mend it."""
+def check_channels_last(shape: tuple[int, ...], remedy: str) -> None:
+    """Raise ValueError, with a remedy, if an image shape looks like (C, H, W)."""
     if shape[0] in (1, 3, 4) and shape[2] not in (1, 2, 3, 4):
         raise ValueError(
-            f"X looks channels-first: its images are {shape}. Move the channels last, for "
-            f"instance by {remedy}"
+            f"X looks channels-first: its images have the shape {shape}. Move the channels last, "
+            f"for instance with {remedy}"
         )
 
 
-def check_image_shape(image_shape):
+def check_image_shape(image_shape: Iterable[int]) -> tuple[int, ...]:
     """Return image_shape as (H, W, C)."""
     try:
         sizes = tuple(int(n) for n in image_shape)
@@ -259,8 +279,8 @@ def check_image_shape(image_shape):
     return sizes if len(sizes) == 3 else (*sizes, 1)
 
 
-def check_value_range(value_range):
-    """Return value_range as (low, high), two floats."""
+def check_value_range(value_range: Iterable[float]) -> tuple[float, float]:
+    """Return value_range as two floats, (low, high)."""
     try:
         low, high = (float(v) for v in value_range)
         valid = np.isfinite(low) and np.isfinite(high) and low < high

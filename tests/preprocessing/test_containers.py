@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from melanet.preprocessing._containers import Extended, same_kind
+from melanet.preprocessing import Extended, same_kind
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def append_rows(X, made, sources):
     return result.filled(sources)
 
 
-def test_frames_get_names_dtypes_and_index_back(frame):
+def test_frames_keep_names_dtypes_and_index(frame):
     made = same_kind(frame, np.array([[3, 2.5], [4, 3.5]]))
     expected = frame.copy()
     expected["n"] = np.array([3, 4], "int8")
@@ -27,7 +27,7 @@ def test_frames_get_names_dtypes_and_index_back(frame):
     pd.testing.assert_frame_equal(made, expected)
 
 
-def test_rows_are_appended_under_their_sources_labels(frame):
+def test_appended_rows_get_the_index_label_of_their_source(frame):
     result = append_rows(frame, np.array([[7, 9.5]]), np.array([1]))
     assert result.index.tolist() == ["p", "q", "q"]
     assert result["n"].tolist() == [1, 2, 7]
@@ -36,7 +36,7 @@ def test_rows_are_appended_under_their_sources_labels(frame):
     assert numbered.index.tolist() == [0, 1, 2]
 
 
-def test_nothing_appended_is_a_copy(frame):
+def test_appending_nothing_returns_a_copy(frame):
     result = append_rows(frame, np.zeros((0, 2)), np.zeros(0, int))
     pd.testing.assert_frame_equal(result, frame)
     result.iloc[0, 0] = 9

@@ -3,9 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from melanet.preprocessing._forms import as_samples, form_from_config, read_form
-from melanet.preprocessing._image_form import ImageForm
-from melanet.preprocessing._table_form import TableForm
+from melanet.preprocessing import ImageForm, TableForm, as_samples, form_from_config, read_form
 
 
 @pytest.fixture
@@ -13,7 +11,7 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_layouts_are_told_apart(rng):
+def test_layouts_are_distinguished(rng):
     grey = rng.uniform(0, 1, (5, 4, 6))
     assert read_form(grey).tensor_shape == (4, 6, 1)
     assert read_form(grey[..., None]).tensor_shape == (4, 6, 1)
@@ -43,24 +41,24 @@ def test_layouts_are_told_apart(rng):
         ((5, 4, 6), {"value_range": 255}, "value_range must be"),
     ],
 )
-def test_bad_forms_are_named(rng, shape, options, message):
+def test_invalid_forms_are_rejected(rng, shape, options, message):
     with pytest.raises(ValueError, match=message):
         read_form(rng.uniform(0, 1, shape), **options)
 
 
-def test_channels_first_rows_are_refused(rng):
+def test_channels_first_rows_are_rejected(rng):
     with pytest.raises(ValueError, match="channels-first"):
         read_form(rng.uniform(0, 1, (5, 192)), image_shape=(3, 8, 8))
 
 
-def test_a_range_must_fit_the_dtype(rng):
+def test_the_value_range_must_fit_the_dtype(rng):
     X = rng.integers(0, 250, (5, 4, 6)).astype("uint8")
     with pytest.raises(ValueError, match=r"uint8, which holds 0 to 255. Received.*256"):
         read_form(X, value_range=(0, 256))
 
 
 @pytest.mark.parametrize("kind", ["images", "table"])
-def test_forms_survive_json(rng, kind):
+def test_forms_survive_a_json_round_trip(rng, kind):
     X = rng.uniform(0, 1, (20, 4, 6) if kind == "images" else (20, 6))
     form = read_form(X)
     again = form_from_config(json.loads(json.dumps(form.to_config())))
@@ -70,7 +68,7 @@ def test_forms_survive_json(rng, kind):
     np.testing.assert_array_equal(again.decode(tensor), form.decode(tensor))
 
 
-def test_images_are_encoded_when_asked_for_and_a_table_at_once(rng):
+def test_images_are_encoded_on_reading_and_tables_at_once(rng):
     images = rng.integers(0, 256, (5, 4, 6), "uint8")
     form = read_form(images)
     samples = as_samples(form, images)

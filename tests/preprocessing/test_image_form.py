@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from melanet.preprocessing._forms import read_form
-from melanet.preprocessing._image_form import infer_value_range
+from melanet.preprocessing import infer_value_range, read_form
 
 
 @pytest.fixture
@@ -29,13 +28,13 @@ def test_value_range_follows_dtype_and_limits(X, expected):
 
 
 @pytest.mark.parametrize("X", [[[-3.0, 0.2]], [[0.0, 256.0]], [[-1.0, 1.5]], [[-5, 5]]])
-def test_value_range_that_cannot_be_told_is_asked_for(X):
+def test_unknown_value_ranges_must_be_given(X):
     with pytest.raises(ValueError, match="Give value_range"):
         infer_value_range(np.array(X))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "bool"])
-def test_integer_images_come_back_exactly(rng, dtype):
+def test_integer_images_are_restored_exactly(rng, dtype):
     high = 2 if dtype == "bool" else 127
     X = rng.integers(0, high, (5, 4, 6, 3)).astype(dtype)
     form = read_form(X)
@@ -48,7 +47,7 @@ def test_integer_images_come_back_exactly(rng, dtype):
     np.testing.assert_array_equal(back, X)
 
 
-def test_encoding_is_the_papers_scaling(rng):
+def test_encoding_scales_as_the_paper_does(rng):
     X = rng.integers(0, 256, (3, 4, 4, 3)).astype("uint8")
     np.testing.assert_allclose(read_form(X).encode(X), X / 127.5 - 1, atol=1e-6)
 
@@ -67,7 +66,7 @@ def test_float_images_keep_dtype_and_range(rng, dtype, limits):
     assert wild.max() == limits[1]
 
 
-def test_wide_integers_reach_their_ends():
+def test_wide_integers_keep_their_limits():
     high = 2**31 - 1
     X = np.array([[[0, high]]], "int32")
     form = read_form(X, value_range=(0, high))
@@ -81,13 +80,13 @@ def test_rounding_does_not_change_the_range():
     assert form.encode(X[None]).max() == 1
 
 
-def test_another_kind_of_numbers_is_refused(rng):
+def test_another_kind_of_numbers_is_rejected(rng):
     form = read_form(rng.integers(0, 256, (5, 4, 6)).astype("uint8"))
     with pytest.raises(ValueError, match="kind of numbers that were given to fit, uint8"):
         form.encode(rng.uniform(0, 1, (5, 4, 6)))
 
 
-def test_values_outside_the_range_are_refused(rng):
+def test_other_ranges_and_shapes_are_rejected(rng):
     form = read_form(rng.uniform(0, 1, (5, 4, 6)))
     with pytest.raises(ValueError, match="outside value_range"):
         form.encode(np.full((1, 4, 6), 1.5))

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from melanet.preprocessing._forms import form_from_config
-from melanet.preprocessing._table_form import TableForm
+from melanet.preprocessing import TableForm, form_from_config
 
 
 @pytest.fixture
@@ -14,7 +13,7 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_table_survives_the_way_there_and_back(rng):
+def test_decoding_restores_a_table(rng):
     X = np.column_stack(
         [rng.lognormal(size=300), rng.normal(size=300) * 1e6, rng.integers(0, 5, 300)]
     )
@@ -46,13 +45,13 @@ def test_no_rows_decode_to_no_rows(rng):
     assert (made.shape, made.dtype) == ((0, 3), np.float32)
 
 
-def test_an_outlier_does_not_squeeze_a_column(rng):
+def test_an_outlier_does_not_compress_a_column(rng):
     X = rng.normal(size=(200, 1))
     X[0] = 1e9
     assert np.std(TableForm.of(X).encode(X)[1:]) > 0.5
 
 
-def test_sparse_tables_are_read(rng):
+def test_sparse_tables_are_encoded_as_dense_ones(rng):
     X = sparse.random(40, 6, density=0.3, format="csr", random_state=0)
     np.testing.assert_array_equal(
         TableForm.of(X).encode(X), TableForm.of(X.toarray()).encode(X.toarray())
@@ -67,7 +66,7 @@ def test_skew_and_outliers_fill_the_range(rng):
 
 @pytest.fixture
 def clinic():
-    """Numbers and categories, not in order."""
+    """Return a table whose numeric and categorical columns alternate."""
     return pd.DataFrame(
         {
             "site": ["leg", "arm", "leg", "back"],
@@ -78,7 +77,7 @@ def clinic():
     )
 
 
-def test_categories_are_ones_among_minus_ones(clinic):
+def test_categories_are_encoded_as_one_against_minus_one(clinic):
     form = TableForm.of(clinic, [0, 2])
     assert form.tensor_shape == (2 + 3 + 2,)
     tensor = form.encode(clinic)
@@ -94,7 +93,7 @@ def test_categories_are_ones_among_minus_ones(clinic):
     assert back[:, 1].tolist() == clinic["age"].tolist()
 
 
-def test_the_largest_of_a_block_wins(clinic):
+def test_decoding_takes_the_category_with_the_largest_number(clinic):
     form = TableForm.of(clinic, [0, 2])
     soft = np.array([[0.0, 0.0, -0.9, -0.2, -0.4, 0.3, 0.1]])
     row = form.decode(soft)[0]
@@ -102,13 +101,13 @@ def test_the_largest_of_a_block_wins(clinic):
     assert 41 <= row[1] <= 58
 
 
-def test_whole_numbers_beyond_float64_stay_in_range(clinic):
+def test_integers_beyond_float64_stay_in_range(clinic):
     form = TableForm.of(clinic, [0, 2])
     rows = form.decode(np.repeat([[-1.0], [1.0]], form.tensor_shape[0], axis=1))
     assert rows[:, 3].tolist() == [2**60 + 1, 2**62]  # float64 would give 2**60, below the least
 
 
-def test_rows_between_two(clinic):
+def test_rows_are_interpolated(clinic):
     form = TableForm.of(clinic, [0, 2])
     first, second = clinic.iloc[[0, 0, 0]], clinic.iloc[[1, 1, 1]]
     made = form.between(first, second, np.array([0.0, 0.3, 0.9]))
@@ -123,7 +122,7 @@ def test_no_rows_of_a_mixed_table(clinic):
     assert form.between(none, none, np.zeros(0)).shape == (0, 4)
 
 
-def test_unknown_categories_and_other_widths_are_refused(clinic):
+def test_unknown_categories_and_other_widths_are_rejected(clinic):
     form = TableForm.of(clinic, [0, 2])
     with pytest.raises(ValueError, match=r"'site' must hold .*\['arm', 'back', 'leg'\].*'nose'"):
         form.encode(clinic.assign(site="nose"))
@@ -131,7 +130,7 @@ def test_unknown_categories_and_other_widths_are_refused(clinic):
         form.encode(clinic.iloc[:, :3])
 
 
-def test_a_mixed_form_survives_json(clinic):
+def test_a_mixed_form_survives_a_json_round_trip(clinic):
     form = TableForm.of(clinic, [0, 2])
     again = form_from_config(json.loads(json.dumps(form.to_config())))
     np.testing.assert_array_equal(again.encode(clinic), form.encode(clinic))
@@ -139,14 +138,14 @@ def test_a_mixed_form_survives_json(clinic):
     assert again.decode(tensor).tolist() == form.decode(tensor).tolist()
 
 
-def test_what_was_written_before_there_were_categories_is_read():
+def test_configs_without_categories_are_read():
     config = {"kind": "table", "quantiles": [[0.0], [2.0]], "whole": [True], "dtype": "<f4"}
     made = form_from_config(config).decode(np.array([[-1.0], [0.0], [0.8]]))
     assert made.dtype == np.float32
     assert made.ravel().tolist() == [0, 1, 2]
 
 
-def test_categories_that_json_cannot_hold_are_refused():
+def test_categories_that_json_cannot_represent_are_rejected():
     days = pd.DataFrame({"day": pd.Categorical(pd.to_datetime(["2020-01-01", "2020-01-02"]))})
     with pytest.raises(ValueError, match=r"text, numbers or booleans.*column 0"):
         TableForm.of(days, [0]).to_config()
