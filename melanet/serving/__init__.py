@@ -1,16 +1,26 @@
-"""The endpoint and its page: a trained classifier over HTTP, on one's own machine.
+"""HTTP endpoint and web page for a trained classifier.
 
-It needs the extra ``melanet[app]``; importing this package does not.
+Importing this package needs nothing; its names need the extra ``melanet[app]``.
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
-_HOME = {"Limits": "melanet.serving._uploads", "create_app": "melanet.serving._app"}
+if TYPE_CHECKING:
+    from melanet.serving._app import create_app
+    from melanet.serving._server import serve
+    from melanet.serving._uploads import Limits
 
-__all__ = [*_HOME]
+_HOME = {
+    "Limits": "melanet.serving._uploads",
+    "create_app": "melanet.serving._app",
+    "serve": "melanet.serving._server",
+}
+
+__all__ = ["Limits", "create_app", "serve"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'melanet.serving' has no attribute {name!r}")
     try:
@@ -26,5 +36,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))

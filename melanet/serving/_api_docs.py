@@ -1,7 +1,9 @@
-"""The endpoint's reference as one plain page, from its OpenAPI description, loading nothing."""
+"""The endpoint's reference as one static page, rendered from its OpenAPI description."""
 
 import re
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -15,9 +17,9 @@ _PAGE = """<!doctype html>
 <header><h1>{title} {version}: endpoint</h1></header>
 <p class="notice" role="note">{notice}</p>
 <main>
-<p>The same for programs: <a href="/openapi.json">openapi.json</a>. The page: <a href="/">/</a>.</p>
-<pre><code>curl -F image=@picture.jpg http://127.0.0.1:8000/api/predict</code></pre>
-<p>A request that cannot be answered gets a status of 4xx and
+<p>Machine-readable: <a href="/openapi.json">openapi.json</a>. Web page: <a href="/">/</a>.</p>
+<pre><code>curl -F image=@lesion.jpg http://127.0.0.1:8000/api/predict</code></pre>
+<p>Errors have a 4xx status and the body
 <code>{{"success": false, "error": "a sentence"}}</code>.</p>
 {operations}
 </main>
@@ -26,17 +28,18 @@ _PAGE = """<!doctype html>
 """
 
 
-def reference_page(description):
-    """Turn an OpenAPI description into HTML.
+def reference_page(description: Mapping[str, Any]) -> str:
+    """Render an OpenAPI description as HTML.
 
     Parameters
     ----------
     description : dict
-        As ``fastapi.FastAPI.openapi`` returns it.
+        OpenAPI description, as ``fastapi.FastAPI.openapi`` returns it.
 
     Returns
     -------
     str
+        A complete page.
 
     Examples
     --------
@@ -50,7 +53,7 @@ def reference_page(description):
     """
     info = description["info"]
     operations = [
-        _operation(method, path, operation)
+        _operation_html(method, path, operation)
         for path, methods in description["paths"].items()
         for method, operation in methods.items()
     ]
@@ -62,7 +65,7 @@ def reference_page(description):
     )
 
 
-def _operation(method, path, operation):
+def _operation_html(method, path, operation):
     lines = [
         f"<section><h2><code>{method.upper()} {escape(path)}</code></h2>",
         f"<p>{escape(operation.get('summary', ''))}.</p>",
@@ -70,36 +73,36 @@ def _operation(method, path, operation):
     for paragraph in filter(None, operation.get("description", "").split("\n\n")):
         marked = re.sub("`(.+?)`", r"<code>\1</code>", escape(paragraph))
         lines.append(f"<p>{marked}</p>")
-    rows = [_parameter(value) for value in operation.get("parameters", ())]
+    rows = [_parameter_row(value) for value in operation.get("parameters", ())]
     content = operation.get("requestBody", {}).get("content", {})
-    for kind, body in content.items():
+    for media_type, body in content.items():
         rows += [
-            (name, f"{kind}, {_kind(schema)}", "")
+            (name, f"{media_type}, {_type_name(schema)}", "")
             for name, schema in body["schema"].get("properties", {}).items()
         ]
     if rows:
-        lines.append(_table(("takes", "kind", "default"), rows))
-    answers = [
-        (status, answer.get("description", ""))
-        for status, answer in operation.get("responses", {}).items()
+        lines.append(_table_html(("parameter", "type", "default"), rows))
+    responses = [
+        (status, response.get("description", ""))
+        for status, response in operation.get("responses", {}).items()
     ]
-    if answers:
-        lines.append(_table(("status", "when"), answers))
+    if responses:
+        lines.append(_table_html(("status", "meaning"), responses))
     return "\n".join([*lines, "</section>"])
 
 
-def _parameter(value):
+def _parameter_row(value):
     schema = value.get("schema", {})
-    return value["name"], f"{value['in']}, {_kind(schema)}", schema.get("default", "")
+    return value["name"], f"{value['in']}, {_type_name(schema)}", schema.get("default", "")
 
 
-def _kind(schema):
+def _type_name(schema):
     if "items" in schema:
-        return f"up to {schema.get('maxItems', 'any')} of: {_kind(schema['items'])}"
+        return f"up to {schema.get('maxItems', 'any')} of: {_type_name(schema['items'])}"
     return "file" if schema.get("format") == "binary" else schema.get("type", "any")
 
 
-def _table(head, rows):
+def _table_html(head, rows):
     def line(cells, tag):
         return "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>"
 

@@ -1,27 +1,42 @@
-"""What is served: a classifier, and if there is one a translator, as functions of batches."""
+"""The served models as batch functions, with conversions to and from samples and JSON."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from melanet.serving._batcher import batch_sizes
+from melanet.serving._batcher import BatchFunction, batch_sizes
 
-RELEASED = ("Non-melanoma", "Melanoma")  # the released endpoint's words
-_LESIONS = ([0, 1], ["benign", "malignant"])
-_LARGEST = 16  # pictures in a batch of predictions
-_LARGEST_HEAVY = 4  # of heat maps and translations, which take the memory of many predictions
+if TYPE_CHECKING:
+    from melanet.classifier import MelaNet
+    from melanet.gan import CycleGAN
+
+_RELEASED_LABELS = ("Non-melanoma", "Melanoma")  # of the released endpoint
+_LESION_CLASSES = ([0, 1], ["benign", "malignant"])
+_MAX_BATCH = 16  # images in a batch of predictions
+_MAX_HEAVY_BATCH = 4  # heat maps and translations need several times the memory of a prediction
 
 
-class Served:
-    """A classifier and a translator, and what they take and give.
+class ModelService:
+    """A classifier and an optional translator, behind one interface for the endpoint.
 
     Parameters
     ----------
     model : MelaNet
-        Fitted, on images of 1 or 3 channels.
+        Fitted classifier of images with 1 or 3 channels.
     translator : CycleGAN or None, default=None
-        Of images of 1 or 3 channels; its A -> B is shown.
+        CycleGAN of images with 1 or 3 channels; translations go from A to B.
     labels : sequence of str or None, default=None
-        Names of the classes, in the order of ``model.classes_``. By default their own, but those
-        of the released endpoint for 0 and 1, and for benign and malignant.
+        Names of the classes, in the order of ``model.classes_``. None uses the classes
+        themselves, but the released endpoint's names for 0 and 1, and for benign and malignant.
+
+    Attributes
+    ----------
+    input_size : (int, int)
+        Height and width of the classifier's input.
+    labels : list of str
+        Names of the classes.
 
     Raises
     ------
@@ -29,85 +44,93 @@ class Served:
         If these do not fit.
     """
 
-    def __init__(self, model, translator=None, labels=None):
+    def __init__(
+        self,
+        model: "MelaNet",
+        translator: "CycleGAN | None" = None,
+        labels: Sequence[str] | None = None,
+    ):
         self.model, self.translator = model, translator
-        *self.size, self.channels = model.model_.input_shape[1:]
-        self.labels = _labels(model.classes_.tolist(), labels)
-        self._check_channels("model", self.channels)
+        height, width, self._n_channels = model.model_.input_shape[1:]
+        self.input_size: tuple[int, int] = (height, width)
+        self.labels = _check_labels(model.classes_.tolist(), labels)
+        _check_channels("model", self._n_channels)
         if translator is not None:
             if len(translator.sample_shape) != 3:
                 raise ValueError(
                     "translator must translate images. "
                     f"Received: a CycleGAN of samples of shape {translator.sample_shape}"
                 )
-            self._check_channels("translator", translator.sample_shape[-1])
-
-    @staticmethod
-    def _check_channels(name, channels):
-        if channels not in (1, 3):
-            raise ValueError(
-                f"{name} must take pictures of 1 or 3 channels. Received: one of {channels}"
-            )
+            _check_channels("translator", translator.sample_shape[-1])
 
     @property
-    def functions(self):
-        """Name -> (function of a batch, largest batch), for `melanet.serving._batcher.Batcher`."""
-        functions = {
-            "predict": (self.model.predict_proba, _LARGEST),
-            "explain": (self.model.explain, _LARGEST_HEAVY),
+    def functions(self) -> dict[str, BatchFunction]:
+        """Batch functions by name, for `melanet.serving._batcher.Batcher`."""
+        functions: dict[str, BatchFunction] = {
+            "predict": (self.model.predict_proba, _MAX_BATCH),
+            "explain": (self.model.explain, _MAX_HEAVY_BATCH),
         }
         if self.translator is not None:
-            functions["translate"] = (self.translator.translate, _LARGEST_HEAVY)
+            functions["translate"] = (self.translator.translate, _MAX_HEAVY_BATCH)
         return functions
 
-    def warm_up(self):
-        """Compile every function for every size of batch."""
-        blank = np.zeros((*self.size, 3), "uint8")
-        samples = {"predict": self.sample(blank), "explain": self.sample(blank)}
+    def warm_up(self) -> None:
+        """Compile every function for every batch size."""
+        blank = self.classifier_sample(np.zeros((*self.input_size, 3), "uint8"))
+        samples = {"predict": blank, "explain": blank}
         if self.translator is not None:
             height, width, _ = self.translator.sample_shape
-            samples["translate"] = self.translated_sample(np.zeros((height, width, 3), "uint8"))
+            samples["translate"] = self.translator_sample(np.zeros((height, width, 3), "uint8"))
         for name, (function, largest) in self.functions.items():
             for n in batch_sizes(largest):
                 function(np.stack([samples[name]] * n))
 
-    def sample(self, picture):
-        """Turn an RGB picture of the classifier's size into a sample as `fit` got them.
+    def classifier_sample(self, image: ArrayLike) -> NDArray[Any]:
+        """Convert an RGB image of the classifier's input size to a sample for `predict`.
 
         Parameters
         ----------
-        picture : PIL.Image.Image or ndarray of shape (height, width, 3), uint8
+        image : PIL.Image.Image or ndarray of shape (height, width, 3), uint8
+            RGB image.
 
         Returns
         -------
         ndarray of shape (height, width, channels)
-            In the range and, if that was of integers, the dtype of the training data.
+            Sample in the value range of the training data, and in its dtype if that is an integer.
         """
-        pixels = _channels(picture, self.channels)
+        pixels = _convert_channels(image, self._n_channels)
         low, high = self.model.value_range_ or (0, 255)
         if (low, high) == (0, 255):
             return pixels
         scaled = low + (high - low) * (pixels.astype("float32") / 255)
         dtype = self.model.dtype_
-        whole = dtype is not None and dtype.kind in "iu"
-        return np.rint(scaled).astype(dtype) if whole else scaled
+        if dtype is not None and dtype.kind in "iu":
+            return np.rint(scaled).astype(dtype)
+        return scaled
 
-    def translated_sample(self, picture):
-        """Turn an RGB picture of the translator's size into its sample, float32 in [-1, 1]."""
-        pixels = _channels(picture, self.translator.sample_shape[-1])
-        return pixels.astype("float32") / 127.5 - 1
+    def translator_sample(self, image: ArrayLike) -> NDArray[np.float32]:
+        """Convert an RGB image of the translator's size to its sample, float32 in [-1, 1]."""
+        assert self.translator is not None
+        pixels = _convert_channels(image, self.translator.sample_shape[-1])
+        return pixels.astype("float32") / np.float32(127.5) - 1
 
-    def predictions(self, probabilities):
-        """Return the released endpoint's list: label and probability of each class."""
+    def format_predictions(self, probabilities: Sequence[float]) -> list[dict[str, Any]]:
+        """Return label and probability of each class, as the released endpoint does."""
         return [
             {"label": label, "probability": float(p)}
             for label, p in zip(self.labels, probabilities, strict=True)
         ]
 
 
-def _labels(classes, labels):
+def _check_channels(name, channels):
+    if channels not in (1, 3):
+        raise ValueError(f"{name} must take images of 1 or 3 channels. Received: {channels}")
+
+
+def _check_labels(classes, labels):
+    """Return one name per class."""
     if labels is None:
-        return list(RELEASED) if classes in _LESIONS else [str(name) for name in classes]
+        return list(_RELEASED_LABELS) if classes in _LESION_CLASSES else list(map(str, classes))
     labels = [str(label) for label in labels]
     if len(labels) != len(classes) or len(set(labels)) < len(labels):
         raise ValueError(
@@ -117,9 +140,10 @@ def _labels(classes, labels):
     return labels
 
 
-def _channels(picture, channels):
-    pixels = np.asarray(picture)
+def _convert_channels(image, channels):
+    """Return an RGB image as an array with 3 channels or 1."""
+    pixels = np.asarray(image)
     if channels == 3:
         return pixels
-    grey = pixels @ np.array([0.299, 0.587, 0.114])  # luma of ITU-R BT.601, as Pillow's
+    grey = pixels @ np.array([0.299, 0.587, 0.114])  # luma of ITU-R BT.601, as in Pillow
     return np.rint(grey).astype("uint8")[..., None]

@@ -1,38 +1,42 @@
-"""What comes in: multipart bodies and pictures from anybody, bounded in size, time and number."""
+"""Untrusted uploads: multipart bodies and image files, bounded in size, time and number."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from PIL import Image
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 
-from melanet.images._io import describe_error, read_picture
+from melanet.images import describe_error, read_picture
 
-KINDS = ("JPEG", "PNG", "WEBP", "BMP")
-_SPOKEN = "JPEG, PNG, WebP or BMP"
-_TURNED = (5, 6, 7, 8)  # EXIF orientations in which the sides change places
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+_FORMAT_NAMES = "JPEG, PNG, WebP or BMP"
+_SWAPPED_SIDES = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _MAX_FIELDS, _MAX_FIELD_BYTES = 16, 1 << 14
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one client may ask for.
+    """Limits of requests.
 
     Parameters
     ----------
     max_bytes : int, default=32 MiB
         Size of a request.
     max_pixels : int, default=50 million
-        Width times height of a picture.
+        Width times height of an image.
     max_files : int, default=32
-        Pictures in a batch.
+        Images in a batch request.
     max_pending : int, default=128
-        Pictures that may be under way at a time, of all clients.
+        Images in progress at a time, over all clients.
     max_uploads : int, default=256
-        Requests whose bodies may be arriving at a time.
+        Requests whose bodies are being received at a time.
     body_seconds : float, default=60
-        Time in which a request's body has to arrive.
+        Time in which the body of a request must arrive.
     """
 
     max_bytes: int = 32 << 20
@@ -43,173 +47,187 @@ class Limits:
     body_seconds: float = 60.0
 
 
-class Refused(Exception):
-    """A request that is answered with a status and a sentence."""
+class RequestError(Exception):
+    """A request that is answered with an error.
 
-    def __init__(self, status, sentence, retry_after=None):
-        super().__init__(sentence)
-        self.status, self.sentence, self.retry_after = status, sentence, retry_after
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    message : str
+        Sentence for the client.
+    retry_after : int or None, default=None
+        Seconds after which the client may try again.
+    """
+
+    def __init__(self, status: int, message: str, retry_after: int | None = None):
+        super().__init__(message)
+        self.status, self.message, self.retry_after = status, message, retry_after
 
 
 @asynccontextmanager
-async def uploaded(request, field, most, limits):
-    """Read a multipart request, and give the files of a field.
+async def receive_files(
+    request: Request, field: str, max_files: int, limits: Limits
+) -> AsyncIterator[list[UploadFile]]:
+    """Receive a multipart request and yield the files of one field.
 
     Parameters
     ----------
     request : starlette.requests.Request
-        Its body is not read yet.
+        Request whose body has not been read.
     field : str
         Name of the field.
-    most : int
-        Files that it may hold.
+    max_files : int
+        Maximum number of files.
     limits : Limits
-        Bounds of size and time.
+        Limits of size and time.
 
     Yields
     ------
     list of starlette.datastructures.UploadFile
-        One to `most`, none empty. Those above 1 MB are on the disk, under no name of theirs.
+        One to `max_files` files, none empty. Files above 1 MB are in unnamed temporary files.
 
     Raises
     ------
-    Refused
-        If the body is too large, too slow or no such form.
+    RequestError
+        If the body is too large, too slow or not such a form.
     """
-    _check_head(request, limits)
+    _check_headers(request, limits)
     try:
         async with asyncio.timeout(limits.body_seconds):
             form = await MultiPartParser(
                 request.headers,
-                _bounded(request.stream(), limits.max_bytes),
-                max_files=most + 1,  # one more is refused below, in the words used here
+                _bound_stream(request.stream(), limits.max_bytes),
+                max_files=max_files + 1,  # one too many is rejected below, with our own message
                 max_fields=_MAX_FIELDS,
                 max_part_size=_MAX_FIELD_BYTES,
             ).parse()
     except TimeoutError as error:
-        raise Refused(
+        raise RequestError(
             408, f"The request did not arrive within {limits.body_seconds:g} seconds."
         ) from error
     except MultiPartException as error:
-        text = error.message
-        if text.startswith("Too many files"):
-            raise Refused(413, _too_many(most)) from error
-        raise Refused(400, f"The form cannot be read: {text}") from error
+        if error.message.startswith("Too many files"):
+            raise RequestError(413, _too_many_files(max_files)) from error
+        raise RequestError(400, f"The form cannot be read: {error.message}") from error
     try:
-        yield _files(form, field, most)
+        yield _files_of(form, field, max_files)
     finally:
         await form.close()
 
 
-def _check_head(request, limits):
+def _check_headers(request: Request, limits: Limits) -> None:
     kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() != "multipart/form-data":
-        raise Refused(415, "Send the picture as a form (multipart/form-data).")
+        raise RequestError(415, "Send the image as a form (multipart/form-data).")
     length = request.headers.get("content-length", "")
-    # What is a little too large is read to its end: a client hears nothing while it sends.
+    # Moderately oversized bodies are read to the end: clients do not listen while they send.
     if length.isdecimal() and int(length) > 4 * limits.max_bytes:
-        raise Refused(413, _too_large(limits.max_bytes))
+        raise RequestError(413, _too_large(limits.max_bytes))
 
 
-async def _bounded(stream, most):
-    """Pass chunks on; read what is too large to its end, or nearly so, and refuse it."""
+async def _bound_stream(stream, max_bytes):
+    """Yield chunks up to a size; read what exceeds it, up to four times the size, and raise."""
     size = 0
     async for chunk in stream:
         size += len(chunk)
-        if size <= most:
+        if size <= max_bytes:
             yield chunk
-        elif size > 4 * most:
+        elif size > 4 * max_bytes:
             break
-    if size > most:
-        raise Refused(413, _too_large(most))
+    if size > max_bytes:
+        raise RequestError(413, _too_large(max_bytes))
 
 
-def _too_large(most):
-    return f"The request is larger than {most / 1e6:.3g} MB. Send a smaller picture, or fewer."
+def _too_large(max_bytes):
+    return f"The request is larger than {max_bytes / 1e6:.3g} MB. Send a smaller image, or fewer."
 
 
-def _too_many(most):
-    return f"At most {most} picture{'s' if most > 1 else ''} can be sent at a time."
+def _too_many_files(max_files):
+    return f"At most {max_files} image{'s' if max_files > 1 else ''} can be sent at a time."
 
 
-def _files(form, field, most):
+def _files_of(form: FormData, field: str, max_files: int) -> list[UploadFile]:
     values = form.getlist(field)
     if not values:
-        raise Refused(400, f"The form has no field {field!r}: send the picture in it.")
-    if any(isinstance(value, str) for value in values):
-        raise Refused(400, f"The field {field!r} must be a file; it is text.")
-    if len(values) > most:
-        raise Refused(413, _too_many(most))
-    for i, file in enumerate(values):
+        raise RequestError(400, f"The form has no field {field!r}. Send the image in it.")
+    files = [value for value in values if isinstance(value, UploadFile)]
+    if len(files) < len(values):
+        raise RequestError(400, f"The field {field!r} must be a file; it is text.")
+    if len(files) > max_files:
+        raise RequestError(413, _too_many_files(max_files))
+    for i, file in enumerate(files):
         if not file.size:
-            raise Refused(400, f"{_which(i, values)} is empty.")
-    return values
+            name = "The image" if len(files) == 1 else f"Image {i + 1} of {len(files)}"
+            raise RequestError(400, f"{name} is empty.")
+    return files
 
 
-def _which(i, files):
-    return "The picture" if len(files) == 1 else f"Picture {i + 1} of {len(files)}"
-
-
-def decode(file, sizes, limits):
-    """Decode a picture at one or more sizes.
+def decode_image(
+    file: BinaryIO, sizes: Sequence[tuple[int, int] | int], limits: Limits
+) -> list[Image.Image]:
+    """Decode an image file at one or more sizes.
 
     Parameters
     ----------
     file : file object
-        With what was uploaded.
+        Uploaded file.
     sizes : sequence of (int, int) or int
-        (height, width) to stretch it to; or the longer side, the form being kept.
+        (height, width) to stretch the image to; or the maximum of its longer side, which keeps
+        the aspect ratio.
     limits : Limits
-        With the most pixels.
+        Limit of pixels.
 
     Returns
     -------
     list of PIL.Image.Image
-        In RGB, turned as EXIF says.
+        RGB images, rotated by their EXIF orientation.
 
     Raises
     ------
-    Refused
-        If it is none of the kinds that are taken, damaged, animated or too large.
+    RequestError
+        If the format is not accepted, or the image is damaged, animated or too large.
     """
     try:
         file.seek(0)
-        with Image.open(file, formats=KINDS) as image:
-            width, height = _sides(image, limits)
-        pictures = []
+        with Image.open(file, formats=FORMATS) as image:
+            height, width = _check_image(image, limits)
+        images = []
         for size in sizes:
             file.seek(0)
-            fitted = _fitted(size, height, width) if isinstance(size, int) else size
-            pictures.append(read_picture(file, fitted))
-        return pictures
-    except (Refused, MemoryError):
+            target = _fit_longer_side(size, height, width) if isinstance(size, int) else size
+            images.append(read_picture(file, target))
+        return images
+    except (RequestError, MemoryError):
         raise
     except Image.UnidentifiedImageError as error:
-        raise Refused(415, f"The file is no picture that can be read; send {_SPOKEN}.") from error
+        raise RequestError(
+            415, f"The file is not a readable image. Send {_FORMAT_NAMES}."
+        ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Refused(413, _too_many_pixels(limits)) from error
+        raise RequestError(413, _too_many_pixels(limits)) from error
     except Exception as error:  # decoders of damaged files raise all kinds
-        raise Refused(422, f"The picture cannot be used: {describe_error(error)}.") from error
+        raise RequestError(422, f"The image cannot be used: {describe_error(error)}.") from error
 
 
-def _sides(image, limits):
-    """Return width and height as seen, if the picture may be decoded."""
+def _check_image(image, limits):
+    """Return height and width as displayed, after checks that need no decoding."""
     width, height = image.size
     if width * height > limits.max_pixels:
-        raise Refused(413, _too_many_pixels(limits))
-    # Not by counting frames: a small file can hold millions of them. A telephone's JPEG is an
-    # MPO with a preview behind the picture.
+        raise RequestError(413, _too_many_pixels(limits))
+    # Frames are not counted: a small file can hold millions of them. JPEGs of phones are MPOs,
+    # with a preview as their second frame.
     if image.format not in ("JPEG", "MPO") and getattr(image, "is_animated", False):
-        raise Refused(422, "The picture cannot be used: it moves. Send one frame of it.")
-    turned = image.getexif().get(0x0112, 1) in _TURNED
-    return (height, width) if turned else (width, height)
+        raise RequestError(422, "The image cannot be used: it is animated. Send a single frame.")
+    swapped = image.getexif().get(0x0112, 1) in _SWAPPED_SIDES
+    return (width, height) if swapped else (height, width)
 
 
 def _too_many_pixels(limits):
-    return f"The picture has more than {limits.max_pixels / 1e6:g} million pixels."
+    return f"The image has more than {limits.max_pixels / 1e6:g} million pixels."
 
 
-def _fitted(side, height, width):
-    """Return (height, width) of the same form whose longer side is at most `side`."""
-    scale = min(1.0, side / max(height, width))
+def _fit_longer_side(longest, height, width):
+    """Return (height, width) scaled down so that the longer side is at most `longest`."""
+    scale = min(1.0, longest / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))

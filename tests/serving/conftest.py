@@ -1,4 +1,4 @@
-"""A real server on loopback, with a small network behind it."""
+"""A real server on loopback with a small classifier and translator."""
 
 import io
 import threading
@@ -25,7 +25,7 @@ def translator():
 
 @contextmanager
 def serving(app):
-    """Give the address of a server of `app`, in a thread of this process."""
+    """Yield the address of a server of `app` in a thread of this process."""
     import uvicorn
 
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on"))
@@ -56,13 +56,13 @@ def serve():
 
 @pytest.fixture(scope="session")
 def pictures():
-    """Lesions of the network's own size, which no resizing changes."""
+    """Lesions at the network's input size, so that nothing is resized."""
     return make_lesions(40, image_size=16, random_state=1)[0]
 
 
 @pytest.fixture(scope="session")
 def encoded():
-    """Return a function from pixels to the bytes of a picture file."""
+    """Return a function from pixels to the bytes of an image file."""
 
     def encode(pixels, kind="PNG", **options):
         file = io.BytesIO()

@@ -14,7 +14,7 @@ pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"
 pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"')
 
 from melanet.serving import create_app
-from melanet.serving._service import Served
+from melanet.serving._service import ModelService
 
 
 def post(url, picture, path="/api/predict", field="image", **query):
@@ -30,7 +30,7 @@ def pixels(data_url):
         return np.asarray(image)
 
 
-def test_answers_as_the_released_endpoint_with_a_notice(url, model, pictures, encoded):
+def test_predictions_have_the_released_endpoints_form_and_a_notice(url, model, pictures, encoded):
     for picture in pictures[:4]:
         answer = post(url, encoded(picture))
         assert answer.status_code == 200
@@ -46,7 +46,7 @@ def test_answers_as_the_released_endpoint_with_a_notice(url, model, pictures, en
         np.testing.assert_allclose(probabilities, model.predict_proba(picture[None])[0], atol=1e-5)
 
 
-def test_overlay_is_the_models_at_the_pictures_size(url, model, pictures, encoded):
+def test_overlay_is_the_models_at_the_images_size(url, model, pictures, encoded):
     body = post(url, encoded(pictures[0]), overlay="true").json()
     _, overlays = model.explain(pictures[:1], return_overlay=True)
     shown = pixels(body["overlay"])
@@ -56,12 +56,12 @@ def test_overlay_is_the_models_at_the_pictures_size(url, model, pictures, encode
     assert body["overlay_label"] == ("Non-melanoma", "Melanoma")[best]
 
 
-def test_overlay_keeps_the_form_of_a_picture_and_bounds_its_size(url, encoded):
+def test_overlay_keeps_the_aspect_ratio_and_limits_the_size(url, encoded):
     wide = np.zeros((300, 900, 3), "uint8")
     assert pixels(post(url, encoded(wide), overlay=1).json()["overlay"]).shape == (128, 384, 3)
 
 
-def test_translation_is_the_cyclegans(url, translator, pictures, encoded):
+def test_translation_is_that_of_the_cyclegan(url, translator, pictures, encoded):
     body = post(url, encoded(pictures[2]), translation="true").json()
     np.testing.assert_array_equal(pixels(body["translation"]["before"]), pictures[2])
     made = translator.translate(pictures[2:3].astype("float32") / 127.5 - 1)[0]
@@ -70,39 +70,39 @@ def test_translation_is_the_cyclegans(url, translator, pictures, encoded):
     assert "overlay" not in body
 
 
-def test_a_batch_is_answered_in_order_and_names_what_cannot_be_used(url, model, pictures, encoded):
+def test_batch_results_are_in_order_and_name_unusable_images(url, model, pictures, encoded):
     sent = [encoded(picture) for picture in pictures[:5]]
-    sent[2] = b"no picture"
+    sent[2] = b"no image"
     answer = post(url, sent, "/api/predict/batch", "images")
     assert answer.status_code == 200
     results = answer.json()["results"]
     assert [result["success"] for result in results] == [True, True, False, True, True]
-    assert "no picture" in results[2]["error"]
+    assert "not a readable image" in results[2]["error"]
     expected = model.predict_proba(pictures[:5])[:, 1]
     for i in (0, 1, 3, 4):
         assert results[i]["predictions"][1]["probability"] == pytest.approx(expected[i], abs=1e-5)
     assert "Not for diagnosis" in answer.json()["notice"]
 
 
-def test_many_at_once_each_get_their_own_answer(url, model, pictures, encoded):
+def test_concurrent_requests_get_their_own_results(url, model, pictures, encoded):
     expected = model.predict_proba(pictures)[:, 1]
     sent = [encoded(picture) for picture in pictures]
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda data: post(url, data).json(), sent))
     got = [answer["predictions"][1]["probability"] for answer in answers]
     np.testing.assert_allclose(got, expected, atol=1e-5)
-    assert np.ptp(expected) > 1e-3  # or the answers could be swapped unseen
+    assert np.ptp(expected) > 1e-3  # otherwise swapped results would pass
 
 
-def test_a_picture_is_turned_as_its_camera_says(url, pictures, encoded):
+def test_images_are_rotated_by_their_exif_orientation(url, pictures, encoded):
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it
+    exif[0x0112] = 6  # displayed rotated by 90 degrees clockwise
     tall = np.zeros((40, 20, 3), "uint8")
     shown = pixels(post(url, encoded(tall, "JPEG", exif=exif), overlay=1).json()["overlay"])
     assert shown.shape == (20, 40, 3)
 
 
-def test_health_reference_and_page_need_nobody_else(url):
+def test_health_reference_and_page_load_nothing_from_elsewhere(url):
     health = requests.get(f"{url}/health", timeout=10).json()
     assert health["status"] == "ok"
     assert health["labels"] == ["Non-melanoma", "Melanoma"]
@@ -114,7 +114,7 @@ def test_health_reference_and_page_need_nobody_else(url):
     for path in ("/", "/style.css", "/page.js", "/docs"):
         answer = requests.get(url + path, timeout=10)
         assert answer.status_code == 200
-        # The one address that may be named is that of the curl example.
+        # The curl example names the only permitted address.
         named = answer.text.replace("http://127.0.0.1:8000", "")
         assert "http" not in named.replace("HTTP", "")
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -125,7 +125,7 @@ def test_health_reference_and_page_need_nobody_else(url):
     assert "<script>" not in page
 
 
-def test_examples_are_pictures_that_can_be_predicted(url):
+def test_examples_can_be_predicted(url):
     found = requests.get(f"{url}/api/examples", timeout=10).json()["examples"]
     assert {entry["label"] for entry in found} == {"benign", "malignant"}
     for entry in found:
@@ -135,7 +135,7 @@ def test_examples_are_pictures_that_can_be_predicted(url):
     assert requests.get(f"{url}/api/examples/99", timeout=10).status_code == 404
 
 
-def test_other_origins_and_hosts_get_nothing(model, serve):
+def test_other_origins_and_hosts_are_rejected(model, serve):
     app = create_app(model, allowed_hosts=["127.0.0.1", "localhost"])
     with serve(app) as address:
         answer = requests.get(f"{address}/health", headers={"Origin": "http://x.org"}, timeout=10)
@@ -156,7 +156,7 @@ def grey():
     return MelaNet(**options, random_state=0).fit(X, y)
 
 
-def test_other_classes_channels_and_ranges_are_served_as_they_were_fitted(grey, serve, encoded):
+def test_classes_channels_and_range_of_fit_are_served(grey, serve, encoded):
     pixels = np.random.default_rng(1).integers(0, 256, (8, 8), dtype="uint8")
     with serve(create_app(grey)) as address:
         body = post(address, encoded(pixels)).json()
@@ -166,17 +166,17 @@ def test_other_classes_channels_and_ranges_are_served_as_they_were_fitted(grey, 
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
-def test_samples_have_the_dtype_that_the_model_was_fitted_on():
+def test_samples_have_the_dtype_of_fit():
     X, y = make_lesions(20, image_size=8, random_state=0)
     wide = MelaNet(backbone="small", input_size=8, epochs=1, random_state=0)
     wide.fit(X.astype("uint16") * 257, y)
-    sample = Served(wide).sample(X[0])
+    sample = ModelService(wide).classifier_sample(X[0])
     assert sample.dtype == np.uint16
     np.testing.assert_array_equal(sample, X[0].astype(int) * 257)
 
 
-def test_labels_and_models_that_do_not_fit_are_refused(model):
-    assert Served(model, labels=["no", "yes"]).labels == ["no", "yes"]
+def test_labels_and_models_that_do_not_fit_are_rejected(model):
+    assert ModelService(model, labels=["no", "yes"]).labels == ["no", "yes"]
     for labels in (["one"], ["same", "same"]):
         with pytest.raises(ValueError, match="labels must name the 2 classes"):
             create_app(model, labels=labels)

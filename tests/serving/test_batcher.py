@@ -3,11 +3,11 @@ import threading
 import numpy as np
 import pytest
 
-from melanet.serving._batcher import Batcher, Busy, batch_sizes
+from melanet.serving._batcher import Batcher, QueueFull, batch_sizes
 
 
 class Gated:
-    """A function of batches that waits to be let through, and notes the sizes that it got."""
+    """A batch function that waits for `go` and records the batch sizes."""
 
     def __init__(self):
         self.sizes, self.entered, self.go = [], threading.Event(), threading.Event()
@@ -19,7 +19,7 @@ class Gated:
         return x * 10
 
 
-def test_what_gathers_meanwhile_goes_together_in_powers_of_two():
+def test_jobs_that_arrive_meanwhile_run_together_in_powers_of_two():
     work = Gated()
     batcher = Batcher({"work": (work, 8)}, max_pending=100)
     first = batcher.submit("work", 0)
@@ -32,7 +32,7 @@ def test_what_gathers_meanwhile_goes_together_in_powers_of_two():
     batcher.close()
 
 
-def test_kinds_are_not_mixed_and_keep_their_order():
+def test_functions_are_not_mixed_and_jobs_keep_their_order():
     work = Gated()
     batcher = Batcher({"work": (work, 4), "negative": (lambda x: -x, 4)}, max_pending=100)
     first = batcher.submit("work", 1)
@@ -43,7 +43,7 @@ def test_kinds_are_not_mixed_and_keep_their_order():
     batcher.close()
 
 
-def test_an_error_reaches_its_callers_and_the_thread_goes_on():
+def test_an_error_reaches_its_callers_and_the_thread_continues():
     def fail_on_zero(x):
         if not x.all():
             raise ValueError("a zero")
@@ -56,18 +56,18 @@ def test_an_error_reaches_its_callers_and_the_thread_goes_on():
     batcher.close()
 
 
-def test_room_is_bounded_and_given_back():
+def test_reservations_are_limited_and_released():
     batcher = Batcher({"work": (lambda x: x, 4)}, max_pending=3)
-    with batcher.room(2):
-        with pytest.raises(Busy), batcher.room(2):
+    with batcher.reserve(2):
+        with pytest.raises(QueueFull, match="2 of 3"), batcher.reserve(2):
             pass
-        with batcher.room(1):
+        with batcher.reserve(1):
             assert batcher.pending == 3
     assert batcher.pending == 0
     batcher.close()
 
 
-def test_closing_ends_what_is_queued_and_refuses_more():
+def test_close_finishes_queued_jobs_and_rejects_more():
     batcher = Batcher({"work": (lambda x: x + 1, 4)}, max_pending=100)
     jobs = [batcher.submit("work", i) for i in range(20)]
     batcher.close()
@@ -77,11 +77,11 @@ def test_closing_ends_what_is_queued_and_refuses_more():
 
 
 @pytest.mark.parametrize(("largest", "sizes"), [(1, [1]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
-def test_sizes_are_powers_of_two_up_to_the_largest(largest, sizes):
+def test_batch_sizes_are_powers_of_two_up_to_the_largest(largest, sizes):
     assert batch_sizes(largest) == sizes
 
 
-def test_a_batch_is_never_larger_than_its_limit():
+def test_a_batch_never_exceeds_its_limit():
     work = Gated()
     batcher = Batcher({"work": (work, 6)}, max_pending=100)
     batcher.submit("work", 0)

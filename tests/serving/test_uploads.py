@@ -1,4 +1,4 @@
-"""What a server must survive: every answer is a 4xx with a sentence, and the next one is right."""
+"""Hostile and broken requests: each gets a 4xx and a sentence, and the server goes on."""
 
 import gzip
 import io
@@ -66,36 +66,36 @@ def single(kind):
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(/etc/passwd) run\n"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
-BAD_PICTURES = {
+BAD_IMAGES = {
     "empty": (b"", 400, "is empty"),
-    "text": (b"hello", 415, "no picture"),
-    "SVG": (SVG, 415, "no picture"),
-    "EPS, which others hand to a program": (EPS, 415, "no picture"),
-    "HTML": (b"<!doctype html><script>1</script>", 415, "no picture"),
-    "zip": (b"PK\x03\x04" + bytes(60), 415, "no picture"),
-    "gzip bomb": (gzip.compress(bytes(50 << 20)), 415, "no picture"),
-    "GIF": (single("GIF"), 415, "no picture"),
-    "TIFF": (single("TIFF"), 415, "no picture"),
-    "pickle": (b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93.", 415, "no picture"),
-    "NUL bytes": (bytes(1000), 415, "no picture"),
+    "text": (b"hello", 415, "not a readable image"),
+    "SVG": (SVG, 415, "not a readable image"),
+    "EPS, which Pillow hands to Ghostscript": (EPS, 415, "not a readable image"),
+    "HTML": (b"<!doctype html><script>1</script>", 415, "not a readable image"),
+    "zip": (b"PK\x03\x04" + bytes(60), 415, "not a readable image"),
+    "gzip bomb": (gzip.compress(bytes(50 << 20)), 415, "not a readable image"),
+    "GIF": (single("GIF"), 415, "not a readable image"),
+    "TIFF": (single("TIFF"), 415, "not a readable image"),
+    "pickle": (b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93.", 415, "not a readable image"),
+    "NUL bytes": (bytes(1000), 415, "not a readable image"),
     "half a PNG": (lesion()[:6000], 422, "cannot be used"),
     "half a JPEG": (lesion("JPEG")[:1500], 422, "cannot be used"),
-    "half a WebP": (lesion("WEBP")[:1500], (415, 422), "picture"),
-    "head of a PNG": (lesion()[:40], 415, "no picture"),
+    "half a WebP": (lesion("WEBP")[:1500], (415, 422), "image"),
+    "head of a PNG": (lesion()[:40], 415, "not a readable image"),
     "PNG without pixels": (png(64, 64), 422, "cannot be used"),
     "PNG with a broken checksum": (lesion()[:45] + b"!" + lesion()[46:], 422, "cannot be used"),
     "100000 x 100000 PNG": (png(100_000, 100_000), 413, "million pixels"),
     "9000 x 9000 PNG": (png(9000, 9000), 413, "million pixels"),
-    "PNG of 0 x 0": (png(0, 0), (415, 422), "picture"),
+    "PNG of 0 x 0": (png(0, 0), (415, 422), "image"),
     "PNG of 256 MB of text": (text_bomb(), 422, "cannot be used"),
-    "animated WebP": (animation("WEBP", 5), 422, "it moves"),
-    "animated PNG": (animation("PNG", 5), 422, "it moves"),
-    "larger than a request may be": (bytes(3_000_000), 413, "larger than 2 MB"),
+    "animated WebP": (animation("WEBP", 5), 422, "it is animated"),
+    "animated PNG": (animation("PNG", 5), 422, "it is animated"),
+    "too large": (bytes(3_000_000), 413, "larger than 2 MB"),
     "much larger": (bytes(20_000_000), 413, "larger than 2 MB"),
 }
 
 
-def is_refused(answer, status, sentence):
+def assert_rejected(answer, status, sentence):
     allowed = (status,) if isinstance(status, int) else status
     assert answer.status_code in allowed, answer.text
     body = answer.json()
@@ -107,33 +107,33 @@ def is_refused(answer, status, sentence):
     assert "/tmp" not in answer.text
 
 
-def is_well(address):
+def assert_works(address):
     answer = requests.post(f"{address}/api/predict", files={"image": lesion()}, timeout=30)
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize("name", BAD_PICTURES)
-def test_a_bad_picture_gets_a_sentence(strict, name):
-    data, status, sentence = BAD_PICTURES[name]
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_bad_images_are_rejected_with_a_sentence(strict, name):
+    data, status, sentence = BAD_IMAGES[name]
     start = time.monotonic()
     try:
         for query in ("", "?overlay=true&translation=true"):
             answer = requests.post(
                 f"{strict}/api/predict{query}", files={"image": ("x.png", data)}, timeout=30
             )
-            is_refused(answer, status, sentence)
+            assert_rejected(answer, status, sentence)
     except requests.ConnectionError:
-        # A client that sends 10 times what may be sent can be cut off before it listens.
+        # A client that sends 10 times the limit can be cut off before it listens.
         assert name == "much larger"
     assert time.monotonic() - start < 10
-    is_well(strict)
+    assert_works(strict)
 
 
 START = b'--a\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
 BAD_REQUESTS = {
     "no body": ({}, 415, "as a form"),
     "JSON": ({"json": {"image": "x"}}, 415, "as a form"),
-    "a picture without a form": ({"data": b"\x89PNG"}, 415, "as a form"),
+    "an image without a form": ({"data": b"\x89PNG"}, 415, "as a form"),
     "no boundary": (
         {"data": b"x", "headers": {"Content-Type": "multipart/form-data"}},
         400,
@@ -147,7 +147,7 @@ BAD_REQUESTS = {
         400,
         "form",
     ),
-    "a form that is none": (
+    "garbage as a form": (
         {"data": b"garbage", "headers": {"Content-Type": "multipart/form-data; boundary=a"}},
         400,
         "form",
@@ -175,8 +175,8 @@ BAD_REQUESTS = {
     ),
     "another field": ({"files": {"picture": lesion()}}, 400, "no field 'image'"),
     "text in the field": ({"files": {"image": (None, "text")}}, 400, "must be a file"),
-    "two pictures": ({"files": [("image", lesion())] * 2}, 413, "At most 1 picture "),
-    "fifty pictures": ({"files": [("image", lesion())] * 50}, 413, "At most 1 picture "),
+    "two images": ({"files": [("image", lesion())] * 2}, 413, "At most 1 image "),
+    "fifty images": ({"files": [("image", lesion())] * 50}, 413, "At most 1 image "),
     "a hundred fields": (
         {"files": [(f"f{i}", (None, "x")) for i in range(100)]},
         400,
@@ -191,7 +191,7 @@ BAD_REQUESTS = {
         413,
         "larger than 2 MB",
     ),
-    "an option that is no truth": (
+    "an option that is not a boolean": (
         {"files": {"image": lesion()}, "params": {"overlay": "perhaps"}},
         422,
         "'overlay' cannot be used",
@@ -200,29 +200,29 @@ BAD_REQUESTS = {
 
 
 @pytest.mark.parametrize("name", BAD_REQUESTS)
-def test_a_bad_request_gets_a_sentence(strict, name):
+def test_bad_requests_are_rejected_with_a_sentence(strict, name):
     options, status, sentence = BAD_REQUESTS[name]
-    is_refused(requests.post(f"{strict}/api/predict", timeout=30, **options), status, sentence)
-    is_well(strict)
+    assert_rejected(requests.post(f"{strict}/api/predict", timeout=30, **options), status, sentence)
+    assert_works(strict)
 
 
-def test_a_batch_is_bounded(strict):
+def test_the_size_of_a_batch_is_limited(strict):
     path = f"{strict}/api/predict/batch"
     five = requests.post(path, files=[("images", lesion())] * 5, timeout=30)
-    is_refused(five, 413, "At most 4 pictures")
+    assert_rejected(five, 413, "At most 4 images")
     assert requests.post(path, files=[("images", lesion())] * 4, timeout=30).status_code == 200
 
 
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "/etc/passwd", "a\0b.png", "x" * 3000, "C:\\con", "<script>.png"]
 )
-def test_names_of_files_are_not_used(strict, name, tmp_path, monkeypatch):
+def test_file_names_are_not_used(strict, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     answer = requests.post(f"{strict}/api/predict", files={"image": (name, lesion())}, timeout=30)
     assert answer.status_code in (200, 400)
     assert name not in answer.text
     assert not list(tmp_path.iterdir())
-    is_well(strict)
+    assert_works(strict)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_names_of_files_are_not_used(strict, name, tmp_path, monkeypatch):
     ["/page/", "/static/", "/../app.py", "/%2e%2e/app.py", "/style.css/../app.py", "/index.html",
      "/api/", "/melanet", "/api/examples/..", "/redoc"],
 )  # fmt: skip
-def test_nothing_else_is_served(strict, path):
+def test_no_other_path_is_served(strict, path):
     host, port = strict.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
@@ -241,12 +241,12 @@ def test_nothing_else_is_served(strict, path):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_other_methods_are_refused_in_words(strict, method):
+def test_other_methods_are_rejected_with_a_sentence(strict, method):
     answer = requests.request(method, f"{strict}/api/predict", timeout=10)
-    is_refused(answer, 405, f"does not take {method}")
+    assert_rejected(answer, 405, f"does not take {method}")
 
 
-def dribbling(address, body_bytes=100_000):
+def slow_client(address, body_bytes=100_000):
     """Return a connection that has sent the head of a request and a little of its body."""
     host, port = address.removeprefix("http://").split(":")
     client = socket.create_connection((host, int(port)), timeout=20)
@@ -258,11 +258,11 @@ def dribbling(address, body_bytes=100_000):
     return client
 
 
-def test_slow_clients_stall_nobody_and_are_told(strict):
-    slow = [dribbling(strict) for _ in range(20)]
+def test_slow_clients_block_nobody_and_time_out(strict):
+    slow = [slow_client(strict) for _ in range(20)]
     try:
         start = time.monotonic()
-        is_well(strict)
+        assert_works(strict)
         assert time.monotonic() - start < LIMITS.body_seconds
         for client in slow:
             answer = b""
@@ -273,35 +273,35 @@ def test_slow_clients_stall_nobody_and_are_told(strict):
     finally:
         for client in slow:
             client.close()
-    is_well(strict)
+    assert_works(strict)
 
 
-def test_more_arriving_requests_than_may_are_told_to_come_again(strict):
-    slow = [dribbling(strict) for _ in range(LIMITS.max_uploads)]
+def test_too_many_arriving_requests_are_told_to_retry(strict):
+    slow = [slow_client(strict) for _ in range(LIMITS.max_uploads)]
     try:
         deadline = time.monotonic() + LIMITS.body_seconds
         while True:
             answer = requests.post(f"{strict}/api/predict", files={"image": lesion()}, timeout=30)
             if answer.status_code == 429 or time.monotonic() > deadline:
                 break
-        is_refused(answer, 429, "Try again")
+        assert_rejected(answer, 429, "Try again")
         assert int(answer.headers["retry-after"]) > 0
     finally:
         for client in slow:
             client.close()
     time.sleep(LIMITS.body_seconds)
-    is_well(strict)
+    assert_works(strict)
 
 
-def test_clients_that_leave_are_forgotten(strict):
+def test_disconnected_clients_are_forgotten(strict):
     for _ in range(30):
-        dribbling(strict).close()
+        slow_client(strict).close()
     time.sleep(0.2)
-    is_well(strict)
+    assert_works(strict)
     assert requests.get(f"{strict}/health", timeout=10).json()["pending"] == 0
 
 
-def test_a_flood_is_bounded_and_told_to_come_again(strict):
+def test_a_full_queue_tells_clients_to_retry(strict):
     data = lesion(size=(400, 400))
     seen = []
 
@@ -312,7 +312,7 @@ def test_a_flood_is_bounded_and_told_to_come_again(strict):
         seen.append(answer.status_code)
         if answer.status_code == 429:
             assert int(answer.headers["retry-after"]) > 0
-            assert "busy" in answer.json()["error"]
+            assert "queue is full" in answer.json()["error"]
 
     most = 0
     with ThreadPoolExecutor(24) as pool:
@@ -323,10 +323,10 @@ def test_a_flood_is_bounded_and_told_to_come_again(strict):
             job.result()
     assert set(seen) == {200, 429}
     assert 0 < most <= LIMITS.max_pending
-    is_well(strict)
+    assert_works(strict)
 
 
-def test_broken_http_end_that_connection_only(strict):
+def test_broken_http_ends_only_its_connection(strict):
     host, port = strict.removeprefix("http://").split(":")
     for data in (b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"A" * 200_000):
         with socket.create_connection((host, int(port)), timeout=10) as client:
@@ -337,4 +337,4 @@ def test_broken_http_end_that_connection_only(strict):
             except OSError:
                 answer = b""
             assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
-    is_well(strict)
+    assert_works(strict)
