@@ -167,10 +167,6 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             Before `fit`.
         """
         model = self._model()
-        _archive.write_archive(path, _KIND, self._to_card(), [model])
-
-    def _to_card(self):
-        """Return everything but the network as JSON can hold it."""
         overrides = {}
         if isinstance(self.class_weight, dict):  # JSON would turn the labels into strings
             overrides["class_weight"] = {"pairs": list(self.class_weight.items())}
@@ -185,7 +181,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             card["n_features_in"] = self.n_features_in_
         if hasattr(self, "feature_names_in_"):
             card["feature_names_in"] = self.feature_names_in_
-        return card
+        _archive.write_archive(path, _KIND, card, [model])
 
     @classmethod
     def load(cls, path: PathLike) -> Self:

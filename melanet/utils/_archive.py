@@ -121,7 +121,7 @@ def json_params(estimator: "BaseEstimator", **overrides: Any) -> dict[str, Any]:
             warnings.warn(
                 f"The parameter {name}={value!r} cannot be written to a file. The loaded object "
                 "will have its default.",
-                stacklevel=5,
+                stacklevel=3,
             )
     return params
 
