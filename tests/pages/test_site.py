@@ -1,6 +1,6 @@
 """The built pages in a real browser: whole, legible on a phone, and asking nobody else.
 
-`.ci/slow` builds them and names their folder in MELANET_SITE.
+`nox -s slow` builds them and names their folder in MELANET_SITE.
 """
 
 import functools
