@@ -2,8 +2,12 @@
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss of a training became infinite or not a number."""
+    """The loss of a training became infinite or NaN."""
 
 
 class OverlapWarning(UserWarning):
-    """Training and test sets share pictures."""
+    """The training set and the test set share images."""
+
+
+class TranslationWarning(UserWarning):
+    """Many translations into a class were rejected and replaced by copies of real samples."""

@@ -1,4 +1,4 @@
-"""Callbacks for training: progress, picture grids, divergence, exact resume."""
+"""Callbacks for training: progress, image grids, divergence, checkpoints."""
 
 from melanet.callbacks._checkpoint import Checkpoint
 from melanet.callbacks._monitoring import PictureGrid, Progress, StopOnNonFinite

@@ -1,124 +1,158 @@
-"""Callbacks for training a CycleGAN: progress, picture grids, a stop where the loss breaks."""
+"""Callbacks that watch the training of a CycleGAN: divergence, progress, image grids."""
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from melanet.exceptions import TrainingDiverged
-from melanet.images._io import save_picture
-from melanet.images._transform import picture_grid
+from melanet.images import picture_grid, save_picture
+from melanet.utils._typing import PathLike
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+_SMALL_SIDE = 64  # pixels; smaller images are enlarged to about this
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Raise `TrainingDiverged` at the first step whose loss is not finite.
+    """Raise `TrainingDiverged` at the first step whose loss is infinite or NaN.
 
     Parameters
     ----------
-    what : str, default="training"
-        Named in the message.
+    description : str, default="training"
+        Name of the training in the error message.
     """
 
-    def __init__(self, what="training"):
+    def __init__(self, description: str = "training"):
         super().__init__()
-        self.what = what
+        self.description = description
         self.step = 0
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Look at the loss."""
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Check the loss."""
         self.step += 1
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             raise TrainingDiverged(
-                f"{self.what}: the loss became {loss} at step {self.step}. Lower learning_rate, "
-                "or check the data for extreme values; nothing was returned."
+                f"{self.description}: the loss became {loss} at step {self.step}, and the "
+                "training was stopped. Lower learning_rate, or check the data for extreme values."
             )
 
 
 class Progress(keras.callbacks.Callback):
-    """A progress bar over all steps of a training, drawn by rich.
+    """Show a progress bar over all steps of a training.
+
+    The bar appears before the first step, which compiles the model and takes longest.
 
     Parameters
     ----------
     description : str
         Text beside the bar.
     total : int
-        Steps in all.
+        Total number of steps.
     """
 
-    def __init__(self, description, total):
+    def __init__(self, description: str, total: int):
         super().__init__()
         self.description = description
         self.total = total
-        self._bar = self._task = None
+        self._bar: RichProgress | None = None
+        self._task: TaskID | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Show the bar."""
-        from rich.progress import Progress as Bar
+        from rich import progress as bars
 
-        self._bar = Bar()
+        self._bar = bars.Progress(
+            bars.TextColumn("Training {task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("steps,"),
+            bars.TimeElapsedColumn(),
+            bars.TextColumn("elapsed,"),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("left"),
+        )
         self._bar.start()
         self._task = self._bar.add_task(self.description, total=self.total)
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Advance."""
-        self._bar.advance(self._task)
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Advance the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the full bar on the screen."""
         self.stop()
 
-    def stop(self):
-        """Give the screen back, also after an error; more than once does no harm."""
+    def stop(self) -> None:
+        """Release the terminal. Call this after an error; repeated calls are harmless."""
         if self._bar is not None:
             self._bar.stop()
 
 
 class PictureGrid(keras.callbacks.Callback):
-    """Write a picture of translations while a CycleGAN trains.
+    """Write an image of translations while a CycleGAN trains.
 
-    Six rows: samples of A, their translations, their reconstructions, and the same for B. Each
-    file is named by its epoch, such as ``epoch-0010.png``.
+    The image has six rows: samples of A, their translations, their reconstructions, and the same
+    for B. Files are named by the epoch, such as ``epoch-0010.png``.
 
     Parameters
     ----------
     folder : str or path-like
-        Where to write; made if missing.
+        Folder to write to, created if missing.
     A, B : array-like of shape (n, height, width, channels)
-        Images in [-1, 1], such as some of the training's own.
+        Images in [-1, 1], such as some of the training images.
     every : int, default=1
-        Epochs between pictures; the last epoch is always drawn.
+        Number of epochs between images. The last epoch always writes one.
     n_images : int, default=6
-        Columns.
+        Number of columns.
     scale : int or None, default=None
-        Enlargement; by default images under 64 pixels are enlarged to about that.
+        Factor of enlargement. None enlarges images under 64 pixels to about that.
 
     Raises
     ------
     ValueError
-        If A or B does not hold images.
+        If A or B does not have the shape of images.
     """
 
-    def __init__(self, folder, A, B, *, every=1, n_images=6, scale=None):
+    def __init__(
+        self,
+        folder: PathLike,
+        A: ArrayLike,
+        B: ArrayLike,
+        *,
+        every: int = 1,
+        n_images: int = 6,
+        scale: int | None = None,
+    ):
         super().__init__()
         self.folder = Path(folder)
-        self.A, self.B = (np.asarray(x[:n_images], "float32") for x in (A, B))
-        for name, x in (("A", self.A), ("B", self.B)):
-            if x.ndim != 4 or not len(x):
-                raise ValueError(
-                    f"{name} must hold images of shape (n, height, width, channels). "
-                    f"Received: shape {x.shape}"
-                )
+        self.A, self.B = (_check_images(name, x, n_images) for name, x in (("A", A), ("B", B)))
         self.every = every
-        self.scale = scale or max(1, 64 // min(self.A.shape[1:3]))
+        self.scale = scale or max(1, _SMALL_SIDE // min(self.A.shape[1:3]))
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Draw, if it is time."""
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write an image if it is due."""
         if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
             return
         rows = []
-        for x, there, back in ((self.A, "B", "A"), (self.B, "A", "B")):
-            translated = self.model.translate(x, to=there)
-            rows += [x, translated, self.model.translate(translated, to=back)]
+        for x, target, source in ((self.A, "B", "A"), (self.B, "A", "B")):
+            translated = self.model.translate(x, to=target)
+            rows += [x, translated, self.model.translate(translated, to=source)]
         save_picture(picture_grid(rows), self.folder / f"epoch-{epoch + 1:04d}.png", self.scale)
+
+
+def _check_images(name: str, images: Any, n: int) -> np.ndarray:
+    x = np.asarray(images[:n], "float32")
+    if x.ndim != 4 or not len(x):
+        raise ValueError(
+            f"{name} must have shape (n, height, width, channels), with n >= 1. "
+            f"Received: shape {x.shape}"
+        )
+    return x

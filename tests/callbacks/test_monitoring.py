@@ -19,12 +19,12 @@ def tiny():
     return CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2)
 
 
-def test_picture_grid_puts_every_picture_in_its_place():
+def test_picture_grid_places_images():
     rows = [np.full((2, 3, 4, 1), -1.0), np.full((3, 3, 4, 1), 1.0)]
     grid = picture_grid(rows, pad=1, background=100)
     assert grid.shape == (2 * 4 + 1, 3 * 5 + 1, 3)
     assert (grid[1:4, 1:5] == 0).all()
-    assert (grid[1:4, 11:15] == 100).all()  # the shorter row's empty place
+    assert (grid[1:4, 11:15] == 100).all()  # the empty cell of the shorter row
     assert (grid[5:8, 11:15] == 255).all()
     assert (grid[0] == 100).all()
 
@@ -35,26 +35,26 @@ def test_grids_are_written_while_training(tmp_path, sets):
     model.fit(UnpairedImages(*sets), epochs=5, callbacks=[grid], verbose=0)
     names = sorted(p.name for p in (tmp_path / "grids").iterdir())
     assert names == ["epoch-0002.png", "epoch-0004.png", "epoch-0005.png"]
-    picture = np.asarray(Image.open(tmp_path / "grids" / names[-1]))
+    image = np.asarray(Image.open(tmp_path / "grids" / names[-1]))
     # Six rows of 8 + 2 pixels and three columns, enlarged eight times.
-    assert picture.shape == ((6 * 10 + 2) * 8, (3 * 10 + 2) * 8, 3)
-    there = model.translate(sets[0][:1].astype("float32"), to="B")
-    expected = np.rint((there[0, :, :, 0] + 1) * 127.5)
-    np.testing.assert_allclose(picture[12 * 8 : 20 * 8 : 8, 16:80:8, 0], expected, atol=1)
+    assert image.shape == ((6 * 10 + 2) * 8, (3 * 10 + 2) * 8, 3)
+    translated = model.translate(sets[0][:1].astype("float32"), to="B")
+    expected = np.rint((translated[0, :, :, 0] + 1) * 127.5)
+    np.testing.assert_allclose(image[12 * 8 : 20 * 8 : 8, 16:80:8, 0], expected, atol=1)
 
 
-def test_grid_refuses_rows():
-    with pytest.raises(ValueError, match="A must hold images"):
+def test_grid_rejects_table_rows():
+    with pytest.raises(ValueError, match=r"A must have shape .*Received: shape \(3, 5\)"):
         PictureGrid("x", np.zeros((3, 5)), np.zeros((3, 5)))
 
 
-def test_no_half_written_picture_stays(tmp_path):
+def test_a_failed_write_leaves_no_file(tmp_path):
     with pytest.raises((ValueError, KeyError)):
         save_picture(np.zeros((4, 4, 3), "uint8"), tmp_path / "picture.nonsense")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_training_stops_where_the_loss_breaks(sets):
+def test_training_stops_when_the_loss_diverges(sets):
     model = tiny()
     model.compile(optimizer=adam(1e30))
     with pytest.raises(TrainingDiverged, match=r"class 8: the loss became .* at step \d"):
@@ -63,9 +63,9 @@ def test_training_stops_where_the_loss_breaks(sets):
         )
 
 
-def test_progress_gives_the_screen_back_after_an_error():
+def test_progress_releases_the_terminal_after_an_error():
     bar = Progress("toy", 8)
-    bar.stop()  # before it began: nothing to do
+    bar.stop()  # before it started
     bar.on_train_begin()
     assert bar._bar.live.is_started
     bar.stop()
@@ -76,4 +76,6 @@ def test_progress_gives_the_screen_back_after_an_error():
 def test_progress_counts_the_steps(sets, capsys):
     model = tiny()
     model.fit(UnpairedImages(*sets), epochs=2, callbacks=[Progress("toy", 8)], verbose=0)
-    assert "toy" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "Training toy" in output
+    assert "8/8 steps" in output
