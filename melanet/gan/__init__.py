@@ -1,6 +1,7 @@
-"""CycleGANs: the networks, their losses, their training and what they translate."""
+"""CycleGANs: networks, losses, training and translation."""
 
 from melanet.gan._cyclegan import CycleGAN
 from melanet.gan._unpaired_dataset import UnpairedFiles, UnpairedImages
+from melanet.gan.training import TrainingRecipe
 
-__all__ = ["CycleGAN", "UnpairedFiles", "UnpairedImages"]
+__all__ = ["CycleGAN", "TrainingRecipe", "UnpairedFiles", "UnpairedImages"]

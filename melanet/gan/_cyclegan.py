@@ -1,55 +1,66 @@
-"""The CycleGAN: four networks, one loss, trained by the stock ``fit``."""
+"""The CycleGAN: four networks and one loss, trained by Keras' own ``fit``."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from melanet.gan import networks
 from melanet.gan.losses import PrecomputedLoss, absolute_error, adam, discriminator_losses
-from melanet.utils._chunks import default_batch_size
+from melanet.utils import untuned
+from melanet.utils._chunks import default_batch_size, samples_that_fit
 from melanet.utils._files import atomic_path
-from melanet.utils._keras import untuned
-from melanet.weights._published import locate
-from melanet.weights._reader import read_model
+from melanet.utils._typing import PathLike
+from melanet.utils._validation import check_positive_integer, check_symmetric_range
+from melanet.weights import locate, read_model
 
 _NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
-_TERMS = ("discriminator_loss", "discriminator_accuracy", "adversarial_loss", "cycle_loss")
-_TERMS += ("identity_loss",)
+_TERMS = (
+    "discriminator_loss",
+    "discriminator_accuracy",
+    "adversarial_loss",
+    "cycle_loss",
+    "identity_loss",
+)
+_PREDICT_BYTES = 32 << 20  # samples passed to one call of ``predict`` on several devices
 
 
 @keras.saving.register_keras_serializable("melanet")
 class CycleGAN(keras.Model):
-    """Two translators between unpaired sets A and B, trained against two discriminators.
+    """Translate between two unpaired sets, A and B.
 
     The losses are the paper's: least-squares adversarial terms, ``cycle_weight`` times the mean
     absolute error of A -> B -> A and B -> A -> B, ``identity_weight`` times that of the
-    generators on images that are of their target set already, and for the discriminators the
-    squared errors on real samples (target 1) and translations (target 0). All of them come out
-    of one forward pass: the generators see the discriminators through weights, and the
-    discriminators see translations through values, that gradients do not enter. One optimizer
-    steps all four networks at once.
+    generators on samples of their target set, and for the discriminators the squared errors on
+    real samples (target 1) and translations (target 0). One forward pass gives all of them:
+    gradients of the generators' loss stop at the discriminators' weights, and gradients of the
+    discriminators' loss stop at the translations. One optimizer updates all four networks at
+    once.
 
-    The model is compiled when it is made, with the paper's Adam; call ``compile`` to choose
-    otherwise.
+    The constructor compiles the model with the paper's Adam; call ``compile`` to change it.
 
     Parameters
     ----------
     generator_ab, generator_ba : keras.Model
-        Map samples of A to B, and of B to A, in [-1, 1].
+        Models from A to B, and from B to A, in [-1, 1].
     discriminator_a, discriminator_b : keras.Model
-        Map samples to scores of any shape, near 1 for real samples of their set. Without
-        training, they and `generator_ba` can be None: A -> B is still translated.
+        Models from samples to scores of any shape, near 1 for real samples of their set. To
+        translate from A to B alone, they and `generator_ba` can be None.
     adversarial_weight, cycle_weight, identity_weight : float, default=1.0, 10.0, 1.0
-        Weights of the generators' terms. Without the identity term (0) a step makes a third
-        fewer translations.
+        Weights of the generators' losses. An `identity_weight` of 0 saves a third of the
+        translations of a step.
     **kwargs
         Passed to ``keras.Model``.
 
     See Also
     --------
-    CycleGAN.from_shape : Builds the networks for a shape.
+    CycleGAN.from_shape : Build the networks for a shape.
 
     References
     ----------
@@ -74,18 +85,18 @@ class CycleGAN(keras.Model):
 
     def __init__(
         self,
-        generator_ab,
-        generator_ba,
-        discriminator_a,
-        discriminator_b,
-        adversarial_weight=1.0,
-        cycle_weight=10.0,
-        identity_weight=1.0,
-        **kwargs,
+        generator_ab: keras.Model,
+        generator_ba: keras.Model | None,
+        discriminator_a: keras.Model | None,
+        discriminator_b: keras.Model | None,
+        adversarial_weight: float = 1.0,
+        cycle_weight: float = 10.0,
+        identity_weight: float = 1.0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.generator_ab = generator_ab
-        self.generator_ba = generator_ba
+        self.generator_ab: Any = generator_ab
+        self.generator_ba: Any = generator_ba
         self.discriminator_a = discriminator_a
         self.discriminator_b = discriminator_b
         self.adversarial_weight = adversarial_weight
@@ -93,153 +104,189 @@ class CycleGAN(keras.Model):
         self.identity_weight = identity_weight
         self._total = PrecomputedLoss(name="total")
         self._terms = [keras.metrics.Mean(name=name) for name in _TERMS]
-        self.built = True  # the four networks are
+        self.built = True  # its four networks are built
         self.compile()
 
-    def compile(self, optimizer=None, **kwargs):
+    def compile(
+        self, optimizer: keras.optimizers.Optimizer | str | None = None, **kwargs: Any
+    ) -> None:
         """Configure the training; see ``keras.Model.compile``.
 
         Parameters
         ----------
-        optimizer : keras.optimizers.Optimizer or None, default=None
-            None takes `melanet.gan.losses.adam`, the paper's.
+        optimizer : keras.optimizers.Optimizer, str or None, default=None
+            Optimizer; None takes the paper's, `melanet.gan.losses.adam`.
         **kwargs
-            As in Keras; the losses are the model's own.
+            Passed to Keras; losses cannot be chosen.
         """
         super().compile(optimizer=adam() if optimizer is None else optimizer, **kwargs)
-        if None not in [getattr(self, name) for name in _NETWORKS]:
-            # Built beforehand, TensorFlow traces the step once instead of twice.
+        if not self._missing_networks():
+            # Built now, TensorFlow traces the step once instead of twice.
             self.optimizer.build(self.trainable_variables)
 
-    def compile_from_config(self, config):
-        """Compile as a saved model was."""
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with the settings of a saved model."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     @classmethod
     def from_shape(
-        cls, shape, *, generator="unet", filters=32, discriminator_filters=64, seed=0, **kwargs
-    ):
+        cls,
+        shape: Sequence[int],
+        *,
+        generator: str | None = "unet",
+        filters: int = 32,
+        discriminator_filters: int = 64,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> CycleGAN:
         """Build a CycleGAN for samples of a shape.
 
         Parameters
         ----------
         shape : tuple of int
             (height, width, channels) of images, or (n_features,) of rows, which get dense
-            networks whatever `generator` says.
+            networks.
         generator : {"unet", "resnet"}, default="unet"
-            Kind of the generators; "unet" is the paper's.
+            Architecture of the generators for images; "unet" is the paper's.
         filters, discriminator_filters : int, default=32, 64
-            Widths of the first levels; the paper's by default.
+            Widths of the first levels; the defaults are the paper's.
         seed : int, default=0
             Seed of the initial weights.
         **kwargs
             Passed to the constructor: the weights of the losses, ``name``.
 
+        Returns
+        -------
+        CycleGAN
+            Untrained and compiled.
+
         Raises
         ------
         ValueError
-            If `shape` or `generator` is none of those above.
+            If `shape` or `generator` is invalid.
         """
         built = networks.build_four(shape, generator, filters, discriminator_filters, seed)
         return cls(*built, **kwargs)
 
     @classmethod
-    def from_pretrained(cls, source):
-        """Read a CycleGAN, or a generator that was trained in one.
+    def from_pretrained(cls, source: PathLike | CycleGAN) -> CycleGAN:
+        """Load a CycleGAN, or a generator of one.
 
         Parameters
         ----------
         source : str, path-like or CycleGAN
             "isic2016" for the paper's published generator (A benign, B malignant lesions,
-            256x256x3), which is fetched once; or the path of a ``.keras`` file with a CycleGAN
-            or a generator A -> B, or of a generator's HDF5 file by Keras 2. Files are read as
-            `melanet.weights.read_model` says. A CycleGAN is returned as it is.
+            256x256x3), downloaded once; or the path of a ``.keras`` file with a CycleGAN or a
+            generator A -> B, or of a generator's HDF5 file by Keras 2. Files are read by
+            `melanet.weights.read_model`. A CycleGAN is returned unchanged.
 
         Returns
         -------
         CycleGAN
-            Of a file with one generator it translates to "B" only: its other networks are None.
+            From a file with one generator it translates to "B" only; its other networks are
+            None.
 
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         ConnectionError
-            If a published file cannot be fetched.
+            If a published file cannot be downloaded.
         ValueError
             If the file holds neither a CycleGAN nor a generator.
         """
         if isinstance(source, cls):
             return source
-        model = read_generator(source, cls)
-        if not isinstance(model, cls):
-            return cls(model, None, None, None)
-        model.compile()  # an optimizer that has not begun, whatever the file's had done
-        return model
+        path = locate(source, "generator")
+        model = read_model(path)
+        if isinstance(model, cls):
+            model.compile()  # with a new optimizer
+            return model
+        shape = model.input_shape
+        if shape != model.output_shape or not all(isinstance(n, int) for n in shape[1:]):
+            raise ValueError(
+                "The file must hold a CycleGAN, or a generator whose output has the shape of its "
+                f"input. Received: {str(path)!r}, which holds a {type(model).__name__} from "
+                f"{shape} to {model.output_shape}"
+            )
+        return cls(model, None, None, None)
 
-    def export_generators(self, folder):
+    def export_generators(self, folder: PathLike) -> list[Path]:
         """Write the generators as plain Keras models, ``b2m.keras`` and ``m2b.keras``.
 
-        The names are the released project's: benign (A) to malignant (B), and back. Each file
-        is whole or not there. ``keras.models.load_model`` reads them after
+        The names are the released project's: benign (A) to malignant (B), and back. Each file is
+        written atomically. ``keras.models.load_model`` reads them after
         ``import melanet.layers``.
 
         Parameters
         ----------
         folder : str or path-like
-            Where to write; made if missing.
+            Folder to write to, created if missing.
 
         Returns
         -------
         list of Path
+            The files.
         """
-        pairs = (("b2m", self.generator_ab), ("m2b", self.generator_ba))
-        return write_models(folder, {k: model for k, model in pairs if model is not None})
+        paths = []
+        for name, model in (("b2m", self.generator_ab), ("m2b", self.generator_ba)):
+            if model is not None:
+                paths.append(Path(folder) / f"{name}.keras")
+                with atomic_path(paths[-1]) as partial:
+                    model.save(partial)
+        return paths
 
     @property
-    def sample_shape(self):
-        """Shape of one sample, a tuple of int such as (height, width, channels)."""
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, such as (height, width, channels)."""
         return tuple(self.generator_ab.input_shape[1:])
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
         """Translate a pair of batches both ways and back.
 
         Parameters
         ----------
         inputs : (tensor, tensor)
-            Batches of A and of B, of one size, in [-1, 1].
-        training : bool, default=False
+            Batches of A and B, of equal size, in [-1, 1].
+        training : bool
             As in Keras.
 
         Returns
         -------
         dict of tensors
-            ``fake_b``, ``fake_a`` (translations), ``cycled_a``, ``cycled_b`` (there and back) and,
-            unless `identity_weight` is 0, ``same_a``, ``same_b`` (each generator on its own
+            ``fake_b``, ``fake_a`` (translations), ``cycled_a``, ``cycled_b`` (reconstructions)
+            and, unless `identity_weight` is 0, ``same_a``, ``same_b`` (each generator on its own
             target set).
         """
         self._check_complete()
         a, b = inputs
-        # Statistics are per sample: one call on both batches equals two calls.
+        # Normalisation is per sample: one call on both batches equals two calls.
         both = ops.concatenate if self.identity_weight else (lambda pair: pair[0])
         to_b = self.generator_ab(both([a, b]), training=training)
         to_a = self.generator_ba(both([b, a]), training=training)
-        made = {"fake_b": to_b, "fake_a": to_a}
+        outputs = {"fake_b": to_b, "fake_a": to_a}
         if self.identity_weight:
-            made["fake_b"], made["same_b"] = ops.split(to_b, 2)
-            made["fake_a"], made["same_a"] = ops.split(to_a, 2)
-        made["cycled_a"] = self.generator_ba(made["fake_b"], training=training)
-        made["cycled_b"] = self.generator_ab(made["fake_a"], training=training)
-        return made
+            outputs["fake_b"], outputs["same_b"] = ops.split(to_b, 2)
+            outputs["fake_a"], outputs["same_a"] = ops.split(to_a, 2)
+        outputs["cycled_a"] = self.generator_ba(outputs["fake_b"], training=training)
+        outputs["cycled_b"] = self.generator_ab(outputs["fake_a"], training=training)
+        return outputs
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Return the sum of the generators' and the discriminators' losses, and log its terms."""
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the sum of the generators' and discriminators' losses, and log its terms."""
         a, b = x
-        judged = [
+        both_sides = [
             discriminator_losses(self.discriminator_a, a, y_pred["fake_a"], training),
             discriminator_losses(self.discriminator_b, b, y_pred["fake_b"], training),
         ]
-        adversarial, discriminator, accuracy = (sum(both) for both in zip(*judged))
+        adversarial, discriminator, accuracy = (sum(values) for values in zip(*both_sides))
         cycle = absolute_error(y_pred["cycled_a"], a) + absolute_error(y_pred["cycled_b"], b)
         identity = ops.zeros_like(cycle)
         if self.identity_weight:
@@ -253,30 +300,37 @@ class CycleGAN(keras.Model):
             + self.cycle_weight * cycle
             + self.identity_weight * identity
         )
-        for penalty in self.losses:  # of regularisers in the user's own networks
+        for penalty in self.losses:  # regularizers of the user's own networks
             total = total + penalty
         return self._total(total, total)
 
-    def fit(self, x=None, *args, shuffle=False, callbacks=None, **kwargs):
-        """Train by Keras' own ``fit``, on batches in the order that the data set gives.
+    def fit(
+        self,
+        x: Any = None,
+        *args: Any,
+        shuffle: bool = False,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Train with Keras' ``fit``, on batches in the data set's order.
 
         Parameters
         ----------
         x : UnpairedImages
-            Or any data set that yields ``((a, b),)``.
+            Data set that yields ``((a, b),)``.
         *args, **kwargs
             As in ``keras.Model.fit``: epochs, verbose.
         shuffle : bool, default=False
-            True lets Keras reorder the batches by Python's global generator.
+            True lets Keras reorder the batches with Python's global random generator.
         callbacks : list of keras.callbacks.Callback or None, default=None
             As in ``keras.Model.fit``.
 
         Returns
         -------
         keras.callbacks.History
-            With the total ``loss``, ``discriminator_loss``, ``discriminator_accuracy`` (the
-            share of real and translated patches told right), ``adversarial_loss``,
-            ``cycle_loss`` and ``identity_loss``, unweighted sums over both directions.
+            The total ``loss``, ``discriminator_loss``, ``discriminator_accuracy`` (share of real
+            and translated patches classified correctly), ``adversarial_loss``, ``cycle_loss``
+            and ``identity_loss``, unweighted sums over both directions.
         """
         self._check_complete()
         if not shuffle and not isinstance(callbacks, keras.callbacks.CallbackList):
@@ -284,15 +338,17 @@ class CycleGAN(keras.Model):
             callbacks = [*first, *keras.tree.flatten(callbacks or [])]
         return super().fit(x, *args, shuffle=shuffle, callbacks=callbacks, **kwargs)
 
+    def _missing_networks(self):
+        return [name for name in _NETWORKS if getattr(self, name) is None]
+
     def _check_complete(self):
-        missing = [name for name in _NETWORKS if getattr(self, name) is None]
-        if missing:
+        if missing := self._missing_networks():
             raise ValueError(
-                "Training takes all four networks; this CycleGAN was read from a file of one "
+                "Training needs all four networks. This CycleGAN was read from a file with one "
                 f"generator and lacks {', '.join(missing)}. Build them by CycleGAN.from_shape"
             )
 
-    def translate(self, x, to="B", batch_size=None):
+    def translate(self, x: ArrayLike, to: str = "B", batch_size: int | None = None) -> np.ndarray:
         """Translate samples to the other set.
 
         Parameters
@@ -300,10 +356,10 @@ class CycleGAN(keras.Model):
         x : array-like of shape (n, ...)
             Samples of `sample_shape` in [-1, 1].
         to : {"B", "A"}, default="B"
-            Where to: "B" turns samples of A into samples of B.
+            Target set: "B" turns samples of A into samples of B.
         batch_size : int or None, default=None
-            Samples translated at a time, at least 1. None takes 8 of large samples (256x256x3)
-            and up to 128 of small ones.
+            Samples per batch. None takes 8 for large samples (256x256x3) and up to 128 for small
+            ones.
 
         Returns
         -------
@@ -313,26 +369,31 @@ class CycleGAN(keras.Model):
         Raises
         ------
         ValueError
-            If `to` is neither "A" nor "B", or a generator that is missing, or `x` has another
-            shape or values outside [-1, 1], or `batch_size` is less than 1.
+            If `to` is neither "A" nor "B" or its generator is missing, if `x` has another shape
+            or values outside [-1, 1], or if `batch_size` is less than 1.
         """
         if to not in ("A", "B"):
             raise ValueError(f'to must be "A" or "B". Received: to={to!r}')
         generator = self.generator_ab if to == "B" else self.generator_ba
         if generator is None:
             raise ValueError(
-                'This CycleGAN was read from a file of one generator, A -> B: it translates to "B" '
-                f'only. Received: to="{to}"'
+                "This CycleGAN was read from a file with one generator, A -> B, and translates to "
+                f'"B" only. Received: to="{to}"'
             )
-        x = check_tensor(x, self.sample_shape)
-        if batch_size is None:
-            batch_size = default_batch_size(self.sample_shape)
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, or None. Received: {batch_size}")
-        return predict_in_batches(generator, x, batch_size)
+        x = np.asarray(x, "float32")
+        if x.shape[1:] != self.sample_shape:
+            raise ValueError(
+                f"x must have the shape (n, {', '.join(map(str, self.sample_shape))}) that this "
+                f"CycleGAN was built for. Received: {x.shape}"
+            )
+        check_symmetric_range("x", x)
+        check_positive_integer("batch_size", batch_size, optional=True)
+        return predict_in_batches(
+            generator, x, int(batch_size or default_batch_size(self.sample_shape))
+        )
 
-    def get_config(self):
-        """Return the four networks' configurations and the weights of the losses."""
+    def get_config(self) -> dict[str, Any]:
+        """Return the configurations of the four networks and the weights of the losses."""
         return {
             **super().get_config(),
             **{k: keras.saving.serialize_keras_object(getattr(self, k)) for k in _NETWORKS},
@@ -342,72 +403,29 @@ class CycleGAN(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
-        """Make a CycleGAN from ``get_config``'s answer."""
+    def from_config(cls, config: dict[str, Any]) -> CycleGAN:
+        """Create a CycleGAN from the result of ``get_config``."""
         config = dict(config)
         for name in _NETWORKS:
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
 
 
-_PART_BYTES = 32 << 20  # of samples that one call of Keras is given
+def predict_in_batches(model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
+    """Run a shape-preserving model in batches, using little more memory than its output.
 
-
-def check_tensor(x, sample_shape):
-    """Return samples as a network takes them, float32.
-
-    Parameters
-    ----------
-    x : array-like of shape (n, *sample_shape)
-        Samples in [-1, 1].
-    sample_shape : tuple of int
-        That the network was built for.
-
-    Returns
-    -------
-    ndarray of shape (n, *sample_shape), float32
-
-    Raises
-    ------
-    ValueError
-        If `x` has another shape or values outside [-1, 1], NaN among them.
-
-    Examples
-    --------
-    >>> from melanet.gan._cyclegan import check_tensor
-    >>> check_tensor([[0.5, -1.0]], (2,)).dtype
-    dtype('float32')
-    """
-    x = np.asarray(x, "float32")
-    if x.shape[1:] != sample_shape:
-        raise ValueError(
-            f"x must have the shape (n, {', '.join(map(str, sample_shape))}) that this "
-            f"CycleGAN was built for. Received: {x.shape}"
-        )
-    # Written so that NaN fails, too.
-    if x.size and not (x.min() >= -1.001 and x.max() <= 1.001):
-        raise ValueError(
-            "x must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). "
-            f"Received values from {x.min()} to {x.max()}"
-        )
-    return x
-
-
-def predict_in_batches(model, x, batch_size):
-    """Let a network that keeps the samples' shape answer, in little more memory than the answer's.
-
-    Keras' ``predict`` makes a data set of what it is given, and holds a copy of it and its result
-    twice. Batch by batch costs less of both. Where the network is spread over devices it is
-    ``predict`` that deals a batch out to them; it is then called for parts of many batches.
+    Keras' ``predict`` copies its input into a data set and holds its result twice. Only where
+    the model is distributed over devices is it needed, to divide batches among them; it is then
+    called on many batches at a time.
 
     Parameters
     ----------
     model : keras.Model
-        Maps samples to samples of their shape.
+        Model whose output has the shape of its input.
     x : ndarray of shape (n, ...), float32
         Samples.
     batch_size : int
-        Samples in a batch.
+        Samples per batch.
 
     Returns
     -------
@@ -424,78 +442,24 @@ def predict_in_batches(model, x, batch_size):
     >>> predict_in_batches(model, np.ones((3, 2), "float32"), 2).tolist()
     [[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]]
     """
-    made = np.empty_like(x)
+    outputs = np.empty_like(x)
     if not len(x):
-        return made
-    spread = _is_spread(model)
-    step = batch_size * max(1, _PART_BYTES // (batch_size * x[0].nbytes)) if spread else batch_size
+        return outputs
+    distributed = _is_distributed(model)
+    step = batch_size
+    if distributed:
+        step *= max(1, samples_that_fit(x.shape[1:], _PREDICT_BYTES) // batch_size)
     for start in range(0, len(x), step):
         part = slice(start, start + step)
-        if spread:
-            made[part] = model.predict(x[part], batch_size=batch_size, verbose=0)
+        if distributed:
+            outputs[part] = model.predict(x[part], batch_size=batch_size, verbose=0)
         else:
-            made[part] = model.predict_on_batch(x[part])
-    return made
+            outputs[part] = model.predict_on_batch(x[part])
+    return outputs
 
 
-def _is_spread(model):
-    strategy = getattr(model, "distribute_strategy", None)  # of TensorFlow
+def _is_distributed(model):
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's
     if strategy is not None and strategy.num_replicas_in_sync > 1:
         return True
     return keras.distribution.distribution() is not None
-
-
-def read_generator(source, whole):
-    """Read a generator, or the CycleGAN that holds it.
-
-    Parameters
-    ----------
-    source : str or path-like
-        A published name or a local path.
-    whole : type
-        The class of a whole CycleGAN.
-
-    Returns
-    -------
-    keras.Model
-        An instance of `atomic_path`, or a generator: a model whose output has its input's shape.
-
-    Raises
-    ------
-    ValueError
-        If the file holds neither; further as `locate` and `read_model`.
-    """
-    path = locate(source, "generator")
-    model = read_model(path)
-    if not isinstance(model, whole):
-        shape = model.input_shape
-        if shape != model.output_shape or not all(isinstance(n, int) for n in shape[1:]):
-            raise ValueError(
-                "The file must hold a CycleGAN or a generator, whose output has its input's "
-                f"shape. Received: {str(path)!r}, which holds a {type(model).__name__} from "
-                f"{shape} to {model.output_shape}"
-            )
-    return model
-
-
-def write_models(folder, models):
-    """Write models as ``.keras`` files, each whole or not there.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        Where to write; made if missing.
-    models : dict
-        Name of a file, without its ending -> keras.Model.
-
-    Returns
-    -------
-    list of Path
-        The files.
-    """
-    folder, paths = Path(folder), []
-    for name, model in models.items():
-        paths.append(folder / f"{name}.keras")
-        with atomic_path(paths[-1]) as partial:
-            model.save(partial)
-    return paths

@@ -1,23 +1,27 @@
 """Batches of two unpaired sets for `CycleGAN.fit`."""
 
-from numbers import Integral
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from melanet.images._augmentation import FLIPS, flip_images
-from melanet.preprocessing._image_form import PictureFiles
+from melanet.preprocessing import PictureFiles
+from melanet.utils._typing import Augment, PathLike
+from melanet.utils._validation import check_positive_integer, check_symmetric_range
 
 
-def balanced_draws(n, n_draws, rng):
-    """Draw from n places, each as often as the others, in an order that is new for each round.
+def balanced_draws(n: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw from ``range(n)``, each number as often as the others, in a new order each round.
 
     Parameters
     ----------
     n, n_draws : int
-        Number of places and of draws.
+        Size of the range and number of draws.
     rng : numpy.random.Generator
-        Source of the order.
+        Random generator.
 
     Returns
     -------
@@ -27,25 +31,43 @@ def balanced_draws(n, n_draws, rng):
     return np.concatenate([np.zeros(0, int), *rounds])[:n_draws]
 
 
-class UnpairedSets(keras.utils.PyDataset):
-    """What batches of two unpaired sets have in common, wherever the samples are.
+class UnpairedDataset(keras.utils.PyDataset):
+    """Base of the data sets that pair samples of two sets at random.
 
     Parameters
     ----------
     A, B : sized
-        The two sets, of which `_read` takes samples.
-    batch_size, seed, steps, flip, augment
-        As of `UnpairedImages`.
+        The two sets, from which `_read` takes samples.
+    batch_size : int
+        Pairs per batch.
+    seed : int
+        Seed of order, flips and augmentation.
+    steps : int or None
+        Batches per epoch; None shows the smaller set once.
+    flip : {"horizontal", "vertical", "both"} or None
+        Mirror both samples of a pair together.
+    augment : callable or None
+        Applied to both sets.
     **kwargs
         Passed to ``keras.utils.PyDataset``.
     """
 
-    def __init__(self, A, B, batch_size, seed, *, steps, flip, augment, **kwargs):
+    def __init__(
+        self,
+        A: Any,
+        B: Any,
+        batch_size: int,
+        seed: int,
+        *,
+        steps: int | None,
+        flip: str | None,
+        augment: Augment | None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.A, self.B = A, B
-        for name, value in (("batch_size", batch_size), ("steps", steps)):
-            if value is not None and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
+        check_positive_integer("batch_size", batch_size)
+        check_positive_integer("steps", steps, optional=True)
         if flip is not None and flip not in FLIPS:
             raise ValueError(f"flip must be None or one of {FLIPS}. Received: flip={flip!r}")
         self.batch_size = batch_size
@@ -61,52 +83,53 @@ class UnpairedSets(keras.utils.PyDataset):
         draws = self.steps * self.batch_size
         self._order = [balanced_draws(len(samples), draws, rng) for samples in (self.A, self.B)]
 
-    def __len__(self):
+    def __len__(self) -> int:
+        """Return the number of batches per epoch."""
         return self.steps
 
-    def __getitem__(self, index):
-        """Return batch `index` of the present epoch as ``((a, b),)``."""
+    def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, np.ndarray]]:
+        """Return batch `index` of the current epoch as ``((a, b),)``."""
         rng = np.random.default_rng([self.seed, self.epoch, index])
         rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
         a, b = (self._read(x, order[rows]) for x, order in zip((self.A, self.B), self._order))
         if self.flip is not None:
-            # Side by side in the channels, the two of a pair take one toss.
+            # Concatenated by channel, the two images of a pair are flipped alike.
             both = flip_images(np.concatenate([a, b], axis=-1), self.flip, rng)
             a, b = np.split(both, 2, axis=-1)
         if self.augment is not None:
             a, b = self.augment(a, rng), self.augment(b, rng)
         return ((a, b),)
 
-    def on_epoch_end(self):
-        """Draw the next epoch's order."""
+    def on_epoch_end(self) -> None:
+        """Draw the order of the next epoch."""
         self.epoch += 1
         self._draw_order()
 
     def _read(self, samples, rows):
-        raise NotImplementedError
+        return samples[rows]
 
 
-class UnpairedImages(UnpairedSets):
-    """Batches that pair samples of two sets at random, for ``CycleGAN.fit``.
+class UnpairedImages(UnpairedDataset):
+    """Pair samples of two sets at random, in batches for ``CycleGAN.fit``.
 
-    An epoch shows every sample of the smaller set; each sample of the larger set has the same
-    chance. What batch i of epoch e holds depends on `seed`, e and i alone.
+    An epoch shows every sample of the smaller set; each sample of the larger set is equally
+    likely. The content of batch i in epoch e depends only on `seed`, e and i.
 
     Parameters
     ----------
     A, B : array-like of shape (n_a, ...) and (n_b, ...)
-        The two sets, in [-1, 1], of samples of one shape: images
+        Samples of the two sets, in [-1, 1] and of one shape: images
         ``(height, width, channels)`` or rows ``(n_features,)``.
     batch_size : int, default=1
-        Pairs in a batch; the paper's value is 1. All batches have this size: where an epoch
-        does not divide, a set starts again in a new order.
+        Pairs per batch; the paper's value is 1. All batches have this size: at the end of an
+        epoch, a set starts again in a new order.
     seed : int, default=0
         Seed of order, flips and augmentation.
     steps : int or None, default=None
-        Batches in an epoch; by default as many as show the smaller set once.
+        Batches per epoch; None shows the smaller set once.
     flip : {"horizontal", "vertical", "both"} or None, default=None
-        Mirror both samples of a pair together with probability one half ("horizontal" is the
-        paper's).
+        Mirror both samples of a pair together with probability 1/2; the paper uses
+        "horizontal".
     augment : callable or None, default=None
         ``augment(images, rng) -> images`` applied to both sets, such as
         `melanet.images.Augmentation`.
@@ -121,8 +144,8 @@ class UnpairedImages(UnpairedSets):
 
     Notes
     -----
-    TensorFlow keeps what it was trained on in memory while the process lives. If the images must
-    not stay there, set ``A`` and ``B`` to None after the training.
+    TensorFlow keeps a training data set in memory for the life of the process. Set ``A`` and
+    ``B`` to None after the training to free the images.
 
     Examples
     --------
@@ -137,7 +160,16 @@ class UnpairedImages(UnpairedSets):
     """
 
     def __init__(
-        self, A, B, batch_size=1, seed=0, *, steps=None, flip=None, augment=None, **kwargs
+        self,
+        A: ArrayLike,
+        B: ArrayLike,
+        batch_size: int = 1,
+        seed: int = 0,
+        *,
+        steps: int | None = None,
+        flip: str | None = None,
+        augment: Augment | None = None,
+        **kwargs: Any,
     ):
         A, B = np.asarray(A, "float32"), np.asarray(B, "float32")
         for name, value in (("A", A), ("B", B)):
@@ -146,12 +178,7 @@ class UnpairedImages(UnpairedSets):
                     f"{name} must hold at least one sample, as an array of shape (n, height, "
                     f"width, channels) or (n, n_features). Received: shape {value.shape}"
                 )
-            # Written so that NaN fails, too.
-            if not (value.min() >= -1.001 and value.max() <= 1.001):
-                raise ValueError(
-                    f"{name} must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - "
-                    f"1). Received values from {value.min()} to {value.max()}"
-                )
+            check_symmetric_range(name, value)
         if A.shape[1:] != B.shape[1:]:
             raise ValueError(
                 "A and B must hold samples of the same shape. "
@@ -163,40 +190,39 @@ class UnpairedImages(UnpairedSets):
             )
         super().__init__(A, B, batch_size, seed, steps=steps, flip=flip, augment=augment, **kwargs)
 
-    def _read(self, samples, rows):
-        return samples[rows]
 
+class UnpairedFiles(UnpairedDataset):
+    """Pair image files of two sets at random, in batches for ``CycleGAN.fit``.
 
-class UnpairedFiles(UnpairedSets):
-    """Batches that pair picture files of two sets at random, for ``CycleGAN.fit``.
-
-    The batches are those of `melanet.UnpairedImages` on the same pictures with the same
-    parameters, but the pictures are read from their files for each batch, by threads, while the
-    batch before is trained on. Memory does not grow with the sets.
+    The batches equal those of `melanet.UnpairedImages` on the same images with the same
+    parameters, but images are read batch by batch, by threads, while the previous batch trains.
+    Memory does not grow with the sets.
 
     Parameters
     ----------
     A, B : sequence of str or path-like
-        Picture files of the two sets.
+        Image files of the two sets.
     size : int or (int, int)
-        Side, or height and width, that pictures are resized to.
-    batch_size, seed : int, default=1, 0
-        As of `melanet.UnpairedImages`, like the following.
+        Side, or height and width, that images are resized to.
+    batch_size : int, default=1
+        Pairs per batch, as in `melanet.UnpairedImages`.
+    seed : int, default=0
+        Seed of order, flips and augmentation.
     steps : int or None, default=None
-        Batches in an epoch.
+        Batches per epoch; None shows the smaller set once.
     flip : {"horizontal", "vertical", "both"} or None, default=None
-        Mirror both pictures of a pair together.
+        Mirror both images of a pair together.
     augment : callable or None, default=None
         Applied to both sets.
     workers : int, default=2
-        Threads that read.
+        Number of reading threads.
     **kwargs
         Passed to ``keras.utils.PyDataset``.
 
     Raises
     ------
     ValueError
-        If a set is empty, or a parameter is out of range; while training, if a file cannot be
+        If a set is empty or a parameter is out of range; while training, if a file cannot be
         read.
 
     Examples
@@ -216,24 +242,33 @@ class UnpairedFiles(UnpairedSets):
 
     def __init__(
         self,
-        A,
-        B,
-        size,
-        batch_size=1,
-        seed=0,
+        A: Sequence[PathLike],
+        B: Sequence[PathLike],
+        size: int | Sequence[int],
+        batch_size: int = 1,
+        seed: int = 0,
         *,
-        steps=None,
-        flip=None,
-        augment=None,
-        workers=2,
-        **kwargs,
+        steps: int | None = None,
+        flip: str | None = None,
+        augment: Augment | None = None,
+        workers: int = 2,
+        **kwargs: Any,
     ):
-        A, B = PictureFiles(A, size), PictureFiles(B, size)
-        for name, files in (("A", A), ("B", B)):
+        a, b = PictureFiles(A, size), PictureFiles(B, size)
+        for name, files in (("A", a), ("B", b)):
             if not len(files):
                 raise ValueError(f"{name} must hold at least one file. Received: none")
-        options = {"steps": steps, "flip": flip, "augment": augment, "workers": workers}
-        super().__init__(A, B, batch_size, seed, **options, **kwargs)
+        super().__init__(
+            a,
+            b,
+            batch_size,
+            seed,
+            steps=steps,
+            flip=flip,
+            augment=augment,
+            workers=workers,
+            **kwargs,
+        )
 
     def _read(self, files, rows):
-        return files.read(rows, 1)
+        return files.read(rows, 1)  # the workers read in parallel

@@ -1,18 +1,20 @@
-"""What a CycleGAN minimises, sample by sample, and by which optimizer."""
+"""Losses of a CycleGAN, one value per sample, and its optimizer."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 
-def adam(learning_rate=2e-4, decay_steps=None):
-    """Return the paper's optimizer, Adam with beta_1 = .5.
+def adam(learning_rate: float = 2e-4, decay_steps: int | None = None) -> keras.optimizers.Optimizer:
+    """Return the paper's optimizer, Adam with beta_1 = 0.5.
 
     Parameters
     ----------
     learning_rate : float, default=2e-4
-        The paper's rate.
+        Initial learning rate; the default is the paper's.
     decay_steps : int or None, default=None
-        Steps over which the rate falls linearly to zero; None keeps it constant, as the paper.
+        Steps over which the rate falls linearly to zero; None keeps it constant, as in the paper.
 
     Returns
     -------
@@ -24,43 +26,49 @@ def adam(learning_rate=2e-4, decay_steps=None):
     >>> float(adam(decay_steps=100).learning_rate)
     0.00019999999494757503
     """
+    rate: Any = learning_rate
     if decay_steps is not None:
-        learning_rate = keras.optimizers.schedules.PolynomialDecay(
+        rate = keras.optimizers.schedules.PolynomialDecay(
             learning_rate, decay_steps, end_learning_rate=0.0, power=1.0
         )
-    return keras.optimizers.Adam(learning_rate, beta_1=0.5)
+    return keras.optimizers.Adam(rate, beta_1=0.5)
 
 
 class PrecomputedLoss(keras.losses.Loss):
-    """The mean of the per-sample totals; Keras scales it where a batch is spread over devices."""
+    """Mean of losses that are already computed per sample.
 
-    def call(self, y_true, y_pred):
-        """Return the totals as they are."""
+    Being a Keras loss, it is scaled correctly where a batch is distributed over devices.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the losses unchanged."""
         return y_pred
 
 
-def sample_mean(x):
+def sample_mean(x: Any) -> Any:
     """Return the mean of each sample, in float32."""
     return ops.mean(ops.cast(x, "float32"), axis=tuple(range(1, len(x.shape))))
 
 
-def squared_error(scores, target):
-    """Return each sample's mean squared difference from a number."""
+def squared_error(scores: Any, target: float) -> Any:
+    """Return the mean squared difference of each sample's scores from a number."""
     return sample_mean(ops.square(ops.cast(scores, "float32") - target))
 
 
-def absolute_error(x, y):
-    """Return each sample's mean absolute difference."""
+def absolute_error(x: Any, y: Any) -> Any:
+    """Return the mean absolute difference of each pair of samples."""
     return sample_mean(ops.abs(ops.cast(x, "float32") - ops.cast(y, "float32")))
 
 
-def discriminator_losses(discriminator, sample, translated, training):
-    """Let a discriminator judge real samples and translations.
+def discriminator_losses(
+    discriminator: keras.Model, sample: Any, translated: Any, training: bool
+) -> tuple[Any, Any, Any]:
+    """Score real samples and translations; return both players' losses.
 
     Parameters
     ----------
     discriminator : keras.Model
-        Scores samples, near 1 for real ones.
+        Model whose scores are near 1 for real samples.
     sample, translated : tensor of shape (n, ...)
         Real samples and translations of one set.
     training : bool
@@ -69,11 +77,11 @@ def discriminator_losses(discriminator, sample, translated, training):
     Returns
     -------
     adversarial : tensor of shape (n,)
-        What the generators learn from: gradients reach the translation, not the weights.
+        Loss of the generator; gradients reach the translation, not the discriminator's weights.
     loss : tensor of shape (n,)
-        What the discriminator learns from: gradients reach its weights alone.
+        Loss of the discriminator; gradients reach its weights alone.
     accuracy : tensor of shape (n,)
-        Share of the scores, real and translated, on the right side of one half.
+        Share of the scores, real and translated, on the right side of 0.5.
     """
     score, _ = discriminator.stateless_call(
         [ops.stop_gradient(v) for v in discriminator.trainable_variables],

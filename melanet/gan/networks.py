@@ -1,5 +1,6 @@
-"""Generators and discriminators, built by functions, for tensors in [-1, 1] of any size."""
+"""Build generators and discriminators for tensors in [-1, 1] of any size."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import count
 
@@ -9,12 +10,12 @@ from keras import layers
 from melanet.layers import InstanceNormalization, ReflectionPadding2D, UpsamplingConv2D
 
 GENERATORS = ("unet", "resnet")
-# Whatever order of axes the user's Keras is set to.
+# Independent of the image data format that the user's Keras is set to.
 _conv2d = partial(layers.Conv2D, data_format="channels_last")
 
 
 def _initializers(seed):
-    """Yield Glorot initializers with a seed each: unseeded ones draw from Python's `random`."""
+    """Yield seeded Glorot initializers; unseeded ones would draw from Python's `random`."""
     return (keras.initializers.GlorotUniform(seed=seed * 1009 + i) for i in count())
 
 
@@ -28,7 +29,7 @@ def _smaller_side(shape):
 
 
 def _pad(x, multiple):
-    """Pad to a multiple by reflection; return the crop that undoes it, too."""
+    """Pad to a multiple by reflection; return the result and the crop that undoes it."""
     extra = [-n % multiple for n in x.shape[1:3]]
     if not any(extra):
         return x, lambda y: y
@@ -36,22 +37,31 @@ def _pad(x, multiple):
     return ReflectionPadding2D(padding)(x), layers.Cropping2D(padding, data_format="channels_last")
 
 
-def unet_generator(shape, *, filters=32, depth=None, seed=0, name="unet"):
+def unet_generator(
+    shape: Sequence[int],
+    *,
+    filters: int = 32,
+    depth: int | None = None,
+    seed: int = 0,
+    name: str = "unet",
+) -> keras.Model:
     """Build the paper's U-Net generator.
 
     Each level halves the image (4x4 convolution, stride 2, LeakyReLU .2, instance
-    normalisation) and doubles the width; the way back up-samples, convolves 4x4 and concatenates
-    the level's skip. At 256x256x3 with 32 filters it has the paper's 1,545,425 parameters.
+    normalisation) and doubles the width; the decoder up-samples, convolves 4x4 and concatenates
+    the skip connection of its level. At 256x256x3 with 32 filters it has the paper's 1,545,425
+    parameters.
 
     Parameters
     ----------
     shape : tuple of int
-        (height, width, channels) of the images, any sizes: sides are padded to a multiple of
-        ``2**depth`` by reflection and the result is cropped.
+        (height, width, channels) of the images. Sides of any length are padded by reflection to
+        a multiple of ``2**depth``, and the result is cropped.
     filters : int, default=32
         Width of the first level.
     depth : int or None, default=None
-        Levels. By default the most, up to the paper's four, that leave 2x2 at the bottom.
+        Number of levels. None takes as many as leave 2x2 at the bottom, at most the paper's
+        four.
     seed : int, default=0
         Seed of the initial weights.
     name : str, default="unet"
@@ -94,23 +104,31 @@ def unet_generator(shape, *, filters=32, depth=None, seed=0, name="unet"):
     return keras.Model(inputs, crop(x), name=name)
 
 
-def resnet_generator(shape, *, filters=32, depth=None, blocks=4, seed=0, name="resnet"):
-    """Build a residual generator: down, residual blocks at the low resolution, and up again.
+def resnet_generator(
+    shape: Sequence[int],
+    *,
+    filters: int = 32,
+    depth: int | None = None,
+    blocks: int = 4,
+    seed: int = 0,
+    name: str = "resnet",
+) -> keras.Model:
+    """Build a residual generator: encoder, residual blocks at low resolution, decoder.
 
     The layout is that of Johnson et al. (2016), used by the original CycleGAN, with per-channel
-    instance normalisation and fewer blocks, as small images need.
+    instance normalisation and fewer blocks, which suits small images.
 
     Parameters
     ----------
     shape : tuple of int
-        (height, width, channels), any sizes, padded and cropped as in `unet_generator`.
+        (height, width, channels), padded and cropped as in `unet_generator`.
     filters : int, default=32
-        Width at full resolution; doubled by every halving.
+        Width at full resolution; each level doubles it.
     depth : int or None, default=None
-        Halvings: by default two, one for sides under 24 pixels, since a map of less than 6x6 at
-        the bottom cannot say where things are.
+        Number of levels. None takes two, or one for sides under 24 pixels: a map of less than
+        6x6 at the bottom loses positions.
     blocks : int, default=4
-        Residual blocks of two 3x3 convolutions.
+        Number of residual blocks of two 3x3 convolutions.
     seed : int, default=0
         Seed of the initial weights.
     name : str, default="resnet"
@@ -160,20 +178,27 @@ def resnet_generator(shape, *, filters=32, depth=None, blocks=4, seed=0, name="r
     return keras.Model(inputs, crop(x), name=name)
 
 
-def patch_discriminator(shape, *, filters=64, depth=None, seed=0, name="patch_discriminator"):
-    """Build the paper's PatchGAN: a map of scores, one for each overlapping patch.
+def patch_discriminator(
+    shape: Sequence[int],
+    *,
+    filters: int = 64,
+    depth: int | None = None,
+    seed: int = 0,
+    name: str = "patch_discriminator",
+) -> keras.Model:
+    """Build the paper's PatchGAN, which scores overlapping patches.
 
-    At 256x256x3 with 64 filters it has the paper's 2,764,743 parameters and answers 16x16x1.
+    At 256x256x3 with 64 filters it has the paper's 2,764,743 parameters and an output of 16x16x1.
 
     Parameters
     ----------
     shape : tuple of int
-        (height, width, channels), any sizes.
+        (height, width, channels) of the images.
     filters : int, default=64
-        Width of the first level; doubled by every halving.
+        Width of the first level; each level doubles it.
     depth : int or None, default=None
-        Halvings: by default the most, up to the paper's four, that leave a map of 2x2 scores,
-        so that patches are large but the image is not judged by a single score.
+        Number of levels. None takes as many as leave a map of 2x2 scores, at most the paper's
+        four: patches are large, but no single score decides.
     seed : int, default=0
         Seed of the initial weights.
     name : str, default="patch_discriminator"
@@ -182,7 +207,7 @@ def patch_discriminator(shape, *, filters=64, depth=None, seed=0, name="patch_di
     Returns
     -------
     keras.Model
-        Maps ``(batch, *shape)`` to ``(batch, h, w, 1)``, linear: 1 stands for real.
+        Maps ``(batch, *shape)`` to linear scores ``(batch, h, w, 1)``; 1 means real.
 
     Raises
     ------
@@ -215,8 +240,10 @@ def _dense(x, units, init):
     return layers.LeakyReLU(0.2)(layers.Dense(units, kernel_initializer=next(init))(x))
 
 
-def dense_generator(shape, *, filters=128, seed=0, name="dense_generator"):
-    """Build a generator for rows of a table: the row plus a learnt change, kept in [-1, 1].
+def dense_generator(
+    shape: Sequence[int], *, filters: int = 128, seed: int = 0, name: str = "dense_generator"
+) -> keras.Model:
+    """Build a generator for rows of a table, which adds a learnt change to the row.
 
     Parameters
     ----------
@@ -248,7 +275,9 @@ def dense_generator(shape, *, filters=128, seed=0, name="dense_generator"):
     return keras.Model(inputs, outputs, name=name)
 
 
-def dense_discriminator(shape, *, filters=128, seed=0, name="dense_discriminator"):
+def dense_discriminator(
+    shape: Sequence[int], *, filters: int = 128, seed: int = 0, name: str = "dense_discriminator"
+) -> keras.Model:
     """Build a discriminator for rows of a table.
 
     Parameters
@@ -265,7 +294,7 @@ def dense_discriminator(shape, *, filters=128, seed=0, name="dense_discriminator
     Returns
     -------
     keras.Model
-        Maps ``(batch, n_features)`` to ``(batch, 1)``, linear: 1 stands for real.
+        Maps ``(batch, n_features)`` to linear scores ``(batch, 1)``; 1 means real.
 
     Examples
     --------
@@ -279,15 +308,21 @@ def dense_discriminator(shape, *, filters=128, seed=0, name="dense_discriminator
     return keras.Model(inputs, layers.Dense(1, kernel_initializer=next(init))(x), name=name)
 
 
-def build_four(shape, generator, filters, discriminator_filters, seed):
+def build_four(
+    shape: Sequence[int],
+    generator: str | None,
+    filters: int,
+    discriminator_filters: int,
+    seed: int,
+) -> list[keras.Model]:
     """Build the two generators and the two discriminators of a CycleGAN.
 
     Parameters
     ----------
     shape : tuple of int
-        This and all others as in `melanet.CycleGAN.from_shape`.
-    generator : {"unet", "resnet"}
-        Kind of the generators.
+        (height, width, channels) of images, or (n_features,) of rows.
+    generator : {"unet", "resnet"} or None
+        Architecture of the generators; ignored for rows.
     filters, discriminator_filters : int
         Widths of the first levels.
     seed : int
@@ -296,28 +331,28 @@ def build_four(shape, generator, filters, discriminator_filters, seed):
     Returns
     -------
     list of keras.Model
-        Generators A -> B and B -> A, discriminators of A and of B, each with weights of its own.
+        Generators A -> B and B -> A, discriminators of A and B, with different initial weights.
 
     Raises
     ------
     ValueError
-        If `shape` or `generator` is none that is known.
+        If `shape` or `generator` is invalid.
     """
     shape = tuple(int(n) for n in shape)
     if len(shape) == 1:
-        translator, judge = dense_generator, dense_discriminator
+        build_generator, build_discriminator = dense_generator, dense_discriminator
     elif generator in GENERATORS:
-        translator = {"unet": unet_generator, "resnet": resnet_generator}[generator]
-        judge = patch_discriminator
+        build_generator = {"unet": unet_generator, "resnet": resnet_generator}[generator]
+        build_discriminator = patch_discriminator
     else:
         raise ValueError(
             f"generator must be one of {GENERATORS}. Received: generator={generator!r}"
         )
     parts = (
-        (translator, filters, "generator_ab"),
-        (translator, filters, "generator_ba"),
-        (judge, discriminator_filters, "discriminator_a"),
-        (judge, discriminator_filters, "discriminator_b"),
+        (build_generator, filters, "generator_ab"),
+        (build_generator, filters, "generator_ba"),
+        (build_discriminator, discriminator_filters, "discriminator_a"),
+        (build_discriminator, discriminator_filters, "discriminator_b"),
     )
     return [
         build(shape, filters=width, seed=4 * seed + i, name=name)

@@ -1,89 +1,263 @@
-"""Training a CycleGAN by a recipe."""
+"""Build a CycleGAN from a recipe and train it: in memory, from files, resumable."""
 
-from melanet.callbacks._monitoring import Progress, StopOnNonFinite
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from melanet.callbacks import Checkpoint, PictureGrid, Progress, StopOnNonFinite
 from melanet.gan._cyclegan import CycleGAN
-from melanet.gan._unpaired_dataset import UnpairedImages
+from melanet.gan._unpaired_dataset import UnpairedDataset, UnpairedFiles, UnpairedImages
 from melanet.gan.losses import adam
-from melanet.images._augmentation import Augmentation
+from melanet.images import Augmentation
+from melanet.preprocessing import PictureFiles, read_form
+from melanet.utils import reproducible
+from melanet.utils._files import atomic_path, history_rows, write_csv
+from melanet.utils._typing import PathLike
 
-_MOST_PARTS = 10  # a budget in steps is logged in equal parts, at most this many
-
-
-def epochs_and_steps(recipe):
-    """Return for how many epochs a recipe trains, and their steps, None for a whole pass."""
-    if recipe["epochs"]:
-        return recipe["epochs"], None
-    epochs = max(n for n in range(1, _MOST_PARTS + 1) if recipe["steps"] % n == 0)
-    return epochs, recipe["steps"] // epochs
+_MAX_EPOCHS = 10  # a budget in steps is divided into at most this many epochs
+_MAX_GRIDS = 10  # image grids written during a training
 
 
-def train(recipe, A, B, *, seed, name="", verbose=0):
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecipe:
+    """Settings of the training of one CycleGAN.
+
+    Parameters
+    ----------
+    generator : {"unet", "resnet"} or None
+        Architecture of the generators; None for tables, which get dense networks.
+    filters, discriminator_filters : int
+        Widths of the first levels.
+    steps, epochs : int or None
+        Training budget: steps, or passes over the smaller set. One of them is None.
+    batch_size : int
+        Pairs of samples per step.
+    learning_rate : float
+        Adam's initial learning rate.
+    decay : bool
+        Whether the learning rate falls linearly to zero.
+    identity_weight : float
+        Weight of the identity loss.
+    augment : float
+        Share of the training images, in [0, 1], that are augmented.
+    flip : {"horizontal", "vertical", "both"} or None
+        Mirror images that belong to the same class.
+    """
+
+    generator: str | None
+    filters: int
+    discriminator_filters: int
+    steps: int | None
+    epochs: int | None
+    batch_size: int
+    learning_rate: float
+    decay: bool
+    identity_weight: float
+    augment: float
+    flip: str | None
+
+    def schedule(self) -> tuple[int, int | None]:
+        """Return the number of epochs and the steps of each, None for a pass over the data."""
+        if self.epochs:
+            return self.epochs, None
+        steps = self.steps or 1
+        epochs = max(n for n in range(1, _MAX_EPOCHS + 1) if steps % n == 0)
+        return epochs, steps // epochs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as a dict that JSON can hold."""
+        return asdict(self)
+
+
+def build_cyclegan(
+    recipe: TrainingRecipe, shape: tuple[int, ...], seed: int, n_steps: int
+) -> CycleGAN:
+    """Build and compile the CycleGAN that a recipe trains for `n_steps`."""
+    cyclegan = CycleGAN.from_shape(
+        shape,
+        generator=recipe.generator,
+        filters=recipe.filters,
+        discriminator_filters=recipe.discriminator_filters,
+        identity_weight=recipe.identity_weight,
+        seed=seed,
+    )
+    decay = n_steps if recipe.decay else None
+    cyclegan.compile(optimizer=adam(recipe.learning_rate, decay))
+    return cyclegan
+
+
+def unpaired_dataset(
+    recipe: TrainingRecipe,
+    A: np.ndarray | PictureFiles,
+    B: np.ndarray | PictureFiles,
+    seed: int,
+) -> tuple[UnpairedDataset, int]:
+    """Return the batches that a recipe trains on, and the number of epochs."""
+    epochs, steps = recipe.schedule()
+    options: dict[str, Any] = {
+        "batch_size": recipe.batch_size,
+        "seed": seed,
+        "steps": steps,
+        "flip": recipe.flip,
+        "augment": Augmentation(share=recipe.augment) if recipe.augment else None,
+    }
+    if isinstance(A, PictureFiles) and isinstance(B, PictureFiles):
+        size = A.sample_shape[:2]
+        return UnpairedFiles(A.paths.tolist(), B.paths.tolist(), size, **options), epochs
+    return UnpairedImages(np.asarray(A), np.asarray(B), **options), epochs
+
+
+def train(
+    recipe: TrainingRecipe,
+    A: np.ndarray | PictureFiles,
+    B: np.ndarray | PictureFiles,
+    *,
+    seed: int = 0,
+    name: str = "CycleGAN",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int = 0,
+) -> tuple[CycleGAN, dict[str, list[float]]]:
     """Train a CycleGAN from A to B.
 
     Parameters
     ----------
-    recipe : dict
-        See `melanet.over_sampling._presets`.
-    A, B : ndarray of shape (n, *sample_shape), float32
-        The two sets, in [-1, 1].
-    seed : int
+    recipe : TrainingRecipe
+        Settings, such as `melanet.over_sampling.PRESETS` has them.
+    A, B : ndarray of shape (n, *sample_shape), float32, or PictureFiles
+        Samples of the two sets, in [-1, 1].
+    seed : int, default=0
         Seed of weights, order and augmentation.
-    name : str
-        Named in progress and errors.
+    name : str, default="CycleGAN"
+        Name in the progress bar and in errors.
+    callbacks : sequence of keras.callbacks.Callback, default=()
+        Further callbacks. From a `melanet.callbacks.Checkpoint` among them the training resumes.
     verbose : int, default=0
-        1 shows progress.
+        1 shows a progress bar.
 
     Returns
     -------
     cyclegan : CycleGAN
+        Trained model.
     history : dict
         Name of a loss -> list of its values by epoch.
 
     Raises
     ------
     melanet.exceptions.TrainingDiverged
-        If the loss becomes infinite or not a number.
+        If the loss becomes infinite or NaN.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import numpy as np
+    >>> from melanet.gan.training import train
+    >>> from melanet.over_sampling import PRESETS
+    >>> recipe = replace(PRESETS["default"], steps=2, filters=2, discriminator_filters=2)
+    >>> A, B = np.full((4, 8, 8, 1), -0.5), np.full((3, 8, 8, 1), 0.5)
+    >>> cyclegan, history = train(recipe, A, B)
+    >>> len(history["loss"])
+    2
     """
-    batches, epochs = batches_of(recipe, A, B, seed)
-    total = epochs * len(batches)
-    cyclegan = build(recipe, A.shape[1:], seed, total)
-    callbacks = [StopOnNonFinite(f"CycleGAN {name}".strip())]
-    if verbose:
-        callbacks.append(Progress(f"CycleGAN {name}".strip(), total))
-    try:
-        history = cyclegan.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
-    finally:
-        batches.A = batches.B = None  # TensorFlow keeps the loader; the images must not stay
-        for callback in callbacks[1:]:
-            callback.stop()
-    return cyclegan, {k: [float(v) for v in values] for k, values in history.history.items()}
+    batches, epochs = unpaired_dataset(recipe, A, B, seed)
+    n_steps = epochs * len(batches)
+    shape = A.sample_shape if isinstance(A, PictureFiles) else A.shape[1:]
+    checkpoint = next((c for c in callbacks if isinstance(c, Checkpoint)), None)
+    bar = None
+    with reproducible():
+        cyclegan = build_cyclegan(recipe, shape, seed, n_steps)
+        done = checkpoint.restore(cyclegan, batches) if checkpoint else 0
+        callbacks = [StopOnNonFinite(name), *callbacks]
+        if verbose:
+            bar = Progress(name, n_steps - done * len(batches))
+            callbacks.append(bar)
+        try:
+            history = cyclegan.fit(
+                batches, initial_epoch=done, epochs=epochs, callbacks=callbacks, verbose=0
+            ).history
+        finally:
+            batches.A = batches.B = None  # TensorFlow keeps the data set alive
+            if bar is not None:
+                bar.stop()
+    if checkpoint:
+        history = checkpoint.history  # with the epochs before a resume
+    return cyclegan, {k: [float(v) for v in values] for k, values in history.items()}
 
 
-def batches_of(recipe, A, B, seed):
-    """Return the batches that a recipe trains on, and for how many epochs."""
-    epochs, steps = epochs_and_steps(recipe)
-    batches = UnpairedImages(
-        A,
-        B,
-        recipe["batch_size"],
-        seed,
-        steps=steps,
-        flip=recipe["flip"],
-        augment=Augmentation(share=recipe["augment"]) if recipe["augment"] else None,
+def train_and_save(
+    A: np.ndarray,
+    B: np.ndarray,
+    path: PathLike,
+    recipe: TrainingRecipe,
+    *,
+    seed: int = 0,
+    checkpoint_seconds: float = 60,
+    verbose: int = 0,
+) -> CycleGAN:
+    """Train a CycleGAN from images A to images B and save it; resume an interrupted training.
+
+    Beside the file, ``<stem>.record.csv`` gets the losses by epoch, and the folder
+    ``<stem>.samples`` image grids: samples of A, their translations and reconstructions, and the
+    same for B. The state of an unfinished training is kept in a hidden folder beside `path`.
+    The same call resumes there and ends with the same weights, bit for bit.
+
+    Parameters
+    ----------
+    A, B : ndarray of shape (n_a, H, W, C) and (n_b, H, W, C), uint8
+        Images of the two sets, such as benign and malignant lesions.
+    path : str or path-like
+        File to write, ending in ``.keras``, for ``GANOversampler(pretrained={label: path})`` or
+        ``CycleGAN.from_pretrained(path)``.
+    recipe : TrainingRecipe
+        Settings, as from `melanet.over_sampling.resolve_recipe`.
+    seed : int, default=0
+        Seed of weights, order and augmentation.
+    checkpoint_seconds : float, default=60
+        Minimum time between two checkpoints.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Returns
+    -------
+    CycleGAN
+        Trained model.
+
+    Raises
+    ------
+    ValueError
+        If `path` does not end in ``.keras``, or a set is empty or of another shape.
+    melanet.exceptions.TrainingDiverged
+        If the loss becomes infinite or NaN.
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise ValueError(f"path must end in .keras. Received: {str(path)!r}")
+    for name, images in (("A", A), ("B", B)):
+        if not len(images):
+            raise ValueError(f"{name} must hold at least one image. Received: none")
+    form = read_form(A)
+    samples = form.encode(A), form.encode(B)
+    settings = {"recipe": recipe.as_dict(), "seed": seed, "data": [_digest(A), _digest(B)]}
+    checkpoint = Checkpoint(
+        path.with_name(f".{path.name}.training"), settings=settings, seconds=checkpoint_seconds
     )
-    return batches, epochs
-
-
-def build(recipe, shape, seed, n_steps):
-    """Return the CycleGAN that a recipe trains for `n_steps`, compiled."""
-    cyclegan = CycleGAN.from_shape(
-        shape,
-        generator=recipe["generator"],
-        filters=recipe["filters"],
-        discriminator_filters=recipe["discriminator_filters"],
-        identity_weight=recipe["identity_weight"],
-        seed=seed,
+    every = max(1, -(-recipe.schedule()[0] // _MAX_GRIDS))
+    grids = PictureGrid(path.with_suffix(".samples"), *samples, every=every)
+    model, history = train(
+        recipe, *samples, seed=seed, callbacks=[checkpoint, grids], verbose=verbose
     )
-    decay = n_steps if recipe["decay"] else None
-    cyclegan.compile(optimizer=adam(recipe["learning_rate"], decay))
-    return cyclegan
+    write_csv(path.with_suffix(".record.csv"), history_rows(history))
+    model.compile(optimizer="sgd")  # stateless: the file is a third as large
+    with atomic_path(path) as partial:
+        model.save(partial)
+    model.compile()
+    checkpoint.forget()
+    return model
+
+
+def _digest(images):
+    return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()

@@ -1,9 +1,18 @@
-"""Over-sampling with translations: in memory, from files, and batch by batch."""
+"""Over-sample with translations: in memory, from files, and batch by batch."""
 
 from melanet.over_sampling._balanced_batches import BalancedBatches
-from melanet.over_sampling._files import oversample_files
+from melanet.over_sampling._files import load_synthetic, oversample_files
 from melanet.over_sampling._gan_oversampler import GANOversampler
 from melanet.over_sampling._matching import Matching
-from melanet.over_sampling._presets import PRESETS
+from melanet.over_sampling._presets import PRESETS, Recipe, resolve_recipe
 
-__all__ = ["PRESETS", "BalancedBatches", "GANOversampler", "Matching", "oversample_files"]
+__all__ = [
+    "PRESETS",
+    "BalancedBatches",
+    "GANOversampler",
+    "Matching",
+    "Recipe",
+    "load_synthetic",
+    "oversample_files",
+    "resolve_recipe",
+]

@@ -1,7 +1,9 @@
-"""GANOversampler: rare classes filled up with translations of the other classes' samples."""
+"""GANOversampler: fill up rare classes with translations of other classes' samples."""
 
-from collections import Counter
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
@@ -10,29 +12,38 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from melanet.gan._cyclegan import CycleGAN
+from melanet.gan import CycleGAN
 from melanet.images._augmentation import FLIPS
-from melanet.over_sampling import _generation, _presets
-from melanet.over_sampling._generation import check_needs
+from melanet.over_sampling._generation import (
+    check_needs,
+    check_sample_shapes,
+    fill_classes,
+    load_cyclegans,
+    plan_classes,
+)
+from melanet.over_sampling._judge import train_judge
 from melanet.over_sampling._matching import Matching
-from melanet.over_sampling._tables import near_copies, warn_of_hopeless
+from melanet.over_sampling._presets import PRESETS, recipe_from_dict, resolve_recipe
+from melanet.over_sampling._tables import interpolated_copies, warn_of_hopeless_classes
 from melanet.over_sampling._translator import translate
+from melanet.preprocessing import TableForm, as_samples, form_from_config, read_form
 from melanet.preprocessing._containers import Extended, same_kind
-from melanet.preprocessing._forms import as_samples, form_from_config, read_form
 from melanet.preprocessing._validation import categorical_columns, check_samples
 from melanet.utils import _archive
 from melanet.utils._chunks import chunk_slices
+from melanet.utils._typing import PathLike
 from melanet.utils._validation import to_python
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
+_KIND = "melanet.GANOversampler"  # of a saved sampler
 
 
 class GANOversampler(BaseOverSampler):
     """Over-sample with translations of the other classes' samples, made by CycleGANs.
 
     For every class that needs samples, a CycleGAN learns to translate samples of the majority
-    class (or of all other classes) into it. What it makes keeps the variety of the source
-    (pose, light, background) and takes on the look of the rare class.
+    class (or of all other classes) into it. A translation keeps the variety of its source (pose,
+    light, background) and takes on the look of the rare class.
 
     Parameters
     ----------
@@ -40,53 +51,53 @@ class GANOversampler(BaseOverSampler):
         As in imbalanced-learn: which classes to fill up, and how far.
     preset : {"default", "paper"}, default="default"
         Recipe of the training. "paper" is that of Zunair & Ben Hamza (2020), with one
-        simultaneous update of all four networks in place of three alternating ones.
+        simultaneous update of all four networks instead of three alternating ones.
     image_shape : tuple of int or None, default=None
-        (H, W) or (H, W, C), if the rows of a two-dimensional X are images; without it they are
-        rows of a table.
+        (H, W) or (H, W, C) if the rows of a two-dimensional X are images; None if they are rows
+        of a table.
     value_range : (float, float) or None, default=None
-        Limits that pixels can take. By default integers of 8 or 16 bits take their dtype's
-        range, and wider ones [0, 255]; floats the first of [0, 1], [-1, 1] and [0, 255] that
-        holds them. 12-bit images in 16-bit integers use little of that range: say (0, 4095).
+        Limits of the pixel values. None takes the dtype's range for integers of 8 or 16 bits,
+        [0, 255] for wider ones, and for floats the first of [0, 1], [-1, 1] and [0, 255] that
+        holds them. 12-bit images in 16-bit integers need (0, 4095).
     categorical_features : "auto" or array-like of int, str or bool, default="auto"
-        Indices, names or a mask of a table's columns that hold categories, besides those of a
-        DataFrame that hold no numbers, which always do.
+        Indices, names or mask of a table's categorical columns. Columns of a DataFrame without
+        numbers are always categorical.
     sources : {"majority", "all"}, default="majority"
         Classes whose samples are translated.
     generator : {"unet", "resnet"} or None, default=None
-        Kind of the generators for images.
+        Architecture of the generators for images.
     steps, epochs : int or None, default=None
-        Training budget for each class: steps, or epochs of the smaller set. Give one.
+        Training budget for each class: steps, or passes over the smaller set. Give one.
     batch_size : int or None, default=None
-        Pairs of samples in a step.
+        Pairs of samples per step.
     learning_rate : float or None, default=None
-        Adam's rate.
+        Adam's initial learning rate.
     augment : float, bool or None, default=None
-        Share of the images of both sets, in [0, 1], that are changed a little while the CycleGAN
-        trains: rotated, shifted, zoomed. True stands for 1.
+        Share of the training images, in [0, 1], that are rotated, shifted and zoomed a little
+        while the CycleGAN trains. True means 1.
     flip : {"horizontal", "vertical", "both"}, False or None, default=None
-        Mirror images that stand for the same class, in training and where a source is reused.
-        The default preset permits none, since a mirrored digit is no digit.
+        Mirror images that belong to the same class, used in training and where a source is
+        reused. The default preset has none, because a mirrored digit is not a digit.
     match : bool or None, default=None
         Whether translated images get the sharpness and the pixel values of the class's real ones
-        (see `melanet.over_sampling.Matching`). The default preset does.
+        (see `melanet.over_sampling.Matching`). On in the default preset.
     copies : float or None, default=None
-        Share of the synthetic samples, in [0, 1), that are copies of real samples of the class
-        from the start; of images every second one is changed a little.
+        Share of the synthetic samples, in [0, 1), planned as copies of real samples of the class.
+        Every second copied image is augmented a little.
     reject : bool or None, default=None
-        Whether translations must pass a judge that was trained on the real samples; what fails
-        twice is replaced by a copy of a real sample of the class, in a table by a
-        row between two near ones.
+        Whether translations must pass a judge trained on the real samples. A translation that
+        fails twice is replaced by a copy of a real sample of the class; in a table, by a row
+        between two neighbouring ones.
     guard : bool or None, default=None
-        Whether translations that are none are replaced in the same way: that hardly differ from
-        their source, are of one value, or all look alike. Where that, or the judge, strikes many,
-        a warning gives the figure. The default preset has it on.
+        Whether translations are also replaced if they hardly differ from their source, are
+        constant, or all look alike. If guard or judge reject many, a
+        `melanet.exceptions.TranslationWarning` gives the figure. On in the default preset.
     pretrained : dict or None, default=None
-        ``{label: CycleGAN or path of one}``: labels whose CycleGAN is not trained but taken; it
-        translates to its "B". Labels that are missing train.
+        ``{label: CycleGAN or path}``: classes whose CycleGAN is loaded instead of trained; it
+        translates to its "B". Other classes are trained.
     random_state : int, RandomState instance or None, default=None
-        Seed. The same seed gives the same bits on one machine and thread count; no global
-        generator is touched.
+        Seed. The same seed gives the same bits on one machine and thread count. No global random
+        generator is used.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -95,33 +106,33 @@ class GANOversampler(BaseOverSampler):
     sampling_strategy_ : dict
         label -> number of samples made.
     cyclegans_ : dict
-        label -> CycleGAN that translates into the label's class, its "B".
+        label -> CycleGAN that translates into the class, its "B".
     history_ : dict
-        label -> dict of lists, the losses by epoch; empty for a pretrained one.
+        label -> losses by epoch, a dict of lists; empty for a pretrained CycleGAN.
     matchings_ : dict
-        label -> `melanet.over_sampling.Matching` of what its CycleGAN makes, if images are matched.
-    recipe_ : dict
-        The settings that were used.
+        label -> `melanet.over_sampling.Matching` of its translations, if images are matched.
+    recipe_ : Recipe
+        Settings used.
     form_ : ImageForm or TableForm
         Layout, dtype and range of the data.
     source_indices_ : ndarray of int of shape (n_synthetic,)
-        For each synthetic sample, the row of X that it was made from.
+        Row of X that each synthetic sample was made from.
     source_kind_ : ndarray of str of shape (n_synthetic,)
-        "translation", or "copy" of a real sample, changed a little or not (of a table's row, one
-        moved towards a near row of its class).
+        "translation", or "copy" of a real sample, possibly augmented (in a table, moved towards a
+        neighbouring row of its class).
     n_features_in_ : int
         Size of X's second axis.
 
     See Also
     --------
-    melanet.CycleGAN : What it trains.
+    melanet.CycleGAN : The model that it trains.
 
     Notes
     -----
-    Originals come first in the result, unchanged and in order. Parameters that are None take
-    the preset's value, and an explicit value wins. Compare with random over-sampling on validation
-    data of your own: before classifiers that are trained with augmentation it was measured to be
-    no better (docs/does-it-help.md). Results are no basis for a diagnosis.
+    The result begins with the original samples, unchanged and in order. A parameter that is None
+    takes the preset's value. Compare with random over-sampling on validation data of your own:
+    before classifiers that are trained with augmentation it measured no better
+    (docs/does-it-help.md). Not for diagnosis.
 
     Examples
     --------
@@ -139,7 +150,7 @@ class GANOversampler(BaseOverSampler):
 
     _parameter_constraints: dict = {
         **BaseOverSampler._parameter_constraints,
-        "preset": [StrOptions(set(_presets.PRESETS))],
+        "preset": [StrOptions(set(PRESETS))],
         "image_shape": ["array-like", None],
         "value_range": ["array-like", None],
         "categorical_features": [StrOptions({"auto"}), "array-like"],
@@ -163,26 +174,26 @@ class GANOversampler(BaseOverSampler):
     def __init__(
         self,
         *,
-        sampling_strategy="auto",
-        preset="default",
-        image_shape=None,
-        value_range=None,
-        categorical_features="auto",
-        sources="majority",
-        generator=None,
-        steps=None,
-        epochs=None,
-        batch_size=None,
-        learning_rate=None,
-        augment=None,
-        flip=None,
-        match=None,
-        copies=None,
-        reject=None,
-        guard=None,
-        pretrained=None,
-        random_state=None,
-        verbose=0,
+        sampling_strategy: Any = "auto",
+        preset: str = "default",
+        image_shape: Any = None,
+        value_range: Any = None,
+        categorical_features: Any = "auto",
+        sources: str = "majority",
+        generator: str | None = None,
+        steps: int | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        augment: float | bool | None = None,
+        flip: str | bool | None = None,
+        match: bool | None = None,
+        copies: float | None = None,
+        reject: bool | None = None,
+        guard: bool | None = None,
+        pretrained: dict[Any, PathLike | CycleGAN] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
     ):
         super().__init__(sampling_strategy=sampling_strategy)
         self.preset = preset
@@ -214,66 +225,72 @@ class GANOversampler(BaseOverSampler):
     def _fit_resample(self, X, y):
         categorical = categorical_columns(X, self.categorical_features) if X.ndim == 2 else ()
         form = read_form(X, self.image_shape, self.value_range, categorical)
-        recipe = _presets.resolve(self, form.tensor_shape)
-        pretrained = read_pretrained(self.pretrained, y, form.tensor_shape)
-        counts = Counter(y.tolist())
-        needs = {label: n for label, n in self.sampling_strategy_.items() if n}
-        needs = check_needs(needs, counts, pretrained)
+        recipe = self._resolve_recipe(form.tensor_shape)
+        pretrained = load_cyclegans(self.pretrained, "pretrained", y)
+        remedy = "Resize the images to the model's size, or leave the key out to train"
+        check_sample_shapes(pretrained, "pretrained", form.tensor_shape, remedy)
+        needs = check_needs(self.sampling_strategy_, y, pretrained)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         samples = as_samples(form, X)
-        if form.kind == "table":
-            warn_of_hopeless(samples, y, needs)
+        if isinstance(form, TableForm):
+            warn_of_hopeless_classes(samples[:], y, needs)
         result = Extended(X, sum(needs.values()), form.dtype)
-        filling = _generation.fill_up(
-            recipe,
-            samples=samples,
-            y=y,
-            needs=needs,
-            sources={label: self._source_rows(y, label, counts) for label in needs},
-            pretrained=pretrained,
-            seed=seed,
-            out=result.room,
-            decode=form.decode,
-            verbose=self.verbose,
-        )
-        # Set together: a fit that fails leaves the one before it as it was.
+
+        def write(start, made):
+            result.room[start : start + len(made)] = form.decode(made)
+
+        plans = plan_classes(y, needs, seed, self.sources)
+        judge = train_judge(samples, y, recipe.flip, seed) if recipe.reject and needs else None
+        filled = fill_classes(samples, plans, recipe, pretrained, judge, write, self.verbose)
+        for label, report in filled.reports.items():
+            report.warn(label, "source_kind_", stacklevel=5)
+        # Assigned together: a fit that fails leaves the previous one intact.
         self.form_, self.recipe_ = form, recipe
-        self.cyclegans_ = {**pretrained, **filling.cyclegans}
-        self.history_ = {label: filling.histories.get(label, {}) for label in self.cyclegans_}
-        self.matchings_ = filling.matchings
-        self.source_indices_ = filling.source_indices
-        self.source_kind_ = filling.source_kinds
-        if form.kind == "table":
-            copies = np.flatnonzero(filling.source_kinds == "copy")
-            origins = filling.source_indices[copies]
-            result.room[copies] = near_copies(form, X, samples, y, origins, seed)
+        self.cyclegans_ = {**pretrained, **filled.cyclegans}
+        self.history_ = {label: filled.histories.get(label, {}) for label in self.cyclegans_}
+        self.matchings_ = filled.matchings
+        self.source_indices_ = filled.source_indices
+        self.source_kind_ = filled.source_kinds
+        if isinstance(form, TableForm):
+            copies = np.flatnonzero(filled.source_kinds == "copy")
+            rows = filled.source_indices[copies]
+            result.room[copies] = interpolated_copies(form, X, samples[:], y, rows, seed)
         labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
-        return result.filled(filling.source_indices), np.concatenate([y, *labels])
+        return result.filled(filled.source_indices), np.concatenate([y, *labels])
 
-    def _source_rows(self, y, label, counts):
-        others = y != label
-        if self.sources == "majority":
-            # Of equally large classes the first wins, so that the choice repeats.
-            rivals = {c: n for c, n in sorted(counts.items()) if c != to_python(label)}
-            others = y == max(rivals, key=rivals.get)
-        return np.flatnonzero(others)
+    def _resolve_recipe(self, shape):
+        return resolve_recipe(
+            self.preset,
+            shape,
+            generator=self.generator,
+            steps=self.steps,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            augment=self.augment,
+            flip=self.flip,
+            match=self.match,
+            copies=self.copies,
+            reject=self.reject,
+            guard=self.guard,
+        )
 
-    def translate(self, X, label):
-        """Make samples of a class from samples of other classes.
+    def translate(self, X: Any, label: Any) -> Any:
+        """Translate samples of other classes into a class.
 
-        The sampler keeps no training images, so they have to be passed in.
+        The sampler keeps no training samples; pass in what to translate.
 
         Parameters
         ----------
         X : array-like
             Samples in the form that was given to ``fit_resample``.
         label : int or str
-            The class to translate into, a key of `cyclegans_`.
+            Target class, a key of `cyclegans_`.
 
         Returns
         -------
         array-like of the same form
-            One translation for each sample, in order. They are not judged.
+            One translation for each sample, in order; they are not judged.
 
         Raises
         ------
@@ -298,17 +315,17 @@ class GANOversampler(BaseOverSampler):
             translations[part] = self.form_.decode(made)
         return same_kind(X, translations)
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Write the fitted sampler to one file, without pickle.
 
-        The file holds the parameters, the CycleGANs and what is known of the data's form; no
-        training images. Parameters that cannot be written (a callable, a RandomState) are left out
-        with a warning. The file is whole or not there.
+        The file holds the parameters, the CycleGANs and the form of the data, but no training
+        samples. Parameters that cannot be written (a callable, a RandomState) are left out with a
+        warning. The file is written atomically.
 
         Parameters
         ----------
         path : str or path-like
-            Name of the file, by custom ending in ``.melanet``.
+            File to write, by convention ending in ``.melanet``.
 
         Raises
         ------
@@ -316,16 +333,36 @@ class GANOversampler(BaseOverSampler):
             Before ``fit_resample``.
         """
         check_is_fitted(self, "cyclegans_")
-        save_sampler(self, path)
+        instead = {"pretrained": None}  # the models themselves are written
+        if isinstance(self.sampling_strategy, dict):
+            instead["sampling_strategy"] = _counts_to_json(self.sampling_strategy)
+        card = {
+            "params": _archive.json_params(self, **instead),
+            "form": self.form_.to_config(),
+            "recipe": self.recipe_.as_dict(),
+            "labels": _archive.labels_to_json(list(self.cyclegans_)),
+            "histories": list(self.history_.values()),
+            "matchings": [
+                matching and matching.to_config()
+                for matching in map(self.matchings_.get, self.cyclegans_)
+            ],
+            "needs": _counts_to_json(self.sampling_strategy_),
+            "source_indices": self.source_indices_,
+            "source_kind": self.source_kind_,
+            "n_features_in": self.n_features_in_,
+        }
+        if hasattr(self, "feature_names_in_"):
+            card["feature_names_in"] = self.feature_names_in_
+        _archive.write_archive(path, _KIND, card, list(self.cyclegans_.values()))
 
     @classmethod
-    def load(cls, path):
-        """Read a sampler that `save` wrote.
+    def load(cls, path: PathLike) -> GANOversampler:
+        """Load a sampler that `save` wrote, executing nothing in the file.
 
         Parameters
         ----------
         path : str or path-like
-            Name of the file.
+            File to read.
 
         Returns
         -------
@@ -336,14 +373,30 @@ class GANOversampler(BaseOverSampler):
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         ValueError
             If the file is not a saved sampler.
         """
-        return load_sampler(cls, path)
-
-    def _more_tags(self):
-        return {"X_types": ["2darray", "sparse", "dataframe", "3darray"]}
+        card, models = _archive.read_archive(path, _KIND, CycleGAN.from_pretrained)
+        params = card["params"]
+        if isinstance(params.get("sampling_strategy"), dict):
+            params["sampling_strategy"] = _counts_from_json(params["sampling_strategy"])
+        labels = _archive.labels_from_json(card["labels"])
+        sampler = cls(**params)
+        sampler.form_ = form_from_config(card["form"])
+        sampler.recipe_ = recipe_from_dict(card["recipe"])
+        sampler.cyclegans_ = dict(zip(labels, models))
+        sampler.history_ = dict(zip(labels, card["histories"]))
+        sampler.matchings_ = {
+            label: Matching(**config) for label, config in zip(labels, card["matchings"]) if config
+        }
+        sampler.sampling_strategy_ = _counts_from_json(card["needs"])
+        sampler.source_indices_ = np.array(card["source_indices"], int)
+        sampler.source_kind_ = np.array(card["source_kind"], "U11")
+        sampler.n_features_in_ = card["n_features_in"]
+        if "feature_names_in" in card:
+            sampler.feature_names_in_ = np.array(card["feature_names_in"], object)
+        return sampler
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -351,106 +404,13 @@ class GANOversampler(BaseOverSampler):
         return tags
 
 
-_KIND = "melanet.GANOversampler"
-
-
-def _counts_to_card(counts):
-    # JSON would make strings of the labels.
+def _counts_to_json(counts):
+    # JSON would turn labels into strings.
     return {
         "labels": _archive.labels_to_json(list(counts)),
         "n_samples": [int(n) for n in counts.values()],
     }
 
 
-def _counts_from_card(card):
+def _counts_from_json(card):
     return dict(zip(_archive.labels_from_json(card["labels"]).tolist(), card["n_samples"]))
-
-
-def save_sampler(sampler, path):
-    """Write a fitted sampler; see `GANOversampler.save`."""
-    instead = {"pretrained": None}  # the models themselves are written
-    if isinstance(sampler.sampling_strategy, dict):
-        instead["sampling_strategy"] = _counts_to_card(sampler.sampling_strategy)
-    card = {
-        "params": _archive.json_params(sampler, **instead),
-        "form": sampler.form_.to_config(),
-        "recipe": sampler.recipe_,
-        "labels": _archive.labels_to_json(list(sampler.cyclegans_)),
-        "histories": list(sampler.history_.values()),
-        "matchings": [
-            matching and matching.to_config()
-            for matching in map(sampler.matchings_.get, sampler.cyclegans_)
-        ],
-        "needs": _counts_to_card(sampler.sampling_strategy_),
-        "source_indices": sampler.source_indices_,
-        "source_kind": sampler.source_kind_,
-        "n_features_in": sampler.n_features_in_,
-    }
-    if hasattr(sampler, "feature_names_in_"):
-        card["feature_names_in"] = sampler.feature_names_in_
-    _archive.write_archive(path, _KIND, card, sampler.cyclegans_.values())
-
-
-def load_sampler(cls, path):
-    """Read a sampler; see `GANOversampler.load`."""
-    card, models = _archive.read_archive(path, _KIND, CycleGAN.from_pretrained)
-    params = card["params"]
-    if isinstance(params.get("sampling_strategy"), dict):
-        params["sampling_strategy"] = _counts_from_card(params["sampling_strategy"])
-    labels = _archive.labels_from_json(card["labels"])
-    sampler = cls(**params)
-    sampler.form_ = form_from_config(card["form"])
-    sampler.recipe_ = card["recipe"]
-    sampler.cyclegans_ = dict(zip(labels, models))
-    sampler.history_ = dict(zip(labels, card["histories"]))
-    sampler.matchings_ = {
-        label: Matching(**config) for label, config in zip(labels, card["matchings"]) if config
-    }
-    sampler.sampling_strategy_ = _counts_from_card(card["needs"])
-    sampler.source_indices_ = np.array(card["source_indices"], int)
-    sampler.source_kind_ = np.array(card["source_kind"], "U11")
-    sampler.n_features_in_ = card["n_features_in"]
-    if "feature_names_in" in card:
-        sampler.feature_names_in_ = np.array(card["feature_names_in"], object)
-    return sampler
-
-
-def read_pretrained(pretrained, y, sample_shape):
-    """Read the CycleGANs that are not to be trained.
-
-    Parameters
-    ----------
-    pretrained : dict or None
-        label -> CycleGAN or path of one.
-    y : ndarray of shape (n,)
-        Labels of the data.
-    sample_shape : tuple of int
-        What they have to translate.
-
-    Returns
-    -------
-    dict
-        label of `y` -> CycleGAN.
-
-    Raises
-    ------
-    ValueError
-        If there is no such class, or a CycleGAN translates samples of another shape.
-    """
-    models = {}
-    present = {to_python(label): label for label in np.unique(y)}
-    for label, source in (pretrained or {}).items():
-        if label not in present:
-            raise ValueError(
-                f"pretrained has the key {label!r}, but y has no such class. "
-                f"Received: classes {sorted(present)}"
-            )
-        model = CycleGAN.from_pretrained(source)
-        if model.sample_shape != sample_shape:
-            raise ValueError(
-                f"pretrained[{label!r}] translates samples of shape {model.sample_shape}, but "
-                f"X holds samples of shape {sample_shape}. Resize the images to "
-                "the model's size, or leave the key out to train"
-            )
-        models[present[label]] = model
-    return models

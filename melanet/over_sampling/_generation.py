@@ -1,397 +1,522 @@
-"""From real samples to synthetic ones: a CycleGAN for each class, trained or given, and a judge."""
+"""The synthetic samples of a class: translations, and copies of real samples beside them."""
 
 import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from melanet.exceptions import TranslationWarning
+from melanet.gan import CycleGAN
+from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.gan.training import train
-from melanet.images._augmentation import Augmentation
+from melanet.images import Augmentation
 from melanet.over_sampling._guard import Guard, describe_failures
-from melanet.over_sampling._judge import Judge, reduced
-from melanet.over_sampling._translator import Translator, cycle, matching_of
+from melanet.over_sampling._judge import Judge
+from melanet.over_sampling._matching import Matching
+from melanet.over_sampling._presets import Recipe
+from melanet.over_sampling._translator import Checks, Translator, translate
+from melanet.preprocessing import SampleSource
+from melanet.utils import reproducible
 from melanet.utils._chunks import chunk_slices, evenly_spaced, samples_that_fit
-from melanet.utils._keras import reproducible
+from melanet.utils._typing import PathLike
 from melanet.utils._validation import to_python
+
+_MAX_PROBED = 200  # sources whose translations show what the CycleGAN does
+_MAX_COMPARED = 300  # real samples that these are compared with
+
+
+@dataclass(frozen=True)
+class ClassPlan:
+    """What is needed for one class.
+
+    Parameters
+    ----------
+    label : object
+        The class, as in y.
+    code : int
+        Its position among the sorted classes.
+    n_samples : int
+        Number of samples to make.
+    source_rows, target_rows : ndarray of int
+        Rows of the samples to translate, and of the class.
+    training_seed, generation_seed : int
+        Seeds. They depend on the class alone, not on what other classes need.
+    """
+
+    label: Any
+    code: int
+    n_samples: int
+    source_rows: np.ndarray
+    target_rows: np.ndarray
+    training_seed: int
+    generation_seed: int
+
+
+def plan_classes(
+    y: np.ndarray, needs: Mapping[Any, int], seed: int, sources: str = "majority"
+) -> list[ClassPlan]:
+    """Plan the synthetic samples of each class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+    needs : dict
+        label -> number of samples to make.
+    seed : int
+        Seed of all classes.
+    sources : {"majority", "all"}, default="majority"
+        Whether samples of the largest other class are translated, or those of all others. Of
+        equally large classes the first is taken.
+
+    Returns
+    -------
+    list of ClassPlan
+        In the order of `needs`.
+    """
+    classes, codes = np.unique(y, return_inverse=True)
+    counts = np.bincount(codes)
+    plans = []
+    for label, n_samples in needs.items():
+        code = int(np.flatnonzero(classes == label)[0])
+        rows = codes != code
+        if sources == "majority":
+            others = counts.copy()
+            others[code] = 0
+            rows = codes == others.argmax()
+        seeds = np.random.SeedSequence([seed, code]).generate_state(2)
+        plans.append(
+            ClassPlan(
+                label,
+                code,
+                int(n_samples),
+                np.flatnonzero(rows),
+                np.flatnonzero(codes == code),
+                int(seeds[0]) % 2**20,
+                int(seeds[1]),
+            )
+        )
+    return plans
 
 
 @dataclass
-class Filling:
-    """What `fill_up` made.
+class Generated:
+    """A part of the synthetic samples of a class.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n, *sample_shape), float32
+        In [-1, 1].
+    rows : ndarray of int of shape (n,)
+        Row that each was made from.
+    kinds : ndarray of str of shape (n,)
+        "translation" or "copy".
+    n_attempts, n_unchanged, n_refused : int
+        Number of first attempts, and of those that the guard and the judge rejected.
+    """
+
+    samples: np.ndarray
+    rows: np.ndarray
+    kinds: np.ndarray
+    n_attempts: int
+    n_unchanged: int
+    n_refused: int
+
+    @property
+    def n_copies(self) -> int:
+        """Number of copies among the samples."""
+        return int((self.kinds == "copy").sum())
+
+
+class ClassGenerator:
+    """Generate the synthetic samples of one class, part by part.
+
+    A share of the samples are copies of real samples of the class, the last ones. The others are
+    translations, each source used as often as the others. A translation that guard or judge
+    rejects twice is replaced by a copy. Every second copy of an image is augmented a little:
+    exact copies suit a classifier that is trained with augmentation, changed ones any other
+    (docs/does-it-help.md). A part depends on the seed, its position and the number of copies
+    before it.
+
+    Before the first part, up to 200 sources are translated. On them the matching is measured and
+    collapse is decided; they are not translated again.
+
+    Parameters
+    ----------
+    samples : SampleSource
+        Real samples in [-1, 1], in memory or in files.
+    plan : ClassPlan
+        The class, its rows and its seed.
+    cyclegan : CycleGAN
+        Model into the class, its "B".
+    recipe : Recipe
+        Settings.
+    judge : Judge or None, default=None
+        Judge of all classes.
+
+    Attributes
+    ----------
+    n_translations : int
+        Number of samples that are translations, if none is rejected.
+    matching : Matching or None
+        Correction of the translations.
+    diversity : float or None
+        Diversity of the translations over that of the class if they have collapsed, else None.
+    """
+
+    def __init__(
+        self,
+        samples: SampleSource,
+        plan: ClassPlan,
+        cyclegan: CycleGAN,
+        recipe: Recipe,
+        judge: Judge | None = None,
+    ):
+        self.samples, self.plan, self.recipe = samples, plan, recipe
+        self.n_translations = plan.n_samples - round(recipe.copies * plan.n_samples)
+        self.matching: Matching | None = None
+        self.diversity: float | None = None
+        checks = Checks()
+        if judge is not None:
+            checks.accepts = lambda x: judge.accepts(x, plan.code)
+        if self.n_translations and (recipe.guard or recipe.match):
+            self._probe(cyclegan, checks)
+        self._translator = Translator(samples, cyclegan, recipe, checks)
+        self.draw([plan.generation_seed])
+
+    def _probe(self, cyclegan, checks):
+        """Translate some sources; measure the matching, and find out whether they collapse."""
+        shape = self.samples.shape[1:]
+        most = max(2, min(_MAX_COMPARED, samples_that_fit(shape)))
+        sources = evenly_spaced(self.plan.source_rows, most)
+        probed = evenly_spaced(self.plan.source_rows, min(_MAX_PROBED, most))
+        real = self.samples[evenly_spaced(self.plan.target_rows, most)]
+        originals = self.samples[probed]
+        translations = translate(cyclegan, originals, self.recipe)
+        checks.cached = dict(zip(probed.tolist(), translations))
+        passed = np.ones(len(probed), bool)
+        if self.recipe.guard:
+            checks.guard = Guard(self.samples[sources], real)
+            passed = checks.guard.passes(translations, originals)
+        if self.recipe.match:
+            self.matching = checks.matching = Matching.between(translations, real)
+            translations = self.matching(translations)
+        if checks.guard is not None:
+            if checks.accepts is not None:
+                passed &= checks.accepts(translations)
+            self.diversity = checks.guard.collapsed(translations[passed])
+
+    def draw(self, seed: Sequence[int]) -> None:
+        """Draw the sources of all samples, and the rows that are copied."""
+        rng = np.random.default_rng([*seed, 0])
+        self._seed = [*seed, 1]
+        self._translator.draw(self.plan.source_rows, self.n_translations, rng)
+        own = self.plan.target_rows
+        self._copied = own[balanced_draws(len(own), self.plan.n_samples, rng)]
+
+    def read(self, places: np.ndarray) -> np.ndarray:
+        """Return the sources of the translations among some places; other threads may call it."""
+        places = places[places < self.n_translations]
+        return self.samples[self._translator.draws[places]]
+
+    def generate(self, places: np.ndarray, sources: np.ndarray, n_copies: int = 0) -> Generated:
+        """Make the samples at some places.
+
+        Parameters
+        ----------
+        places : ndarray of int
+            Increasing positions among the samples of the class.
+        sources : ndarray
+            Result of `read` for these places; may be overwritten.
+        n_copies : int, default=0
+            Number of copies among the samples made before.
+
+        Returns
+        -------
+        Generated
+        """
+        rng = np.random.default_rng([*self._seed, int(places[0]) if len(places) else 0])
+        translated = places[places < self.n_translations]
+        attempts = self._translator.attempt(translated, sources, rng)
+        if self.diversity is not None:
+            attempts.passed[:] = False
+        copied = np.ones(len(places), bool)
+        copied[: len(translated)] = ~attempts.passed
+        rows = np.empty(len(places), int)
+        rows[: len(translated)] = attempts.rows
+        samples = np.empty((len(places), *self.samples.shape[1:]), "float32")
+        samples[: len(translated)] = attempts.samples
+        if copied.any():
+            n = int(copied.sum())
+            rows[copied] = self._copied[np.arange(n_copies, n_copies + n) % len(self._copied)]
+            samples[copied] = self._copies(self.samples[rows[copied]], rng, n_copies)
+        return Generated(
+            samples,
+            rows,
+            np.where(copied, "copy", "translation").astype("U11"),
+            len(translated),
+            attempts.n_unchanged,
+            attempts.n_refused,
+        )
+
+    def _copies(self, originals, rng, first):
+        """Return copies of which, if they are images, every second is augmented."""
+        copies = originals.copy()
+        odd = slice((first + 1) % 2, None, 2)
+        if copies.ndim > 2 and len(copies[odd]):
+            copies[odd] = Augmentation(flip=self.recipe.flip)(copies[odd], rng)
+        return copies
+
+
+@dataclass
+class ClassReport:
+    """Counts of what happened while the samples of a class were made.
+
+    Parameters
+    ----------
+    n_samples, n_copies, n_attempts, n_unchanged, n_refused : int
+        Totals of the parts, see `Generated`.
+    diversity : float or None
+        As in `ClassGenerator`.
+    """
+
+    n_samples: int = 0
+    n_copies: int = 0
+    n_attempts: int = 0
+    n_unchanged: int = 0
+    n_refused: int = 0
+    diversity: float | None = None
+
+    def add(self, part: Generated) -> None:
+        """Add the counts of a part."""
+        self.n_samples += len(part.samples)
+        self.n_copies += part.n_copies
+        self.n_attempts += part.n_attempts
+        self.n_unchanged += part.n_unchanged
+        self.n_refused += part.n_refused
+
+    def warn(self, label: Any, where: str, stacklevel: int) -> None:
+        """Issue a TranslationWarning if much went wrong.
+
+        Parameters
+        ----------
+        label : object
+            The class.
+        where : str
+            Where the user finds which samples are copies.
+        stacklevel : int
+            As in ``warnings.warn``, counted from the caller.
+        """
+        problem = describe_failures(
+            self.n_attempts,
+            unchanged=self.n_unchanged,
+            refused=self.n_refused,
+            diversity=self.diversity,
+        )
+        if problem:
+            warnings.warn(
+                f"Class {to_python(label)!r}: {problem}. Of its {self.n_samples} synthetic "
+                f"samples {self.n_copies} are copies of real ones of the class (see {where}). "
+                "Train longer, collect more data, or take another remedy for this class; "
+                "guard=False switches this check off",
+                TranslationWarning,
+                stacklevel=stacklevel + 1,
+            )
+
+
+@dataclass
+class Filled:
+    """Result of `fill_classes`.
 
     Parameters
     ----------
     source_indices, source_kinds : ndarray of shape (n_synthetic,)
         Row that each sample was made from, and "translation" or "copy", class after class.
     cyclegans, histories, matchings : dict
-        label -> CycleGAN trained, its losses by epoch, and the correction of what it makes.
+        label -> the CycleGAN trained, its losses by epoch, and the correction of translations.
+    reports : dict
+        label -> ClassReport.
     """
 
     source_indices: np.ndarray
     source_kinds: np.ndarray
-    cyclegans: dict = field(default_factory=dict)
-    histories: dict = field(default_factory=dict)
-    matchings: dict = field(default_factory=dict)
+    cyclegans: dict[Any, CycleGAN] = field(default_factory=dict)
+    histories: dict[Any, dict[str, list[float]]] = field(default_factory=dict)
+    matchings: dict[Any, Matching] = field(default_factory=dict)
+    reports: dict[Any, ClassReport] = field(default_factory=dict)
 
 
-def fill_up(recipe, *, samples, y, needs, sources, pretrained, seed, out, decode, verbose=0):
-    """Make the samples that the classes need.
+def fill_classes(
+    samples: SampleSource,
+    plans: Sequence[ClassPlan],
+    recipe: Recipe,
+    cyclegans: Mapping[Any, CycleGAN],
+    judge: Judge | None,
+    write: Any,
+    verbose: int = 0,
+) -> Filled:
+    """Make the samples of all classes in memory, training the CycleGANs that are missing.
 
     Parameters
     ----------
-    recipe : dict
-        See `melanet.over_sampling._presets`.
-    samples : ndarray or EncodedImages of shape (n, *sample_shape), float32
+    samples : SampleSource
         Real samples in [-1, 1].
-    y : ndarray of shape (n,)
-        Their labels.
-    needs : dict
-        label -> number of samples to make.
-    sources : dict
-        label -> rows of `samples` to translate.
-    pretrained : dict
+    plans : sequence of ClassPlan
+        The classes.
+    recipe : Recipe
+        Settings.
+    cyclegans : dict
         label -> CycleGAN to use instead of training.
-    seed : int
-        Seed of all of it.
-    out : ndarray of shape (n_synthetic, ...)
-        Where they go, class after class.
-    decode : callable
-        Turns float32 samples in [-1, 1] into those of `out`.
+    judge : Judge or None
+        Judge of all classes.
+    write : callable
+        ``write(start, samples)`` stores float32 samples in [-1, 1], class after class.
     verbose : int, default=0
         1 shows progress.
 
     Returns
     -------
-    Filling
+    Filled
     """
-    made = Filling(np.zeros(0, int), np.zeros(0, "U11"))
-    if not needs:
-        return made
+    n_all = sum(plan.n_samples for plan in plans)
+    filled = Filled(np.empty(n_all, int), np.empty(n_all, "U11"))
+    first = 0
     with reproducible():
-        judge = None
-        classes, codes = np.unique(y, return_inverse=True)
-        if recipe["reject"]:
-            small = [
-                reduced(samples[part]) for part in chunk_slices(len(samples), samples.shape[1:])
-            ]
-            judge = Judge(flip=recipe["flip"], seed=seed % 2**20).fit(np.concatenate(small), codes)
-            del small
-        provenance, start = [], 0
-        for label, n_samples in needs.items():
-            code = int(np.flatnonzero(classes == label)[0])
-            rows, own = sources[label], np.flatnonzero(codes == code)
-            # Seeded by the class: what one class gets does not hang on the others' needs.
-            seeds = np.random.SeedSequence([seed, code]).generate_state(2)
-            cyclegan = pretrained.get(label)
+        for plan in plans:
+            cyclegan = cyclegans.get(plan.label)
             if cyclegan is None:
                 cyclegan, history = train(
                     recipe,
-                    samples[rows],
-                    samples[own],
-                    seed=int(seeds[0]) % 2**20,
-                    name=f"class {label}",
+                    samples[plan.source_rows],
+                    samples[plan.target_rows],
+                    seed=plan.training_seed,
+                    name=f"CycleGAN class {plan.label}",
                     verbose=verbose,
                 )
-                made.cyclegans[label], made.histories[label] = cyclegan, history
-            matching = known = None
-            if recipe["match"]:
-                most = samples_that_fit(samples.shape[1:])
-                few = evenly_spaced(rows, most), samples[evenly_spaced(own, most)]
-                matching, known = matching_of(recipe, cyclegan, samples.__getitem__, *few)
-                made.matchings[label] = matching
-            accepts = None if judge is None else (lambda x, c=code: judge.accepts(x, c))
-            rng = np.random.default_rng(seeds[1])
-            source, kinds, problem = make(
-                recipe,
-                cyclegan,
-                matching,
-                accepts,
-                samples=samples,
-                rows=rows,
-                own=own,
-                out=out[start : start + n_samples],
-                decode=decode,
-                rng=rng,
-                known=known,
+                filled.cyclegans[plan.label], filled.histories[plan.label] = cyclegan, history
+            generator = ClassGenerator(samples, plan, cyclegan, recipe, judge)
+            if generator.matching is not None:
+                filled.matchings[plan.label] = generator.matching
+            report = ClassReport(diversity=generator.diversity)
+            for part in chunk_slices(plan.n_samples, samples.shape[1:]):
+                places = np.arange(plan.n_samples)[part]
+                made = generator.generate(places, generator.read(places), report.n_copies)
+                whole = slice(first + part.start, first + part.stop)
+                write(whole.start, made.samples)
+                filled.source_indices[whole], filled.source_kinds[whole] = made.rows, made.kinds
+                report.add(made)
+            filled.reports[plan.label] = report
+            first += plan.n_samples
+    return filled
+
+
+def load_cyclegans(
+    models: Mapping[Any, PathLike | CycleGAN] | None, parameter: str, y: np.ndarray
+) -> dict[Any, CycleGAN]:
+    """Load the CycleGANs that are not to be trained.
+
+    Parameters
+    ----------
+    models : dict or None
+        label -> CycleGAN or source of one, see `CycleGAN.from_pretrained`.
+    parameter : str
+        Name of the parameter, for the message.
+    y : ndarray of shape (n,)
+        Labels of the data.
+
+    Returns
+    -------
+    dict
+        label of `y` -> CycleGAN.
+
+    Raises
+    ------
+    ValueError
+        If `y` has no such class.
+    """
+    present = {to_python(label): label for label in np.unique(y)}
+    for label in models or {}:
+        if to_python(label) not in present:
+            raise ValueError(
+                f"{parameter} has the key {label!r}, but y has no such class. "
+                f"Received: classes {sorted(present)}"
             )
-            start += n_samples
-            provenance.append((source, kinds))
-            if problem:
-                _warn(to_python(label), problem, kinds)
-    made.source_indices, made.source_kinds = map(np.concatenate, zip(*provenance))
-    return made
+    return {
+        present[to_python(label)]: CycleGAN.from_pretrained(source)
+        for label, source in (models or {}).items()
+    }
 
 
-def _warn(label, problem, kinds):
-    copies = int((kinds == "copy").sum())
-    warnings.warn(
-        f"Class {label!r}: {problem}. Of its {len(kinds)} synthetic samples {copies} are copies of "
-        "real ones of the class (see source_kind_). Train longer, collect more, "
-        "or take another remedy for this class; guard=False does without this check",
-        stacklevel=7,
-    )
+def image_size(
+    size: int | Sequence[int] | None, cyclegans: Mapping[Any, CycleGAN]
+) -> int | Sequence[int]:
+    """Return the size of image files: as given, or of the first CycleGAN, or 256."""
+    if size is not None:
+        return size
+    return next((gan.sample_shape[:2] for gan in cyclegans.values()), 256)
 
 
-def make(recipe, cyclegan, matching, accepts, *, samples, rows, own, out, decode, rng, known=None):
-    """Make the synthetic samples of one class.
+def check_sample_shapes(
+    cyclegans: Mapping[Any, CycleGAN], parameter: str, sample_shape: tuple[int, ...], remedy: str
+) -> None:
+    """Raise ValueError unless all CycleGANs translate samples of a shape.
 
     Parameters
     ----------
-    recipe : dict
-        See `melanet.over_sampling._presets`.
-    cyclegan : CycleGAN
-        Translates into the class, its "B".
-    matching : callable or None
-        Corrects what it makes.
-    accepts : callable or None
-        ``accepts(samples) -> ndarray of bool``, the judge.
-    samples : ndarray or EncodedImages of shape (n, *sample_shape), float32
-        Real samples in [-1, 1].
-    rows, own : ndarray of int
-        Rows of `samples` that are translated, and those of the class.
-    out : ndarray of shape (n_samples, ...)
-        Where they go, translations first as far as they pass.
-    decode : callable
-        Turns float32 samples in [-1, 1] into those of `out`.
-    rng : numpy.random.Generator
-        Source of order and changes.
-    known : dict or None, default=None
-        Row -> what the CycleGAN makes of it, where that has been found out already.
+    cyclegans : dict
+        label -> CycleGAN.
+    parameter : str
+        Name of the parameter, for the message.
+    sample_shape : tuple of int
+        Shape of the samples.
+    remedy : str
+        What the user can do.
+    """
+    for label, cyclegan in cyclegans.items():
+        if cyclegan.sample_shape != tuple(sample_shape):
+            raise ValueError(
+                f"{parameter}[{to_python(label)!r}] translates samples of shape "
+                f"{cyclegan.sample_shape}. Received: samples of shape {tuple(sample_shape)}. "
+                f"{remedy}"
+            )
+
+
+def check_needs(
+    needs: Mapping[Any, float], y: np.ndarray, cyclegans: Mapping[Any, CycleGAN]
+) -> dict[Any, int]:
+    """Return the classes that need samples, after checking that each can be learnt.
+
+    Parameters
+    ----------
+    needs : dict
+        label -> number of samples to make.
+    y : ndarray of shape (n,)
+        Labels of the data.
+    cyclegans : dict
+        label -> CycleGAN that need not be trained.
 
     Returns
     -------
-    source : ndarray of int of shape (n_samples,)
-        Row that each was made from.
-    kinds : ndarray of str of shape (n_samples,)
-        "translation" or "copy".
-    problem : str or None
-        What is wrong with the translations.
+    dict
+        label -> number of samples, without the classes that need none.
+
+    Raises
+    ------
+    ValueError
+        If a number is not whole, or a class to learn has fewer than two samples.
     """
-    shape, n_samples = samples.shape[1:], len(out)
-    n = n_samples - round(recipe["copies"] * n_samples)
-    guard = None
-    if recipe["guard"]:
-        few = [samples[evenly_spaced(chosen, samples_that_fit(shape))] for chosen in (rows, own)]
-        guard = Guard(*few)
-    translator = Translator(
-        samples.__getitem__,
-        rows,
-        n,
-        recipe=recipe,
-        cyclegan=cyclegan,
-        rng=rng,
-        guard=guard,
-        matching=matching,
-        accepts=accepts,
-        known=known,
-    )
-    source, passed = np.empty(n_samples, int), np.zeros(n_samples, bool)
-    watched = np.isin(np.arange(n), evenly_spaced(np.arange(n), samples_that_fit(shape)))
-    seen, unchanged, refused = [np.empty((0, *shape), "float32")], 0, 0
-    for now in chunk_slices(n, shape):
-        places = np.arange(n)[now]
-        chosen = samples[translator.draws[places]]
-        made, source[now], passed[now], *failures = translator.make(places, chosen, rng)
-        out[now] = decode(made)
-        if guard is not None:
-            seen.append(made[passed[now] & watched[now]])
-        unchanged, refused = unchanged + failures[0], refused + failures[1]
-    kept = np.flatnonzero(passed)
-    problem = None
-    if guard is not None:
-        diversity = guard.collapsed(np.concatenate(seen))
-        kept = kept if diversity is None else kept[:0]
-        problem = describe_failures(n, unchanged=unchanged, refused=refused, diversity=diversity)
-    if len(kept) < n:
-        for now in chunk_slices(len(kept), shape):
-            out[now] = out[kept[now]]  # never before a place that is still to be read
-        source[: len(kept)] = source[kept]
-    source[len(kept) :], _ = cycle(own, n_samples - len(kept), rng)
-    for now in chunk_slices(n_samples - len(kept), shape):
-        copied = copies_of(recipe, samples[source[len(kept) :][now]], rng, first=now.start)
-        out[len(kept) :][now] = decode(copied)
-    kinds = np.where(np.arange(n_samples) < len(kept), "translation", "copy").astype("U11")
-    return source, kinds, problem
-
-
-def copies_of(recipe, originals, rng, first=0):
-    """Return copies of real samples: of images every second one is changed a little.
-
-    Exact copies suit a classifier that is trained with augmentation, changed ones any other;
-    docs/does-it-help.md has the figures. A table's copies are changed where its columns are known.
-
-    Parameters
-    ----------
-    recipe : dict
-        See `melanet.over_sampling._presets`.
-    originals : ndarray of shape (n, *sample_shape), float32
-        Left unchanged.
-    rng : numpy.random.Generator
-        Source of the changes.
-    first : int, default=0
-        Place of the first among all copies of the class.
-
-    Returns
-    -------
-    ndarray of the same shape, float32
-    """
-    copies = originals.copy()
-    odd = slice((first + 1) % 2, None, 2)
-    if copies.ndim > 2 and len(copies[odd]):
-        copies[odd] = Augmentation(flip=recipe["flip"])(copies[odd], rng)
-    return copies
-
-
-_MOST_OWN = 48  # real samples of the class whose diversity a chunk's is compared with
-_MOST_COMPARED = 64  # translations of a chunk that are
-
-
-@dataclass
-class Chunk:
-    """What `ClassFiller.make` made.
-
-    Parameters
-    ----------
-    pictures : ndarray of shape (n, height, width, 3), uint8
-        Synthetic pictures.
-    sources : list of int
-        Row that each was made from.
-    kinds : list of str
-        "translation" or "copy".
-    attempts, unchanged, refused : int
-        First attempts, and those that the guard and the judge did not let pass.
-    diversity : float or None
-        Of a chunk that the guard found too uniform.
-    """
-
-    pictures: np.ndarray
-    sources: list
-    kinds: list
-    attempts: int
-    unchanged: int
-    refused: int
-    diversity: float | None
-
-
-class ClassFiller:
-    """Makes the samples that a class needs as `melanet.GANOversampler` does, but by chunks.
-
-    Each source is used as often as the others; what judge or guard do not let pass is tried again
-    with another source, and then replaced by a copy of a real picture of the class, as are those
-    that the recipe wants to be copies; they come last. A chunk depends on the seed and its place
-    alone, not on the chunks before it.
-
-    Parameters
-    ----------
-    files : PictureFiles
-        All pictures.
-    rows, own : ndarray of int
-        Rows of the sources, and of the class.
-    n_samples : int
-        Samples to make in all.
-    cyclegan : CycleGAN
-        Translates into the class, its "B".
-    accepts : callable or None
-        ``accepts(samples) -> ndarray of bool``, the judge.
-    recipe : dict
-        See `melanet.over_sampling._presets`.
-    seed : sequence of int
-        Seed of sources and changes.
-    """
-
-    def __init__(self, files, rows, own, n_samples, *, cyclegan, accepts, recipe, seed):
-        self.files, self.own, self.recipe, self.seed = files, own, recipe, list(seed)
-        rng = np.random.default_rng([*self.seed, 0])
-        self.n_made = n_samples - round(recipe["copies"] * n_samples)
-        self.guard = matching = None
-        if recipe["guard"]:
-            self.guard = Guard(files.few(rows, rng), files.few(own, rng, _MOST_OWN))
-        if recipe["match"]:
-            few = files.drawn(rows, rng), files.few(own, rng)
-            matching, _ = matching_of(recipe, cyclegan, files.read, *few)
-        self.translator = Translator(
-            files.read,
-            rows,
-            self.n_made,
-            recipe=recipe,
-            cyclegan=cyclegan,
-            rng=rng,
-            guard=self.guard,
-            matching=matching,
-            accepts=accepts,
-        )
-        self.copied, _ = cycle(own, n_samples - self.n_made, rng)
-
-    def read(self, start, stop):
-        """Return the sources of a part of the samples; another thread may do so."""
-        return self.files.read(self.translator.draws[start : min(stop, self.n_made)])
-
-    def make(self, start, stop, sources):
-        """Make a part of the samples.
-
-        Parameters
-        ----------
-        start, stop : int
-            Which part.
-        sources : ndarray
-            What `read` returned for it.
-
-        Returns
-        -------
-        Chunk
-        """
-        rng = np.random.default_rng([*self.seed, 1, start])
-        places = np.arange(start, min(stop, self.n_made))
-        made, rows, passed, unchanged, refused = self.translator.make(places, sources, rng)
-        diversity = None
-        if self.guard is not None:
-            diversity = self.guard.collapsed(made[passed][:_MOST_COMPARED])
-            passed &= diversity is None
-        failed = np.flatnonzero(~passed)
-        planned = self.copied[max(0, start - self.n_made) : max(0, stop - self.n_made)]
-        instead, _ = cycle(self.own, len(failed), rng)
-        copies = np.concatenate([instead, planned])
-        if len(copies):
-            copied = copies_of(self.recipe, self.files.read(copies), rng)
-            made[failed], rows[failed] = copied[: len(failed)], instead
-            made = np.concatenate([made, copied[len(failed) :]])
-            rows = np.concatenate([rows, planned])
-            passed = np.concatenate([passed, np.zeros(len(planned), bool)])
-        return Chunk(
-            self.files.form.decode(made),
-            rows.tolist(),
-            np.where(passed, "translation", "copy").tolist(),
-            len(places),
-            unchanged,
-            refused,
-            diversity,
-        )
-
-
-def check_fits(label, cyclegan, classes, sample_shape):
-    """Raise ValueError unless a CycleGAN is for one of the classes, and of the samples' shape."""
-    if label not in classes:
-        raise ValueError(
-            f"There is a CycleGAN for the class {to_python(label)!r}, which is not among the classes "
-            f"{classes.tolist()}. Use a class's name"
-        )
-    if cyclegan.sample_shape != sample_shape:
-        raise ValueError(
-            f"The CycleGAN for class {to_python(label)!r} translates samples of shape "
-            f"{cyclegan.sample_shape}. Received: size for {sample_shape}. Leave size out, or give "
-            "the model's"
-        )
-
-
-def check_needs(needs, counts, pretrained):
-    """Return label -> whole number of samples to make; the classes must be learnable."""
+    counts = Counter(y.tolist())
+    needs = {label: n for label, n in needs.items() if n}
     for label, n in needs.items():
         if n != int(n):
             raise ValueError(
                 "sampling_strategy must ask for whole numbers of samples. "
                 f"Received: {n} more of class {to_python(label)!r}"
             )
-        if counts[to_python(label)] < 2 and label not in pretrained:
+        if counts[to_python(label)] < 2 and label not in cyclegans:
             raise ValueError(
                 f"Class {to_python(label)!r} has 1 sample; at least 2 are needed to learn what the "
                 "class looks like. Collect more, or leave it out by sampling_strategy"

@@ -1,27 +1,70 @@
-"""A judge trained on real samples alone: which translations look like the class they stand for."""
+"""A judge trained on real samples: which translations look like their class."""
+
+from __future__ import annotations
 
 import keras
 import numpy as np
 from keras import layers
 from sklearn.ensemble import RandomForestClassifier
 
-from melanet.images._augmentation import Augmentation
+from melanet.images import Augmentation
 from melanet.images._transform import resize
-from melanet.utils._keras import untuned
+from melanet.preprocessing import SampleSource
+from melanet.utils import reproducible, untuned
+from melanet.utils._chunks import chunk_slices
+from melanet.utils._typing import PathLike
 
-_AT_ONCE = 256  # samples in a batch that is judged
-_SIDE = 64  # larger images are reduced to this before they are judged
-_CLEAR = 2 / 3  # share of the forest's votes that a row of a table needs; see docs/tables.md
+_BATCH_SIZE = 256  # samples judged at a time
+_SIDE = 64  # larger images are downscaled to this side before they are judged
+_MIN_VOTES = 2 / 3  # share of the forest's votes that a row of a table needs; see docs/tables.md
 
 
-def reduced(samples):
-    """Return samples as the judge sees them: large images are made smaller."""
+def train_judge(
+    samples: SampleSource,
+    y: np.ndarray,
+    flip: str | None,
+    seed: int,
+    max_per_class: int | None = None,
+) -> Judge:
+    """Train a judge on real samples, read part by part.
+
+    Parameters
+    ----------
+    samples : SampleSource
+        Real samples in [-1, 1].
+    y : ndarray of shape (n,)
+        Labels.
+    flip : {"horizontal", "vertical", "both"} or None
+        Mirror images that belong to the same class.
+    seed : int
+        Seed of the judge.
+    max_per_class : int or None, default=None
+        Number of samples of each class to learn from, drawn at random; None takes all.
+
+    Returns
+    -------
+    Judge
+        Its codes are positions among the sorted classes.
+    """
+    classes, codes = np.unique(y, return_inverse=True)
+    rows = np.arange(len(codes))
+    if max_per_class is not None:
+        rng = np.random.default_rng([seed, len(classes)])
+        own = [np.flatnonzero(codes == code) for code in range(len(classes))]
+        rows = np.concatenate([rng.permutation(part)[:max_per_class] for part in own])
+    slices = chunk_slices(len(rows), samples.shape[1:])
+    small = np.concatenate([_downscale(samples[rows[part]]) for part in slices])
+    with reproducible():
+        return Judge(flip=flip, seed=seed % 2**20).fit(small, codes[rows])
+
+
+def _downscale(samples):
     large = samples.ndim == 4 and min(samples.shape[1:3]) > _SIDE
     return resize(samples, (_SIDE, _SIDE)) if large else samples
 
 
-class _BalancedBatches(keras.utils.PyDataset):
-    """Batches that draw every class equally often, each image changed a little."""
+class _JudgeBatches(keras.utils.PyDataset):
+    """Batches that draw every class equally often and augment every image."""
 
     def __init__(self, images, codes, steps, seed, augment, batch_size=32):
         super().__init__()
@@ -39,7 +82,7 @@ class _BalancedBatches(keras.utils.PyDataset):
         return self.augment(self.images[chosen], rng), self.codes[chosen]
 
 
-def _network(shape, n_classes, seed):
+def _build_network(shape, n_classes, seed):
     def init(i):
         return keras.initializers.GlorotUniform(seed=seed + i)
 
@@ -57,7 +100,7 @@ def _network(shape, n_classes, seed):
 
 
 class Judge:
-    """Tells the class of a sample, having seen real samples only.
+    """Classify samples, having seen real ones only.
 
     Images are judged by a small convolutional network trained on class-balanced, mildly
     augmented batches; rows of a table by a random forest with balanced class weights.
@@ -67,7 +110,7 @@ class Judge:
     steps : int, default=300
         Training steps of the network.
     flip : {"horizontal", "vertical", "both"} or None, default=None
-        Mirror images that stand for the same class.
+        Mirror images that belong to the same class.
     seed : int, default=0
         Seed of the initial weights and of the batches.
 
@@ -81,66 +124,69 @@ class Judge:
     [0, 1]
     """
 
-    def __init__(self, *, steps=300, flip=None, seed=0):
+    def __init__(self, *, steps: int = 300, flip: str | None = None, seed: int = 0):
         self.steps = steps
         self.flip = flip
         self.seed = seed
 
-    def fit(self, samples, codes):
+    def fit(self, samples: np.ndarray, codes: np.ndarray) -> Judge:
         """Train on real samples.
 
         Parameters
         ----------
         samples : ndarray of shape (n, H, W, C) or (n, n_features), float32
-            In [-1, 1].
+            Samples in [-1, 1].
         codes : ndarray of int of shape (n,)
-            Classes 0 .. n_classes - 1, none of them empty.
+            Classes 0 .. n_classes - 1, each of them present.
 
         Returns
         -------
         Judge
         """
-        codes, samples, self._share = np.asarray(codes), reduced(samples), 0.0
+        codes, samples, self._min_votes = np.asarray(codes), _downscale(samples), 0.0
         if samples.ndim == 2:
             forest = RandomForestClassifier(
                 min_samples_leaf=2, class_weight="balanced_subsample", random_state=self.seed
             )
-            self._answer, self._share = forest.fit(samples, codes).predict_proba, _CLEAR
+            self._predict_proba = forest.fit(samples, codes).predict_proba
+            self._min_votes = _MIN_VOTES
             return self
-        model = _network(samples.shape[1:], int(codes.max()) + 1, self.seed)
+        model = _build_network(samples.shape[1:], int(codes.max()) + 1, self.seed)
         model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="sparse_categorical_crossentropy")
         augment = Augmentation(flip=self.flip)
-        batches = _BalancedBatches(samples, codes, self.steps, self.seed, augment)
+        batches = _JudgeBatches(samples, codes, self.steps, self.seed, augment)
         try:
             served, callbacks = untuned(batches)
             model.fit(served, epochs=1, shuffle=False, callbacks=callbacks, verbose=0)
         finally:
-            batches.images = None  # TensorFlow keeps the loader; the images must not stay
-        return self._with(model)
+            batches.images = None  # TensorFlow keeps the data set alive
+        return self._use(model)
 
-    def _with(self, model):
-        def answer(x):
-            # Keras' predict takes longer: it makes a data set of what it is given.
-            parts = range(0, len(x), _AT_ONCE)
-            return np.concatenate([model.predict_on_batch(x[i : i + _AT_ONCE]) for i in parts])
+    def _use(self, model):
+        def predict_proba(x):
+            # Keras' predict is slower: it turns its input into a data set.
+            starts = range(0, len(x), _BATCH_SIZE)
+            if not starts:
+                return np.empty((0, model.output_shape[-1]), "float32")
+            return np.concatenate([model.predict_on_batch(x[i : i + _BATCH_SIZE]) for i in starts])
 
-        self._network, self._share, self._answer = model, 0.0, answer
+        self._network, self._min_votes, self._predict_proba = model, 0.0, predict_proba
         return self
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Write a judge of images to a ``.keras`` file."""
         self._network.save(path)
 
     @classmethod
-    def load(cls, path):
-        """Read a judge that `save` wrote."""
-        return cls()._with(keras.saving.load_model(path, compile=False))
+    def load(cls, path: PathLike) -> Judge:
+        """Load a judge that `save` wrote."""
+        return cls()._use(keras.saving.load_model(path, compile=False))
 
-    def predict(self, samples):
-        """Return the class of each sample, as an array of codes."""
-        return np.argmax(self._answer(reduced(samples)), axis=1)
+    def predict(self, samples: np.ndarray) -> np.ndarray:
+        """Return the class code of each sample."""
+        return np.argmax(self._predict_proba(_downscale(samples)), axis=1)
 
-    def accepts(self, samples, code):
-        """Tell which samples are of a class; rows of a table have to be it clearly."""
-        shares = self._answer(reduced(samples))
-        return (np.argmax(shares, axis=1) == code) & (shares[:, code] >= self._share)
+    def accepts(self, samples: np.ndarray, code: int) -> np.ndarray:
+        """Return whether each sample is of a class; rows of a table need a clear majority."""
+        votes = self._predict_proba(_downscale(samples))
+        return (np.argmax(votes, axis=1) == code) & (votes[:, code] >= self._min_votes)

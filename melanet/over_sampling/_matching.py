@@ -1,32 +1,36 @@
-"""Finishing touches: translations given the sharpness and the pixel values of real images."""
+"""Give translations the sharpness and the pixel values of real images."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from scipy import fft
 
 from melanet.utils._parallel import thread_map
 
-_FEWEST, _MOST = 0.5, 2.0  # of a frequency's gain: more would draw what is not there
-_LEVELS = 257  # quantiles that a channel's values are described by
-_PIXELS = 250_000  # of a set, enough for them
+_MIN_GAIN, _MAX_GAIN = 0.5, 2.0  # of a frequency; more would amplify noise
+_LEVELS = 257  # quantiles that describe a channel's values
+_MAX_PIXELS = 250_000  # of a set; enough for the quantiles
 _AT_ONCE = 32  # images that are transformed together
 
 
 class Matching:
-    """Corrects a set of made images until its spectrum and values are those of a real set.
+    """Give generated images the spectrum and the values of a real set.
 
     Generators leave traces that have nothing to do with a class: images a little too smooth, a
-    background that is nearly black. A classifier takes such a trace for the sign of the class
-    that was filled up, and finds it in no real image of that class. Two corrections, the same for
-    every image, take the coarsest traces off: the power at each spatial frequency, averaged over
+    background that is nearly black. A classifier mistakes such a trace for the class that was
+    filled up, and finds it in no real image of that class. Two corrections, the same for every
+    image, remove the coarsest traces: the power at each spatial frequency, averaged over
     directions and images, and the distribution of each channel's values over all pixels become
-    those of the real set. docs/does-it-help.md has what this brought.
+    those of the real set. docs/does-it-help.md shows the effect.
 
     Parameters
     ----------
     gains : ndarray of shape (n_frequencies, channels)
-        Factor at each radial frequency, evenly spaced from 0 to the highest of a diagonal.
+        Factor at each radial frequency, evenly spaced from 0 to the highest, of a diagonal.
     made_levels, real_levels : ndarray of shape (channels, 257)
-        Quantiles of both sets, the made one's after the gains.
+        Quantiles of the generated set, after the gains, and of the real set.
 
     Examples
     --------
@@ -38,49 +42,49 @@ class Matching:
     1.0
     """
 
-    def __init__(self, gains, made_levels, real_levels):
+    def __init__(self, gains: Any, made_levels: Any, real_levels: Any):
         self.gains = np.asarray(gains, "float64")
         self.made_levels = np.asarray(made_levels, "float64")
         self.real_levels = np.asarray(real_levels, "float64")
 
     @classmethod
-    def between(cls, made, real):
-        """Measure what it takes to make one set look like the other.
+    def between(cls, made: np.ndarray, real: np.ndarray) -> Matching:
+        """Measure the corrections between a generated and a real set.
 
         Parameters
         ----------
         made, real : ndarray of shape (n, height, width, channels) and (m, height, width, channels)
-            In [-1, 1].
+            Images in [-1, 1].
 
         Returns
         -------
         Matching
         """
         made_power, real_power = _radial_power(made), _radial_power(real)
-        # Of a set without any detail nothing can be measured, nor made sharper.
+        # Where a set has no detail, nothing can be measured or sharpened.
         known = (made_power > 1e-12) & (real_power > 1e-12)
         ratio = np.divide(real_power, made_power, out=np.ones_like(made_power), where=known)
-        gains = np.clip(np.sqrt(ratio), _FEWEST, _MOST)
-        gains[0] = 1.0  # the mean is the values' business
+        gains = np.clip(np.sqrt(ratio), _MIN_GAIN, _MAX_GAIN)
+        gains[0] = 1.0  # the mean is corrected by the levels
         return cls(gains, _levels(_filtered(made, gains)), _levels(real))
 
-    def __call__(self, images):
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         """Correct images.
 
         Parameters
         ----------
         images : ndarray of shape (n, height, width, channels), float32
-            Of the made set, or made in the same way; left unchanged.
+            Images generated as those that were measured; left unchanged.
 
         Returns
         -------
         ndarray of the same shape, float32
-            In [-1, 1].
+            Corrected images in [-1, 1].
         """
         corrected = np.empty(np.shape(images), "float32")
         levels = [_rising(*both) for both in zip(self.made_levels, self.real_levels)]
 
-        def lend_values(row):
+        def match_values(row):
             for c, (made, real) in enumerate(levels):
                 corrected[row, ..., c] = np.interp(corrected[row, ..., c], made, real)
 
@@ -88,32 +92,32 @@ class Matching:
             rows = range(start, min(start + _AT_ONCE, len(corrected)))
             part = corrected[rows.start : rows.stop]
             part[:] = _filtered(images[rows.start : rows.stop], self.gains)
-            thread_map(lend_values, rows, part.size)
+            thread_map(match_values, rows, part.size)
         return np.clip(corrected, -1, 1, out=corrected)
 
-    def to_config(self):
-        """Return what JSON can hold of it."""
+    def to_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as JSON can hold them."""
         return {name: value.tolist() for name, value in vars(self).items()}
 
 
 def _frequencies(height, width):
-    """Return each coefficient's radial frequency, 1 at the highest of the longer axis."""
+    """Return the radial frequency of each coefficient, 1 at the highest of the longer axis."""
     y, x = (np.arange(n) / n for n in (height, width))
     return np.hypot(y[:, None], x[None, :])
 
 
 def _bins(height, width):
-    """Return each coefficient's place among the radial frequencies, and how many there are."""
+    """Return the bin of each coefficient among the radial frequencies, and their number."""
     n = max(1, min(height, width) // 2)
     return _frequencies(height, width) * n, int(np.ceil(np.sqrt(2) * n)) + 1
 
 
 def _radial_power(images):
     """Return the mean power at each radial frequency, shape (n_frequencies, channels)."""
-    # The cosine transform mirrors an image at its border, so that opposite sides do not mix.
+    # The cosine transform reflects an image at its border, so that opposite sides do not mix.
     power = np.zeros(images.shape[1:])
     for start in range(0, len(images), _AT_ONCE):
-        part = np.array(images[start : start + _AT_ONCE], "float64")  # a copy, to be overwritten
+        part = np.array(images[start : start + _AT_ONCE], "float64")  # a copy to overwrite
         part = fft.dctn(part, axes=(1, 2), norm="ortho", workers=-1, overwrite_x=True)
         power += np.sum(np.square(part, out=part), axis=0)
     power /= len(images)
@@ -140,13 +144,13 @@ def _filtered(images, gains):
 def _levels(images):
     """Return quantiles of each channel, shape (channels, 257)."""
     pixels = images.reshape(-1, images.shape[-1])
-    if len(pixels) > _PIXELS:
-        pixels = pixels[np.random.default_rng(0).integers(len(pixels), size=_PIXELS)]
+    if len(pixels) > _MAX_PIXELS:
+        pixels = pixels[np.random.default_rng(0).integers(len(pixels), size=_MAX_PIXELS)]
     return np.quantile(pixels, np.linspace(0, 1, _LEVELS), axis=0).T
 
 
 def _rising(made, real):
-    """Return levels for `numpy.interp`: of values that fill several quantiles, the middle one."""
+    """Return levels for `numpy.interp`; a value that fills several quantiles takes the middle."""
     values, first, counts = np.unique(made, return_index=True, return_counts=True)
     shares = (first + (counts - 1) / 2) / (len(made) - 1)
     return values, np.interp(shares, np.linspace(0, 1, len(real)), real)

@@ -1,102 +1,137 @@
-"""What a training is made of: the presets, and an oversampler's settings resolved against them."""
+"""Recipes: the presets, and a user's choices merged into them."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
+from melanet.gan.training import TrainingRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(TrainingRecipe):
+    """Settings of over-sampling one class: how its CycleGAN trains, and how it is used.
+
+    Parameters
+    ----------
+    stretch : bool
+        Whether each translation is stretched to the full range of values, as in the paper.
+    match : bool
+        Whether translations get the sharpness and the pixel values of the class's real images.
+    copies : float
+        Share of the synthetic samples, in [0, 1), planned as copies of real samples.
+    reject : bool
+        Whether translations must pass a judge.
+    guard : bool
+        Whether unchanged, constant and collapsed translations are replaced by copies.
+
+    See Also
+    --------
+    melanet.gan.TrainingRecipe : The settings of the training, which come first.
+    """
+
+    stretch: bool
+    match: bool
+    copies: float
+    reject: bool
+    guard: bool
+
+
 # Values are those of the paper's released code, or were measured: see docs/recipe.md.
-PRESETS = {
-    "default": {
-        "generator": "resnet",
-        "filters": 16,
-        "discriminator_filters": 32,
-        "steps": 600,
-        "epochs": None,
-        "batch_size": 4,
-        "learning_rate": 1e-3,
-        "decay": True,
-        "identity_weight": 1.0,
-        "augment": 0.25,
-        "flip": None,
-        "stretch": False,
-        "match": True,
-        "copies": 0.5,
-        "reject": True,
-        "guard": True,
-    },
-    "paper": {
-        "generator": "unet",
-        "filters": 32,
-        "discriminator_filters": 64,
-        "steps": None,
-        "epochs": 100,
-        "batch_size": 1,
-        "learning_rate": 2e-4,
-        "decay": False,
-        "identity_weight": 1.0,
-        "augment": 0.0,
-        "flip": "horizontal",
-        "stretch": True,
-        "match": False,
-        "copies": 0.0,
-        "reject": False,
-        "guard": False,
-    },
+PRESETS: dict[str, Recipe] = {
+    "default": Recipe(
+        generator="resnet",
+        filters=16,
+        discriminator_filters=32,
+        steps=600,
+        epochs=None,
+        batch_size=4,
+        learning_rate=1e-3,
+        decay=True,
+        identity_weight=1.0,
+        augment=0.25,
+        flip=None,
+        stretch=False,
+        match=True,
+        copies=0.5,
+        reject=True,
+        guard=True,
+    ),
+    "paper": Recipe(
+        generator="unet",
+        filters=32,
+        discriminator_filters=64,
+        steps=None,
+        epochs=100,
+        batch_size=1,
+        learning_rate=2e-4,
+        decay=False,
+        identity_weight=1.0,
+        augment=0.0,
+        flip="horizontal",
+        stretch=True,
+        match=False,
+        copies=0.0,
+        reject=False,
+        guard=False,
+    ),
 }
+
 # Rows of a table have no geometry, and a dense step is cheap: both presets differ there.
-_TABLE = {
+_IMAGES_ONLY: dict[str, Any] = {
+    "generator": None,
+    "augment": 0.0,
+    "flip": None,
+    "stretch": False,
+    "match": False,
+}
+_FOR_TABLES: dict[str, dict[str, Any]] = {
     "default": {
+        **_IMAGES_ONLY,
         "filters": 128,
         "discriminator_filters": 128,
         "steps": 300,
         "batch_size": 64,
         "copies": 0.0,
     },
-    "paper": {"filters": 128, "discriminator_filters": 128},
+    "paper": {**_IMAGES_ONLY, "filters": 128, "discriminator_filters": 128},
 }
-_IMAGES_ONLY = {"generator": None, "augment": 0.0, "flip": None, "stretch": False, "match": False}
-_CHOICES = (
-    "generator",
-    "steps",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "augment",
-    "flip",
-    "match",
-    "copies",
-    "reject",
-    "guard",
-)
 
 
-def resolve(choices, shape):
+def resolve_recipe(preset: str, shape: tuple[int, ...], **overrides: Any) -> Recipe:
     """Merge a user's choices into a preset.
 
     Parameters
     ----------
-    choices : object
-        Has `preset` and, as attributes that may be None, the parameters of GANOversampler that
-        a recipe holds.
+    preset : {"default", "paper"}
+        Preset to start from.
     shape : tuple of int
         Shape of a sample: (H, W, C), or (n_features,) for rows of a table.
+    **overrides
+        Fields of `Recipe`; None keeps the preset's value.
 
     Returns
     -------
-    dict
-        The recipe, complete.
+    Recipe
 
     Raises
     ------
     ValueError
-        If both steps and epochs are given, or a choice needs images and the data is a table.
+        If the preset is unknown, both steps and epochs are given, or a choice for images is made
+        for a table.
+
+    Examples
+    --------
+    >>> from melanet.over_sampling import resolve_recipe
+    >>> recipe = resolve_recipe("paper", (256, 256, 3), epochs=20)
+    >>> recipe.epochs, recipe.learning_rate
+    (20, 0.0002)
     """
-    recipe = dict(PRESETS[choices.preset])
-    table = len(shape) == 1
-    if table:
-        recipe.update(_TABLE[choices.preset], **_IMAGES_ONLY)
-    chosen = {name: getattr(choices, name) for name in _CHOICES}
+    if preset not in PRESETS:
+        raise ValueError(f"preset must be one of {sorted(PRESETS)}. Received: preset={preset!r}")
     chosen = {
         name: value.item() if isinstance(value, np.generic) else value
-        for name, value in chosen.items()
+        for name, value in overrides.items()
         if value is not None
     }
     if {"steps", "epochs"} <= chosen.keys():
@@ -104,19 +139,27 @@ def resolve(choices, shape):
             "Give steps or epochs, not both. "
             f"Received: steps={chosen['steps']}, epochs={chosen['epochs']}"
         )
-    if "steps" in chosen or "epochs" in chosen:
-        recipe.update(steps=None, epochs=None)
     if chosen.get("flip") is True:
         raise ValueError(
             'flip must be "horizontal", "vertical", "both", False or None. Received: flip=True'
         )
-    if table:
-        unfit = {n: v for n, v in chosen.items() if n in _IMAGES_ONLY and v}
+    changes: dict[str, Any] = {}
+    if len(shape) == 1:
+        changes = dict(_FOR_TABLES[preset])
+        unfit = {name: value for name, value in chosen.items() if name in _IMAGES_ONLY and value}
         if unfit:
             raise ValueError(
                 f"{', '.join(unfit)} can be used with images only. Received: {unfit} and rows of "
                 f"{shape[0]} columns; for rows that are images give image_shape"
             )
-    recipe.update(chosen)
-    recipe["flip"] = recipe["flip"] or None
-    return recipe
+    if "steps" in chosen or "epochs" in chosen:
+        changes.update(steps=None, epochs=None)
+    changes.update(chosen)
+    recipe = replace(PRESETS[preset], **changes)
+    return replace(recipe, flip=recipe.flip or None, augment=float(recipe.augment))
+
+
+def recipe_from_dict(settings: dict[str, Any]) -> Recipe:
+    """Create a recipe from the dict that `Recipe.as_dict` returned, or an older file holds."""
+    names = {field.name for field in fields(Recipe)}
+    return Recipe(**{name: value for name, value in settings.items() if name in names})

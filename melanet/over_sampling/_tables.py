@@ -1,84 +1,93 @@
-"""Rows of a class used once more: each moved towards a near row of the same class."""
+"""Over-sampling of tables: copies between neighbouring rows, and early warnings."""
 
 import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
+from melanet.preprocessing import TableForm
 from melanet.preprocessing._containers import take
 from melanet.utils._validation import to_python
 
 _NEIGHBOURS = 5  # SMOTE's default
 
 
-def near_copies(form, X, samples, y, sources, seed):
-    """Return a row between each source and one of its nearest neighbours in its class.
+def interpolated_copies(
+    form: TableForm,
+    X: Any,
+    samples: np.ndarray,
+    y: np.ndarray,
+    rows: np.ndarray,
+    seed: int,
+) -> Any:
+    """Return a row between each of some rows and one of its nearest neighbours in its class.
 
-    The neighbours are sought among encoded rows, where no column outweighs the others; the line
-    is drawn in the user's own units, as SMOTE (Chawla et al., 2002) draws it.
+    Neighbours are found among encoded rows, where no column outweighs the others; interpolation
+    is in the user's own units, as in SMOTE (Chawla et al., 2002).
 
     Parameters
     ----------
     form : TableForm
-        Of the table.
+        Form of the table.
     X : DataFrame, ndarray or sparse matrix of shape (n, n_columns)
         Original rows.
     samples : ndarray of shape (n, width), float32
-        The same, encoded.
+        The same rows, encoded.
     y : ndarray of shape (n,)
         Labels.
-    sources : ndarray of int of shape (m,)
-        Rows that are used once more.
+    rows : ndarray of int of shape (m,)
+        Rows to copy.
     seed : int
-        Seed of the choice.
+        Seed of neighbours and positions.
 
     Returns
     -------
     ndarray of shape (m, n_columns)
         As `TableForm.decode` returns.
     """
-    partners = sources.copy()
-    shares = np.zeros(len(sources))
+    partners = rows.copy()
+    shares = np.zeros(len(rows))
     for code, label in enumerate(np.unique(y)):
-        chosen = np.flatnonzero(y[sources] == label)
+        chosen = np.flatnonzero(y[rows] == label)
         own = np.flatnonzero(y == label)
         k = min(_NEIGHBOURS, len(own) - 1)
         if not len(chosen) or not k:
             continue
-        # Seeded by the class: what one class gets does not hang on the others.
+        # Seeded by class: independent of the other classes.
         rng = np.random.default_rng([seed, code])
         finder = NearestNeighbors(n_neighbors=k).fit(samples[own])
-        near = finder.kneighbors(return_distance=False)[np.searchsorted(own, sources[chosen])]
+        near = finder.kneighbors(return_distance=False)[np.searchsorted(own, rows[chosen])]
         partners[chosen] = own[near[np.arange(len(chosen)), rng.integers(k, size=len(chosen))]]
         shares[chosen] = rng.uniform(size=len(chosen))
-    return form.between(take(X, sources), take(X, partners), shares)
+    return form.between(take(X, rows), take(X, partners), shares)
 
 
-_FEW = 5
-_MOST_OTHERS = 2000  # other rows that the forest sees: enough for a warning
-_BY_CHANCE = 0.55  # area under the ROC curve; chance is .5
+_FEW = 5  # samples of a class
+_MAX_OTHERS = 2000  # other rows that the forest sees; enough for a warning
+_NEAR_CHANCE = 0.55  # AUC; chance is 0.5
 
 
-def warn_of_hopeless(samples, y, labels):
-    """Warn of classes that translations can hardly help.
+def warn_of_hopeless_classes(samples: np.ndarray, y: np.ndarray, labels: Iterable[Any]) -> None:
+    """Warn of classes that over-sampling can hardly help.
 
     Parameters
     ----------
     samples : ndarray of shape (n, width), float32
         Encoded rows.
     y : ndarray of shape (n,)
-        Their labels.
+        Labels.
     labels : iterable
-        Classes that are to be filled up.
+        Classes to fill up.
 
     Warns
     -----
     UserWarning
         If a class has at most five samples or a single distinct row, if all of its rows occur
-        in other classes, too, or if a random forest, out of bag, tells it from the others hardly
-        better than chance.
+        in other classes, or if a random forest, out of bag, can hardly tell it from the others.
     """
     if (samples == samples[0]).all():
         warnings.warn("All rows of X are the same: there is nothing to learn.", stacklevel=6)
@@ -91,35 +100,35 @@ def warn_of_hopeless(samples, y, labels):
             warnings.warn(f"Class {to_python(label)!r}: {problem}", stacklevel=6)
 
 
-def _problems(samples, own, twins):
+def _problems(samples: np.ndarray, own: np.ndarray, twins: int) -> Iterator[str]:
     n = int(own.sum())
     distinct = {row.tobytes() for row in samples[own]}
     if len(distinct) == 1 and n > 1:
-        yield f"its {n} samples are one and the same row; what is made can hardly differ from it."
+        yield f"its {n} samples are the same row; synthetic rows will hardly differ from it."
     elif n <= _FEW:
         yield (
-            f"{n} samples are few to learn a class from; most of what is made will lie between "
+            f"{n} samples are few to learn a class from; most synthetic rows will lie between "
             "them. Check by cross-validation whether over-sampling helps."
         )
     if twins:
         shared = distinct & {row.tobytes() for row in samples[~own]}
         if len(shared) == len(distinct):
             yield (
-                "all of its rows occur in other classes, too: the columns do not tell it from "
-                "them. Check the labels."
+                "all of its rows occur in other classes, too, so the columns cannot separate it "
+                "from them. Check the labels."
             )
             return
-    if n > _FEW and _told_apart(samples, own) < _BY_CHANCE:
+    if n > _FEW and _out_of_bag_auc(samples, own) < _NEAR_CHANCE:
         yield (
-            "a random forest tells it from the others hardly better than chance. Labels may be "
-            "swapped, or the columns say nothing about the class; over-sampling mends neither."
+            "a random forest separates it from the others hardly better than chance. Labels may "
+            "be swapped, or the columns say nothing about the class; over-sampling cures neither."
         )
 
 
-def _told_apart(samples, own):
-    """Return the area under the ROC curve of a random forest, out of bag."""
+def _out_of_bag_auc(samples, own):
+    """Return the out-of-bag AUC of a random forest that separates the class."""
     rng = np.random.default_rng(0)
-    others = rng.permutation(np.flatnonzero(~own))[:_MOST_OTHERS]
+    others = rng.permutation(np.flatnonzero(~own))[:_MAX_OTHERS]
     rows = np.concatenate([np.flatnonzero(own), others])
     forest = RandomForestClassifier(
         min_samples_leaf=3, class_weight="balanced_subsample", oob_score=True, random_state=0

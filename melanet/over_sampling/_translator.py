@@ -1,197 +1,186 @@
-"""Translations into one class: varied, guarded, matched, judged, and tried twice."""
+"""Translations into one class: varied, guarded, matched, judged, tried twice."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from melanet.gan import CycleGAN
 from melanet.gan._unpaired_dataset import balanced_draws
-from melanet.images._augmentation import Augmentation
+from melanet.images import Augmentation
+from melanet.over_sampling._guard import Guard
 from melanet.over_sampling._matching import Matching
-from melanet.utils._chunks import evenly_spaced
-from melanet.utils._keras import reproducible
+from melanet.over_sampling._presets import Recipe
+from melanet.preprocessing import SampleSource
+from melanet.utils import reproducible
 
-_MOST_MATCHED = 200  # sources whose translations a matching is measured on
-_JITTER = 0.05  # sd of the change of a table's row that is used again, in a range of width 2
-
-
-class Translator:
-    """Makes the translations that a class needs, each source as often as the others.
-
-    What judge or guard do not let pass is tried again with another source.
-
-    Parameters
-    ----------
-    read : callable
-        ``read(rows) -> ndarray of shape (n, *sample_shape)``, a copy of real samples in [-1, 1].
-    rows : ndarray of int
-        Rows of the sources.
-    n : int
-        Translations that are needed.
-    recipe : dict
-        See `melanet.over_sampling._presets`.
-    cyclegan : CycleGAN
-        Translates into the class, its "B".
-    rng : numpy.random.Generator
-        Source of the order of the sources.
-    guard : Guard or None, default=None
-        Tells what is no translation.
-    matching : callable or None, default=None
-        Corrects what the CycleGAN makes.
-    accepts : callable or None, default=None
-        ``accepts(samples) -> ndarray of bool``, the judge.
-    known : dict or None, default=None
-        Row -> what the CycleGAN makes of it, where that has been found out already.
-    """
-
-    def __init__(
-        self,
-        read,
-        rows,
-        n,
-        *,
-        recipe,
-        cyclegan,
-        rng,
-        guard=None,
-        matching=None,
-        accepts=None,
-        known=None,
-    ):
-        self.read, self.n, self.recipe, self.cyclegan = read, n, recipe, cyclegan
-        self.guard, self.matching, self.accepts = guard, matching, accepts
-        self.known = known or {}
-        # The second half is for second attempts.
-        self.draws, self.uses = cycle(rows, 2 * n, rng)
-
-    def make(self, places, chosen, rng):
-        """Make some of the translations.
-
-        Parameters
-        ----------
-        places : ndarray of int
-            Which, of `n`.
-        chosen : ndarray of shape (len(places), *sample_shape), float32
-            Their sources, ``read(draws[places])``; may be changed.
-        rng : numpy.random.Generator
-            Source of the changes of sources that are used again.
-
-        Returns
-        -------
-        made : ndarray of the same shape, float32
-            In [-1, 1].
-        sources : ndarray of int
-            Row that each was made from.
-        passed : ndarray of bool
-            Whether guard and judge let it pass, at the first or the second attempt.
-        unchanged, refused : int
-            First attempts that the guard, and the judge, did not let pass.
-        """
-        made, changed, accepted = self._attempt(places, chosen, rng)
-        sources, passed = self.draws[places], changed & accepted
-        failed = np.flatnonzero(~passed)
-        if len(failed):
-            again = self.n + places[failed]
-            retried, *votes = self._attempt(again, self.read(self.draws[again]), rng)
-            better = np.logical_and(*votes)
-            mended = failed[better]
-            made[mended], sources[mended] = retried[better], self.draws[again][better]
-            passed[mended] = True
-        return made, sources, passed, int((~changed).sum()), int((~accepted).sum())
-
-    def _attempt(self, places, chosen, rng):
-        everything = np.ones(len(places), bool)
-        if not len(places):
-            return chosen, everything, everything
-        again = self.uses[places] > 0
-        if again.any():
-            vary = jittered if chosen.ndim == 2 else varied
-            chosen[again] = vary(chosen[again], self.uses[places][again], self.recipe, rng)
-        made = self._translated(self.draws[places], again, chosen)
-        # A copy of the source stays one, however it is corrected.
-        changed = everything if self.guard is None else self.guard.passes(made, chosen)
-        if self.matching is not None:
-            made = self.matching(made)
-        return made, changed, everything if self.accepts is None else self.accepts(made)
-
-    def _translated(self, rows, again, chosen):
-        known = np.array([row in self.known for row in rows.tolist()]) & ~again
-        if not known.any():
-            return translate(self.cyclegan, chosen, self.recipe)
-        made = np.empty_like(chosen)
-        for place in np.flatnonzero(known):
-            made[place] = self.known[int(rows[place])]
-        if not known.all():
-            made[~known] = translate(self.cyclegan, chosen[~known], self.recipe)
-        return made
+_JITTER = 0.05  # standard deviation of the noise on a reused row of a table, whose range is 2
 
 
-def translate(cyclegan, samples, recipe):
-    """Translate to the rare class, as the recipe does: with the paper's stretch, or without.
+def translate(cyclegan: CycleGAN, samples: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Translate samples to "B", with the paper's stretch if the recipe says so.
 
     Parameters
     ----------
     cyclegan : CycleGAN
-        Translates to its "B".
+        Model into the class.
     samples : ndarray of shape (n, *sample_shape), float32
-        In [-1, 1].
-    recipe : dict
-        See `melanet.over_sampling._presets`.
+        Samples in [-1, 1].
+    recipe : Recipe
+        Settings; `stretch` matters here.
 
     Returns
     -------
     ndarray of the same shape, float32
-        In [-1, 1].
+        Translations in [-1, 1].
     """
     with reproducible():
-        made = cyclegan.translate(samples, to="B")
-    if recipe["stretch"]:
-        axes = tuple(range(1, made.ndim))
-        low = made.min(axis=axes, keepdims=True)
-        width = made.max(axis=axes, keepdims=True) - low
-        made = np.where(width > 0, (made - low) / np.where(width > 0, width, 1) * 2 - 1, made)
-    return made
+        translations = cyclegan.translate(samples, to="B")
+    if not recipe.stretch:
+        return translations
+    axes = tuple(range(1, translations.ndim))
+    low = translations.min(axis=axes, keepdims=True)
+    width = translations.max(axis=axes, keepdims=True) - low
+    stretched = (translations - low) / np.where(width > 0, width, 1) * 2 - 1
+    return np.where(width > 0, stretched, translations)
 
 
-def matching_of(recipe, cyclegan, read, rows, own):
-    """Measure how translations differ from the real samples of their class.
+@dataclass
+class Checks:
+    """The checks and corrections of translations into one class, each None if it is off.
 
     Parameters
     ----------
-    recipe : dict
-        See `melanet.over_sampling._presets`.
-    cyclegan : CycleGAN
-        Translates into the class, its "B".
-    read : callable
-        ``read(rows)`` returns samples.
-    rows : ndarray of int
-        Rows of the sources, of which some are translated.
-    own : ndarray of shape (n, height, width, channels), float32
-        Real samples of the class.
-
-    Returns
-    -------
-    Matching
-    dict
-        Row -> translation of it, before it is matched.
+    guard : Guard or None
+        Rejects unchanged and constant translations.
+    matching : Matching or None
+        Gives translations the spectrum and the values of the class.
+    accepts : callable or None
+        The judge, ``accepts(samples) -> ndarray of bool``.
+    cached : dict
+        Row -> its translation before the matching, where known.
     """
-    few = evenly_spaced(rows, _MOST_MATCHED)
-    made = translate(cyclegan, read(few), recipe)
-    return Matching.between(made, own), dict(zip(few.tolist(), made))
+
+    guard: Guard | None = None
+    matching: Matching | Callable[[np.ndarray], np.ndarray] | None = None
+    accepts: Callable[[np.ndarray], np.ndarray] | None = None
+    cached: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
-def cycle(rows, n, rng):
-    """Draw n rows, each as often as the others; return them and how often each came before."""
-    return rows[balanced_draws(len(rows), n, rng)], np.arange(n) // len(rows)
+@dataclass
+class Attempts:
+    """Translations and the verdicts on them.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n, *sample_shape), float32
+        Translations in [-1, 1].
+    rows : ndarray of int
+        Source row of each.
+    passed : ndarray of bool
+        Whether each passed guard and judge, at the first or second attempt.
+    n_unchanged, n_refused : int
+        Number of first attempts that the guard and the judge rejected.
+    """
+
+    samples: np.ndarray
+    rows: np.ndarray
+    passed: np.ndarray
+    n_unchanged: int
+    n_refused: int
 
 
-def jittered(rows, uses, recipe, rng):
-    """Tell a table's rows that are used again from their first use."""
-    return np.clip(rows + rng.normal(0, _JITTER, rows.shape), -1, 1).astype("float32")
+class Translator:
+    """Translate sources into one class, each source as often as the others.
 
+    A translation that guard or judge rejects is tried again with another source.
 
-def varied(images, uses, recipe, rng):
-    """Tell images that are used again from their first use."""
-    changed = Augmentation(flip=recipe["flip"])(images, rng)
-    if recipe["flip"] in ("horizontal", "both"):
-        # The second use of a source is its mirror image, as sharp as the first.
-        second = uses == 1
-        changed[second] = images[second][:, :, ::-1]
-    return changed
+    Parameters
+    ----------
+    samples : SampleSource
+        Real samples in [-1, 1].
+    cyclegan : CycleGAN
+        Model into the class, its "B".
+    recipe : Recipe
+        Settings.
+    checks : Checks
+        Checks and corrections.
+    """
+
+    def __init__(self, samples: SampleSource, cyclegan: CycleGAN, recipe: Recipe, checks: Checks):
+        self.samples, self.cyclegan, self.recipe, self.checks = samples, cyclegan, recipe, checks
+
+    def draw(self, source_rows: np.ndarray, n: int, rng: np.random.Generator) -> None:
+        """Draw the sources of n translations, and of their second attempts."""
+        self.n = n
+        self.draws = source_rows[balanced_draws(len(source_rows), 2 * n, rng)]
+        self.uses = np.arange(2 * n) // len(source_rows)
+
+    def attempt(
+        self, places: np.ndarray, sources: np.ndarray, rng: np.random.Generator
+    ) -> Attempts:
+        """Translate some of the drawn sources, those that fail twice.
+
+        Parameters
+        ----------
+        places : ndarray of int
+            Positions among the n draws.
+        sources : ndarray of shape (len(places), *sample_shape), float32
+            ``samples[draws[places]]``; overwritten where a source is reused.
+        rng : numpy.random.Generator
+            Random generator of the changes of reused sources.
+
+        Returns
+        -------
+        Attempts
+        """
+        translations, changed, accepted = self._translate_once(places, sources, rng)
+        rows, passed = self.draws[places], changed & accepted
+        failed = np.flatnonzero(~passed)
+        if len(failed):
+            again = self.n + places[failed]
+            retried, *verdicts = self._translate_once(again, self.samples[self.draws[again]], rng)
+            better = np.logical_and(*verdicts)
+            mended = failed[better]
+            translations[mended], rows[mended] = retried[better], self.draws[again][better]
+            passed[mended] = True
+        return Attempts(translations, rows, passed, int((~changed).sum()), int((~accepted).sum()))
+
+    def _translate_once(self, places, sources, rng):
+        everything = np.ones(len(places), bool)
+        if not len(places):
+            return sources, everything, everything
+        reused = self.uses[places] > 0
+        if reused.any():
+            sources[reused] = self._vary(sources[reused], self.uses[places][reused], rng)
+        translations = self._translate(self.draws[places], reused, sources)
+        guard, matching, accepts = self.checks.guard, self.checks.matching, self.checks.accepts
+        # Before the matching: a copy of the source stays one, however it is corrected.
+        changed = everything if guard is None else guard.passes(translations, sources)
+        if matching is not None:
+            translations = matching(translations)
+        accepted = everything if accepts is None else accepts(translations)
+        return translations, changed, accepted
+
+    def _translate(self, rows, reused, sources):
+        cached = np.array([row in self.checks.cached for row in rows.tolist()]) & ~reused
+        if not cached.any():
+            return translate(self.cyclegan, sources, self.recipe)
+        translations = np.empty_like(sources)
+        for place in np.flatnonzero(cached):
+            translations[place] = self.checks.cached[int(rows[place])]
+        if not cached.all():
+            translations[~cached] = translate(self.cyclegan, sources[~cached], self.recipe)
+        return translations
+
+    def _vary(self, samples, uses, rng):
+        """Change samples that are used again."""
+        if samples.ndim == 2:
+            noise = rng.normal(0, _JITTER, samples.shape)
+            return np.clip(samples + noise, -1, 1).astype("float32")
+        changed = Augmentation(flip=self.recipe.flip)(samples, rng)
+        if self.recipe.flip in ("horizontal", "both"):
+            # The second use of a source is its mirror image, as sharp as the first.
+            second = uses == 1
+            changed[second] = samples[second][:, :, ::-1]
+        return changed

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
+from negatives import write_colours
+from PIL import Image
 
 from melanet import UnpairedImages
+from melanet.datasets import load_images, make_lesions
+from melanet.gan import UnpairedFiles
 from melanet.images import Augmentation
 
 
@@ -83,3 +87,33 @@ def test_unknown_flip_and_flipped_rows_are_refused():
         UnpairedImages(numbered(3), numbered(3), flip="sideways")
     with pytest.raises(ValueError, match="flip needs images"):
         UnpairedImages(np.ones((3, 5)), np.ones((3, 5)), flip="horizontal")
+
+
+def test_streamed_pairs_are_those_of_images_in_memory(tmp_path):
+    X, y = make_lesions(9, image_size=12, weights=(0.6, 0.4), random_state=0)
+    paths = []
+    for i, picture in enumerate(X):
+        paths.append(tmp_path / f"{i}.png")
+        Image.fromarray(picture).save(paths[-1])
+    sets = [[path for path, label in zip(paths, y) if label == side] for side in (0, 1)]
+    options = {"batch_size": 2, "seed": 4, "flip": "both", "augment": Augmentation()}
+    streamed = UnpairedFiles(*sets, 12, **options)
+    held = UnpairedImages(*(load_images(files, 12) / 127.5 - 1 for files in sets), **options)
+    assert len(streamed) == len(held) == 2
+    for _ in range(2):
+        for i in range(2):
+            for a, b in zip(streamed[i][0], held[i][0], strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-6)
+        streamed.on_epoch_end()
+        held.on_epoch_end()
+
+
+def test_unpaired_files_refuse(tmp_path):
+    paths, _, _ = write_colours(tmp_path, {"a": 2})
+    with pytest.raises(ValueError, match="B must hold at least one file"):
+        UnpairedFiles(paths, [], 8)
+    with pytest.raises(ValueError, match="flip must be None or one of"):
+        UnpairedFiles(paths, paths, 8, flip="diagonal")
+    (tmp_path / "a" / "000.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"000\.png"):
+        UnpairedFiles(paths, paths, 8, batch_size=2)[0]

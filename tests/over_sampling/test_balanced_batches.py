@@ -2,43 +2,9 @@ import keras
 import numpy as np
 import pytest
 from negatives import negative, write_colours
-from PIL import Image
 
-from melanet import UnpairedImages
-from melanet.datasets import load_images, make_lesions
-from melanet.gan import UnpairedFiles
 from melanet.images import Augmentation
 from melanet.over_sampling import BalancedBatches
-
-
-def test_streamed_pairs_are_those_of_images_in_memory(tmp_path):
-    X, y = make_lesions(9, image_size=12, weights=(0.6, 0.4), random_state=0)
-    paths = []
-    for i, picture in enumerate(X):
-        paths.append(tmp_path / f"{i}.png")
-        Image.fromarray(picture).save(paths[-1])
-    sets = [[path for path, label in zip(paths, y) if label == side] for side in (0, 1)]
-    options = {"batch_size": 2, "seed": 4, "flip": "both", "augment": Augmentation()}
-    streamed = UnpairedFiles(*sets, 12, **options)
-    held = UnpairedImages(*(load_images(files, 12) / 127.5 - 1 for files in sets), **options)
-    assert len(streamed) == len(held) == 2
-    for _ in range(2):
-        for i in range(2):
-            for a, b in zip(streamed[i][0], held[i][0], strict=True):
-                np.testing.assert_allclose(a, b, atol=1e-6)
-        streamed.on_epoch_end()
-        held.on_epoch_end()
-
-
-def test_unpaired_files_refuse(tmp_path):
-    paths, _, _ = write_colours(tmp_path, {"a": 2})
-    with pytest.raises(ValueError, match="B must hold at least one file"):
-        UnpairedFiles(paths, [], 8)
-    with pytest.raises(ValueError, match="flip must be None or one of"):
-        UnpairedFiles(paths, paths, 8, flip="diagonal")
-    (tmp_path / "a" / "000.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"000\.png"):
-        UnpairedFiles(paths, paths, 8, batch_size=2)[0]
 
 
 def epoch_of(batches):
@@ -82,8 +48,10 @@ def test_the_guard_puts_real_pictures_in_place_of_copies(tmp_path):
     gan = negative()
     gan.generator_ab.layers[-1].scale = 1.0  # the identity now
     x, y = epoch_of(BalancedBatches(paths, labels, {"rare": gan}, 4))
-    shown = np.rint(x[y[:, 1] == 1][:, 0, 0] * 255).astype(int)
-    assert {tuple(c) for c in shown.tolist()} == {tuple(c) for c in colours[8:].tolist()}
+    shown = x[y[:, 1] == 1].mean(axis=(1, 2)) * 255
+    apart = np.abs(shown[:, None] - colours[8:]).max(axis=2).min(axis=1)
+    assert (apart < 20).all()  # no picture of the common class, and no translation of one
+    assert (apart < 0.01).sum() >= 5  # the two real ones, and every second copy
 
 
 def test_translations_get_the_pixel_values_of_real_pictures(tmp_path):
@@ -117,7 +85,7 @@ def test_a_classifier_trains_on_it_while_it_translates(tmp_path):
 
 def test_balanced_batches_refuse(tmp_path):
     paths, labels, _ = write_colours(tmp_path, {"common": 3, "rare": 2})
-    with pytest.raises(ValueError, match="'purple', which is not among the classes"):
+    with pytest.raises(ValueError, match="has the key 'purple', but y has no such class"):
         BalancedBatches(paths, labels, {"purple": negative()})
     with pytest.raises(ValueError, match=r"of shape \(8, 8, 3\)"):
         BalancedBatches(paths, labels, {"rare": negative()}, size=16)

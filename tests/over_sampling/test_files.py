@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ import melanet
 from melanet.callbacks import StopOnNonFinite
 from melanet.cli._oversample import oversample_folder
 from melanet.datasets import make_lesions
-from melanet.over_sampling import _files, _judge, _presets, oversample_files
-from melanet.over_sampling._generation import ClassFiller
+from melanet.over_sampling import PRESETS, _files, _judge, oversample_files
+from melanet.over_sampling._generation import ClassGenerator
 from melanet.over_sampling._judge import Judge
 
 
@@ -37,7 +38,7 @@ def colour(path):
 
 
 def test_pictures_are_translations_of_what_the_manifest_says(tmp_path, monkeypatch):
-    monkeypatch.setattr(_files, "_MOST_IN_CHUNK", 4)
+    monkeypatch.setattr(_files, "_MAX_CHUNK", 4)
     paths, labels, _ = write_colours(tmp_path / "in", {"a": 14, "b": 5, "c": 3})
     models = {"b": negative(), "c": negative()}
     made = oversample_files(paths, labels, tmp_path / "out", models=models, preset="paper", seed=2)
@@ -85,14 +86,14 @@ def test_a_table_names_files_in_any_place(tmp_path):
 CHILD = """
 import sys, time
 sys.path.insert(0, sys.argv[3])
-from melanet import folder_filling
 from melanet.cli._oversample import oversample_folder
-folder_filling._MOST_IN_CHUNK = 3
-write = folder_filling.write_pictures
+from melanet.over_sampling import _files
+_files._MAX_CHUNK = 3
+write = _files.write_images
 def slowly(pictures, paths):
     write(pictures, paths)
     time.sleep(0.2)
-folder_filling.write_pictures = slowly
+_files.write_images = slowly
 oversample_folder(sys.argv[1], sys.argv[2], models=[sys.argv[4]], preset="paper")
 """
 
@@ -115,15 +116,15 @@ def test_what_was_killed_goes_on_and_does_nothing_twice(tmp_path, monkeypatch):
     with journal.open("a") as file:
         file.write('{"label": "b", "sto')  # as if it were killed while writing a line
 
-    monkeypatch.setattr(_files, "_MOST_IN_CHUNK", 3)
+    monkeypatch.setattr(_files, "_MAX_CHUNK", 3)
     begun = []
-    make = ClassFiller.make
+    generate = ClassGenerator.generate
 
-    def noted(self, start, stop, sources):
-        begun.append(start)
-        return make(self, start, stop, sources)
+    def noted(self, places, sources, n_copies):
+        begun.append(places[0])
+        return generate(self, places, sources, n_copies)
 
-    monkeypatch.setattr(ClassFiller, "make", noted)
+    monkeypatch.setattr(ClassGenerator, "generate", noted)
     options = {"models": [str(gan)], "preset": "paper"}
     assert oversample_folder(tmp_path / "in", tmp_path / "out", **options) == {"b": 48}
     assert begun == list(range(done, 48, 3))
@@ -140,7 +141,7 @@ class QuickJudge(Judge):
 def small_recipe(monkeypatch):
     monkeypatch.setattr(_judge, "Judge", QuickJudge)
     small = {"filters": 2, "discriminator_filters": 2, "steps": 4, "batch_size": 2}
-    monkeypatch.setitem(_presets.PRESETS, "default", _presets.PRESETS["default"] | small)
+    monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], **small))
 
 
 def test_a_training_that_was_cut_off_goes_on(tmp_path, monkeypatch):
@@ -180,7 +181,7 @@ def test_a_training_that_was_cut_off_goes_on(tmp_path, monkeypatch):
 
 
 def test_translations_that_are_none_become_copies(tmp_path, monkeypatch):
-    monkeypatch.setitem(_presets.PRESETS["default"], "reject", False)
+    monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], reject=False))
     paths, labels, _ = write_colours(tmp_path / "in", {"a": 12, "b": 4})
     gan = negative()
     gan.generator_ab.layers[-1].scale = 1.0  # the identity

@@ -65,7 +65,7 @@ def test_classes_are_filled_up_and_originals_stay(digits, trained):
     assert dict(sampler.sampling_strategy_) == {1: 30, 2: 34}
     assert set(sampler.cyclegans_) == {1, 2}
     assert set(sampler.history_[1]) >= {"loss", "cycle_loss", "discriminator_accuracy"}
-    assert sampler.recipe_["steps"] == 3
+    assert sampler.recipe_.steps == 3
 
 
 def test_every_synthetic_sample_is_the_translation_of_its_source(digits, trained):
@@ -347,7 +347,7 @@ def test_numpy_integers_are_integers(digits):
     X, y = digits
     sampler = quick(steps=np.int64(2), batch_size=np.int64(4), sampling_strategy={2: 8})
     sampler.fit_resample(X, y)
-    assert sampler.recipe_["steps"] == 2
+    assert sampler.recipe_.steps == 2
 
 
 def test_columns_must_be_those_of_fit():

@@ -1,20 +1,21 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from stand_ins import Inverting
 
-from melanet.over_sampling import PRESETS, _generation
-from melanet.utils import _chunks
+from melanet.exceptions import TranslationWarning
+from melanet.over_sampling import PRESETS
+from melanet.over_sampling._generation import (
+    ClassGenerator,
+    ClassReport,
+    check_needs,
+    load_cyclegans,
+    plan_classes,
+)
 
-
-class Inverting:
-    """Stands in for a trained CycleGAN where what it learned does not matter."""
-
-    sample_shape = (6, 6, 1)
-
-    def translate(self, x, to="B", batch_size=32):
-        assert to == "B"
-        return -x
+Y = np.repeat([0, 1], [8, 5])
 
 
 @pytest.fixture
@@ -23,157 +24,170 @@ def samples():
     return np.random.default_rng(0).uniform(-0.9, 0.9, (13, 6, 6, 1)).astype("float32")
 
 
-def make(samples, n, accepts=None, cyclegan=None, matching=None, known=None, **recipe):
-    made = np.full((n, *samples.shape[1:]), np.nan, "float32")
-    source, kinds, problem = _generation.make(
-        {**PRESETS["default"], "copies": 0.0, **recipe},
-        cyclegan or Inverting(),
-        matching,
-        accepts,
-        samples=samples,
-        rows=np.arange(8),
-        own=np.arange(8, 13),
-        out=made,
-        decode=np.asarray,
-        rng=np.random.default_rng(0),
-        known=known,
+def generate(samples, n, accepts=None, cyclegan=None, chunk=None, **settings):
+    """Generate n samples of class 1; return them, their rows and kinds, and the report."""
+    settings = {"copies": 0.0, "match": False, **settings}
+    recipe = replace(PRESETS["default"], **settings)
+    (plan,) = plan_classes(Y, {1: n}, seed=0)
+    judge = accepts and SimpleNamespace(accepts=lambda x, code: accepts(x))
+    generator = ClassGenerator(samples, plan, cyclegan or Inverting(), recipe, judge)
+    report, parts = ClassReport(diversity=generator.diversity), []
+    for start in range(0, n, chunk or n):
+        places = np.arange(start, min(n, start + (chunk or n)))
+        parts.append(generator.generate(places, generator.read(places), report.n_copies))
+        report.add(parts[-1])
+    made, rows, kinds = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("samples", "rows", "kinds")
     )
-    return made, source, kinds, problem
+    return made, rows, kinds, report
+
+
+def test_the_largest_other_class_is_translated_or_all_others():
+    y = np.array(list("aabbbccc"))
+    plans = plan_classes(y, {"a": 2, "b": 1}, seed=3)
+    assert [plan.source_rows.tolist() for plan in plans] == [[2, 3, 4], [5, 6, 7]]
+    assert [plan.target_rows.tolist() for plan in plans] == [[0, 1], [2, 3, 4]]
+    (every,) = plan_classes(y, {"a": 2}, seed=3, sources="all")
+    assert every.source_rows.tolist() == [2, 3, 4, 5, 6, 7]
+    # The seeds of a class do not depend on the other classes' needs.
+    assert every.generation_seed == plans[0].generation_seed != plans[1].generation_seed
+    assert every.training_seed == plans[0].training_seed != plans[1].training_seed
 
 
 def test_each_source_is_used_once_before_any_is_used_again(samples):
-    made, source, kinds, problem = make(samples, 8)
-    assert sorted(source) == list(range(8))
+    made, rows, kinds, _ = generate(samples, 8)
+    assert sorted(rows) == list(range(8))
     assert set(kinds) == {"translation"}
-    assert problem is None
-    np.testing.assert_array_equal(made, -samples[source])
+    np.testing.assert_array_equal(made, -samples[rows])
 
 
 def test_reused_sources_do_not_repeat_themselves(samples):
-    made, source, *_ = make(samples, 30)
-    assert np.bincount(source, minlength=8).min() >= 3
+    made, rows, *_ = generate(samples, 30)
+    assert np.bincount(rows, minlength=8).min() >= 3
     assert len(np.unique(made.reshape(30, -1), axis=0)) == 30
 
 
 def test_second_use_is_the_mirror_image_where_flips_are_permitted(samples):
-    made, source, *_ = make(samples, 16, flip="horizontal")
-    np.testing.assert_array_equal(made[:8], -samples[source[:8]])
-    np.testing.assert_array_equal(made[8:], -samples[source[8:]][:, :, ::-1])
+    made, rows, *_ = generate(samples, 16, flip="horizontal")
+    np.testing.assert_array_equal(made[:8], -samples[rows[:8]])
+    np.testing.assert_array_equal(made[8:], -samples[rows[8:]][:, :, ::-1])
 
 
 def test_reused_rows_of_a_table_are_jittered():
     rows = np.random.default_rng(0).uniform(-1, 1, (13, 3)).astype("float32")
     same = SimpleNamespace(translate=lambda x, to: x)
-    made, *_ = make(rows, 24, cyclegan=same, guard=False, flip=None)
+    made, *_ = generate(rows, 24, cyclegan=same, guard=False)
     assert len(np.unique(made, axis=0)) == 24
 
 
+@pytest.mark.parametrize("chunk", [None, 3])
 @pytest.mark.parametrize(("share", "n", "copies"), [(0.5, 16, 8), (0.25, 8, 2), (0.5, 1, 0)])
-def test_the_share_of_copies_that_is_asked_for(samples, share, n, copies):
-    made, source, kinds, _ = make(samples, n, copies=share)
-    assert len(made) == len(source) == n
+def test_the_planned_copies_come_last_and_every_second_is_augmented(
+    samples, share, n, copies, chunk
+):
+    made, rows, kinds, _ = generate(samples, n, copies=share, chunk=chunk)
     assert list(kinds) == ["translation"] * (n - copies) + ["copy"] * copies
-    own = source[n - copies :]
+    own = rows[n - copies :]
     assert (own >= 8).all()
-    # Of the copies every second one is changed, and only a little.
+    assert np.bincount(own, minlength=13)[8:].max() <= -(-copies // 5)
     same = np.abs(made[n - copies :] - samples[own]).max(axis=(1, 2, 3)) == 0
     assert same.tolist() == [i % 2 == 0 for i in range(copies)]
-    np.testing.assert_array_equal(made[: n - copies], -samples[source[: n - copies]])
+    np.testing.assert_array_equal(made[: n - copies], -samples[rows[: n - copies]])
 
 
-def test_what_the_judge_refuses_twice_becomes_a_copy(samples):
+def test_a_translation_that_the_judge_rejects_twice_is_replaced_by_a_copy(samples):
     calls = []
 
     def accepts(x):
         calls.append(len(x))
         return np.arange(len(x)) % 2 == 0
 
-    made, source, kinds, _ = make(samples, 8, accepts)
+    made, rows, kinds, report = generate(samples, 8, accepts, guard=False)
     assert calls == [8, 4]
-    assert list(kinds) == ["translation"] * 6 + ["copy"] * 2
-    assert (source[:6] < 8).all()
-    assert (source[6:] >= 8).all()
-    np.testing.assert_array_equal(made[0:6:2][:2], -samples[source[0:6:2][:2]])
-    for image, row in zip(made[6:], source[6:]):
+    assert kinds.tolist().count("copy") == report.n_copies == 2
+    assert (report.n_attempts, report.n_refused) == (8, 4)
+    copied = kinds == "copy"
+    assert (rows[~copied] < 8).all()
+    assert (rows[copied] >= 8).all()
+    np.testing.assert_array_equal(made[::2], -samples[rows[::2]])  # accepted at once
+    for image, row in zip(made[copied], rows[copied]):
         assert np.abs(image - samples[row]).mean() < np.abs(image + samples[row]).mean()
 
 
-def test_a_judge_that_refuses_all_leaves_copies_only(samples):
-    made, source, kinds, _ = make(samples, 11, lambda x: np.zeros(len(x), bool))
+def test_a_judge_that_rejects_everything_leaves_copies_only(samples):
+    made, rows, kinds, _ = generate(samples, 11, lambda x: np.zeros(len(x), bool), chunk=4)
     assert set(kinds) == {"copy"}
-    assert (np.bincount(source, minlength=13)[8:] >= 2).all()
-    unchanged = [any((image == real).all() for real in samples[8:]) for image in made]
-    assert sum(unchanged) == 6
+    assert np.bincount(rows, minlength=13)[8:].min() == 2
+    exact = [np.array_equal(image, samples[row]) for image, row in zip(made, rows)]
+    assert exact == [i % 2 == 0 for i in range(11)]
 
 
-def test_guarded_before_and_judged_after_the_matching(samples):
+def test_the_guard_looks_before_the_matching_and_the_judge_after_it(samples):
     seen = []
 
     def accepts(x):
         seen.append(x)
         return np.ones(len(x), bool)
 
-    def half(x):
-        return x / 2
-
-    made, source, *_ = make(samples, 8, accepts, matching=half)
-    np.testing.assert_array_equal(made, -samples[source] / 2)
-    np.testing.assert_array_equal(seen[0], made)
-    # An identity map stays one for the guard, whatever the matching makes of it.
+    made, *_ = generate(samples, 8, accepts, match=True)
+    np.testing.assert_array_equal(seen[-1], made)
+    assert made.std() == pytest.approx(samples[8:].std(), rel=0.05)
+    # The guard recognises an identity map, whatever the matching makes of it.
     same = SimpleNamespace(translate=lambda x, to: x)
-    _, _, kinds, problem = make(samples, 8, accepts, cyclegan=same, matching=half)
+    _, _, kinds, report = generate(samples, 8, accepts, cyclegan=same, match=True)
     assert set(kinds) == {"copy"}
-    assert "hardly differ" in problem
+    with pytest.warns(TranslationWarning, match=r"Class 1: 100% of .* hardly differ.* 8 are cop"):
+        report.warn(1, "source_kind_", stacklevel=1)
 
 
-def test_many_samples_are_made_part_by_part(samples, monkeypatch):
-    def accepts(x):
-        return x.mean(axis=(1, 2, 3)) > 0
-
-    whole, *known = make(samples, 8, accepts, copies=0.25)
-    monkeypatch.setattr(_chunks, "_CHUNK_BYTES", 3 * 4 * 36)
-    parted, source, kinds, problem = make(samples, 8, accepts, copies=0.25)
-    for before, after in zip(known, (source, kinds, problem)):
-        np.testing.assert_array_equal(before, after)
-    copies = np.flatnonzero(kinds == "copy")
-    assert 3 < len(copies) < 8  # so that kept ones close ranks, and copies take two parts
-    kept = kinds == "translation"
-    np.testing.assert_array_equal(parted[kept], whole[kept])
-    same = [np.array_equal(parted[i], samples[source[i]]) for i in copies]
-    assert same == [i % 2 == 0 for i in range(len(copies))]
-
-
-def test_decoded_before_it_is_kept(samples):
-    bytes_ = np.empty((8, 36), "uint8")
-    source, *_ = _generation.make(
-        {**PRESETS["default"], "copies": 0.5},
-        Inverting(),
-        None,
-        None,
-        samples=samples,
-        rows=np.arange(8),
-        own=np.arange(8, 13),
-        out=bytes_,
-        decode=lambda x: np.rint(100 * x + 100).reshape(len(x), -1),
-        rng=np.random.default_rng(0),
+def test_collapsed_translations_are_all_replaced(samples):
+    first = SimpleNamespace(
+        translate=lambda x, to: 0.01 * x + np.linspace(-0.9, 0.9, 6, dtype="float32")[:, None]
     )
-    expected = np.rint(100 - 100 * samples[source[:4]]).reshape(4, -1)
-    np.testing.assert_array_equal(bytes_[:4], expected)
-    np.testing.assert_array_equal(bytes_[4], np.rint(100 + 100 * samples[source[4]]).ravel())
+    made, rows, kinds, report = generate(samples, 6, cyclegan=first, chunk=2)
+    assert set(kinds) == {"copy"}
+    assert report.diversity < 0.1
+    np.testing.assert_array_equal(made[::2], samples[rows[::2]])
 
 
-def test_what_was_translated_before_is_not_translated_again(samples):
-    seen = []
+def test_translations_of_the_probe_are_not_made_again(samples):
+    calls = []
 
     class Counting(Inverting):
-        def translate(self, x, to="B", batch_size=32):
-            seen.append(len(x))
+        def translate(self, x, to="B", batch_size=None):
+            calls.append(len(x))
             return -x
 
-    known = {row: -samples[row] / 2 for row in range(5)}
-    made, source, *_ = make(samples, 12, cyclegan=Counting(), known=known, guard=False)
-    # Eight sources for the first time, five of them known; four again, and changed.
-    assert seen == [7]
-    for image, row in zip(made[:8], source[:8]):
-        np.testing.assert_array_equal(image, known.get(row, -samples[row]))
-    assert all((image != known.get(row, 0)).any() for image, row in zip(made[8:], source[8:]))
+    made, rows, *_ = generate(samples, 12, cyclegan=Counting())
+    # Eight sources, all of them probed; four again, and changed.
+    assert calls == [8, 4]
+    np.testing.assert_array_equal(made[:8], -samples[rows[:8]])
+    assert all((image != -samples[row]).any() for image, row in zip(made[8:], rows[8:]))
+
+
+def test_a_part_does_not_depend_on_whether_others_were_made_before(samples):
+    recipe = replace(PRESETS["default"], match=False)
+    (plan,) = plan_classes(Y, {1: 30}, seed=0)
+    parts = []
+    for _ in range(2):
+        generator = ClassGenerator(samples, plan, Inverting(), recipe)
+        places = np.arange(10, 20)
+        parts.append(generator.generate(places, generator.read(places), 0))
+        generator.generate(places, generator.read(places), 0)
+    np.testing.assert_array_equal(parts[0].samples, parts[1].samples)
+    np.testing.assert_array_equal(parts[0].rows, parts[1].rows)
+
+
+def test_needs_must_be_whole_and_learnable():
+    y = np.array([0, 0, 0, 1])
+    assert check_needs({0: 0, 1: 2.0}, y, {1: "a CycleGAN"}) == {1: 2}
+    with pytest.raises(ValueError, match="Class 1 has 1 sample"):
+        check_needs({1: 2}, y, {})
+    with pytest.raises(ValueError, match=r"whole numbers of samples. Received: 1.5 more"):
+        check_needs({0: 1.5}, y, {})
+
+
+def test_models_of_unknown_classes_are_refused():
+    with pytest.raises(ValueError, match=r"models has the key 'c', .* classes \['a', 'b'\]"):
+        load_cyclegans({"c": "nowhere.keras"}, "models", np.array(["a", "b"]))

@@ -30,7 +30,7 @@ def test_judge_repeats_and_leaves_pythons_random_alone(digits):
     random.seed(2)
     state = random.getstate()
     with reproducible():
-        first, second = (Judge(steps=20, seed=1).fit(X, y)._answer(X_test) for _ in range(2))
+        first, second = (Judge(steps=20, seed=1).fit(X, y)._predict_proba(X_test) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert random.getstate() == state
 

@@ -1,58 +1,70 @@
-from types import SimpleNamespace
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from melanet.over_sampling import PRESETS
-from melanet.over_sampling._presets import resolve
-
-NAMES = "generator steps epochs batch_size learning_rate augment flip match copies reject guard"
-NONE = dict.fromkeys(NAMES.split())
+from melanet.over_sampling import PRESETS, resolve_recipe
+from melanet.over_sampling._presets import recipe_from_dict
 
 
-def choices(preset="default", **chosen):
-    return SimpleNamespace(preset=preset, **{**NONE, **chosen})
-
-
-def test_nothing_chosen_is_the_preset():
-    assert resolve(choices("paper"), (256, 256, 3)) == PRESETS["paper"]
+def test_without_choices_the_recipe_is_the_preset():
+    assert resolve_recipe("paper", (256, 256, 3), steps=None, flip=None) == PRESETS["paper"]
 
 
 def test_paper_preset_is_the_papers():
     paper = PRESETS["paper"]
-    assert paper["generator"] == "unet"
-    assert (paper["filters"], paper["discriminator_filters"]) == (32, 64)
-    assert (paper["epochs"], paper["batch_size"], paper["learning_rate"]) == (100, 1, 2e-4)
-    assert paper["flip"] == "horizontal"
-    assert paper["stretch"]
-    assert not paper["decay"]
-    assert not paper["augment"]
-    assert not paper["reject"]
-    assert not paper["guard"]
+    assert paper.generator == "unet"
+    assert (paper.filters, paper.discriminator_filters) == (32, 64)
+    assert (paper.epochs, paper.batch_size, paper.learning_rate) == (100, 1, 2e-4)
+    assert paper.flip == "horizontal"
+    assert paper.stretch
+    assert not any([paper.decay, paper.augment, paper.reject, paper.guard, paper.match])
 
 
 def test_an_explicit_value_wins_even_if_it_is_false():
-    recipe = resolve(choices("paper", flip=False, batch_size=2, augment=True), (8, 8, 1))
-    assert recipe["flip"] is None
-    assert recipe["batch_size"] == 2
-    assert recipe["augment"] is True
+    recipe = resolve_recipe("paper", (8, 8, 1), flip=False, batch_size=np.int64(2), augment=True)
+    assert recipe.flip is None
+    assert recipe.batch_size == 2
+    assert type(recipe.batch_size) is int
+    assert recipe.augment == 1.0
 
 
 def test_a_budget_in_steps_replaces_one_in_epochs_and_back():
-    assert resolve(choices("paper", steps=7), (8, 8, 1))["epochs"] is None
-    recipe = resolve(choices("default", epochs=3), (8, 8, 1))
-    assert (recipe["steps"], recipe["epochs"]) == (None, 3)
+    assert resolve_recipe("paper", (8, 8, 1), steps=7).epochs is None
+    recipe = resolve_recipe("default", (8, 8, 1), epochs=3)
+    assert (recipe.steps, recipe.epochs) == (None, 3)
     with pytest.raises(ValueError, match="steps or epochs, not both"):
-        resolve(choices(steps=1, epochs=1), (8, 8, 1))
+        resolve_recipe("default", (8, 8, 1), steps=1, epochs=1)
 
 
-def test_tables_take_what_fits_them():
-    recipe = resolve(choices(), (20,))
-    assert recipe["flip"] is None
-    assert recipe["generator"] is None
+@pytest.mark.parametrize(
+    ("budget", "schedule"),
+    [
+        ({"epochs": 3}, (3, None)),
+        ({"steps": 600}, (10, 60)),
+        ({"steps": 14}, (7, 2)),
+        ({"steps": 13}, (1, 13)),
+    ],
+)
+def test_a_budget_is_divided_into_epochs(budget, schedule):
+    assert resolve_recipe("default", (8, 8, 1), **budget).schedule() == schedule
+
+
+def test_tables_take_settings_that_fit_them():
+    recipe = resolve_recipe("default", (20,))
+    assert recipe.flip is None
+    assert recipe.generator is None
     with pytest.raises(ValueError, match="images only"):
-        resolve(choices(flip="horizontal"), (20,))
+        resolve_recipe("default", (20,), flip="horizontal")
 
 
-def test_flip_true_says_which():
+def test_invalid_choices_are_named():
     with pytest.raises(ValueError, match="Received: flip=True"):
-        resolve(choices(flip=True), (8, 8, 1))
+        resolve_recipe("default", (8, 8, 1), flip=True)
+    with pytest.raises(ValueError, match=r"\['default', 'paper'\]. Received: preset='best'"):
+        resolve_recipe("best", (8, 8, 1))
+
+
+def test_a_recipe_survives_as_a_dict():
+    recipe = replace(PRESETS["default"], copies=0.25)
+    assert recipe_from_dict({**recipe.as_dict(), "of a later version": 1}) == recipe

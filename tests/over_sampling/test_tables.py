@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from melanet.over_sampling._tables import near_copies, warn_of_hopeless
+from melanet.over_sampling._tables import interpolated_copies, warn_of_hopeless_classes
 from melanet.preprocessing._table_form import TableForm
 
 
@@ -18,7 +18,7 @@ def rows():
 
 def copies(X, y, sources, seed=0):
     form = TableForm.of(X)
-    return near_copies(form, X, form.encode(X), y, np.asarray(sources), seed)
+    return interpolated_copies(form, X, form.encode(X), y, np.asarray(sources), seed)
 
 
 def test_rows_stay_with_their_near_ones(rows):
@@ -55,7 +55,7 @@ def labelled_rows():
 def test_a_sound_class_passes_in_silence(labelled_rows):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_hopeless(*labelled_rows, ["rare"])
+        warn_of_hopeless_classes(*labelled_rows, ["rare"])
 
 
 def test_only_classes_that_are_filled_up_are_spoken_of(labelled_rows):
@@ -63,24 +63,24 @@ def test_only_classes_that_are_filled_up_are_spoken_of(labelled_rows):
     samples[:45] = samples[0]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_hopeless(samples, y, ["rare"])
-    with pytest.warns(UserWarning, match="Class 'common': its 45 samples are one"):
-        warn_of_hopeless(samples, y, ["common"])
+        warn_of_hopeless_classes(samples, y, ["rare"])
+    with pytest.warns(UserWarning, match="Class 'common': its 45 samples are the same row"):
+        warn_of_hopeless_classes(samples, y, ["common"])
 
 
 def test_few_samples(labelled_rows):
     samples, y = labelled_rows
     with pytest.warns(UserWarning, match="Class 'rare': 4 samples are few"):
-        warn_of_hopeless(samples[:49], y[:49], ["rare"])
+        warn_of_hopeless_classes(samples[:49], y[:49], ["rare"])
 
 
 def test_rows_of_other_classes(labelled_rows):
     samples, y = labelled_rows
     samples[45:] = samples[:15]
     with pytest.warns(UserWarning, match="all of its rows occur in other classes"):
-        warn_of_hopeless(samples, y, ["rare"])
+        warn_of_hopeless_classes(samples, y, ["rare"])
 
 
 def test_no_two_rows_differ(labelled_rows):
     with pytest.warns(UserWarning, match="All rows of X are the same"):
-        warn_of_hopeless(np.ones((6, 2), "float32"), np.repeat([0, 1], 3), [1])
+        warn_of_hopeless_classes(np.ones((6, 2), "float32"), np.repeat([0, 1], 3), [1])
