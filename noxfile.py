@@ -56,6 +56,7 @@ def types(session):
     """Check types: those of the package, and those that its users see."""
     session.install(".[app,plot]", *group("types"))
     session.run("mypy", *session.posargs)
+    session.run("pytest", "-o", "addopts=--import-mode=importlib", "tests/test_typing.py")
 
 
 @nox.session
