@@ -67,13 +67,13 @@ def measure(folder, n_pictures, n_copies, seed):
 
 
 def time_comparison(n_a, n_b):
-    from melanet.datasets._duplicates import _near
+    from melanet.datasets._duplicates import _near_pairs
 
     rng = np.random.default_rng(0)
     a = rng.integers(0, 2**63, (n_a, 8, 4), dtype=np.uint64)
     b = rng.integers(0, 2**63, (n_b, 4), dtype=np.uint64)
     start = time.perf_counter()
-    list(_near(a, b, 40))
+    list(_near_pairs(a, b, 40))
     took = time.perf_counter() - start
     print(f"comparing {n_a} x {n_b} hashes in eight orientations: {took:.1f} s")
 

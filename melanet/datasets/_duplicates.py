@@ -1,11 +1,11 @@
-"""The same picture in two sets, or twice in one: by its ISIC id, its bytes, or its looks."""
+"""Duplicate images, within a set or between two, by ISIC id, bytes or appearance."""
 
 import hashlib
 import io
 import re
 import warnings
 from collections import defaultdict
-from numbers import Integral
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,25 +14,27 @@ from scipy.fft import dctn
 
 from melanet.exceptions import OverlapWarning
 from melanet.images import check_paths, for_each, read_picture
+from melanet.utils._typing import PathLike
+from melanet.utils._validation import is_integer, join_names
 
 _ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)
-_SIDE, _KEPT = 64, 16  # pixels that are looked at, and cosines of them along each side
+_SIDE, _KEPT = 64, 16  # along each side: pixels, and cosine coefficients of the hash
 _BITS = _KEPT * _KEPT - 1
-_BLOCK = 1 << 16  # comparisons at a time, so that they stay in the processor's cache
-_NAMED = 5
+_BLOCK = 1 << 16  # hashes compared at a time, so that they stay in the processor's cache
+_MOST_NAMED = 5  # pairs that a warning lists
 
 
 class Duplicate(NamedTuple):
-    """One pair that `find_duplicates` found.
+    """A pair of images found by `find_duplicates`.
 
     Parameters
     ----------
     path_a, path_b : str
-        The two pictures.
+        Image files.
     reason : {"id", "exact", "near"}
-        What gave them away: the ISIC id, the bytes, or the looks.
+        Criterion that matched: ISIC id, bytes, or perceptual hash.
     distance : int
-        Bits, of 255, in which their hashes differ.
+        Number of bits, of 255, in which the perceptual hashes differ.
     """
 
     path_a: str
@@ -41,41 +43,47 @@ class Duplicate(NamedTuple):
     distance: int
 
 
-def find_duplicates(paths_a, paths_b=None, *, threshold=40, n_jobs=None):
-    """Find pictures that are in both of two sets, or twice in one.
+def find_duplicates(
+    paths_a: Iterable[PathLike],
+    paths_b: Iterable[PathLike] | None = None,
+    *,
+    threshold: int = 40,
+    n_jobs: int | None = None,
+) -> list[Duplicate]:
+    """Find images that two sets share, or that occur twice in one set.
 
-    Pairs are matched by the ISIC id in their file names, then by their bytes, then by a perceptual
-    hash: 255 signs of a picture's lowest cosine frequencies. Copies that were encoded anew,
-    resized, or flipped or turned by a quarter are found; crops are not.
+    Images match by the ISIC id in their file names, by their bytes, or by a perceptual hash: the
+    signs of the 255 lowest cosine frequencies. The hash finds copies that were re-encoded,
+    resized, flipped or rotated by multiples of 90 degrees. It does not find crops.
 
     Parameters
     ----------
     paths_a : sequence of str or path-like
-        Picture files.
+        Image files.
     paths_b : sequence of str or path-like or None, default=None
-        Those to compare with; None compares `paths_a` with itself.
+        Image files to compare them with; None compares `paths_a` with itself.
     threshold : int, default=40
-        Largest number of bits, of 255, in which the hashes of two copies differ.
+        Largest number of bits, of 255, in which the hashes of a pair may differ.
     n_jobs : int or None, default=None
-        Threads that decode. None and -1 take one for each processor.
+        Number of threads that decode images. None and -1 use one per processor.
 
     Returns
     -------
     list of Duplicate
-        Named tuples (path_a, path_b, reason, distance) in the order of `paths_a`: reason is
-        "id", "exact" or "near", distance the number of bits in which the hashes differ.
-        ``pandas.DataFrame`` takes the list as it is.
+        Named tuples (path_a, path_b, reason, distance) in the order of `paths_a`. The reason is
+        "id", "exact" or "near", the distance the number of bits in which the hashes differ.
+        ``pandas.DataFrame(pairs)`` makes a table of them.
 
     Raises
     ------
     ValueError
-        If a parameter is wrong; or naming all pictures that cannot be read.
+        If a parameter is invalid or images cannot be read; the message lists all of them.
 
     Notes
     -----
-    The default threshold was measured by ``examples/benchmarks/duplicates.py``. "near" asks for a
-    look: two photographs of one lesion may be as close. Decoding takes most of the time; 25 million
-    pairs of hashes are compared in about a second.
+    The default threshold was measured by ``examples/benchmarks/duplicates.py``. Look at "near"
+    pairs before you remove them: two photographs of one lesion may be as close. Decoding takes
+    most of the time; 25 million pairs of hashes are compared in about a second.
 
     Examples
     --------
@@ -93,54 +101,58 @@ def find_duplicates(paths_a, paths_b=None, *, threshold=40, n_jobs=None):
     [('b.png', 'near')]
     """
     paths_a = check_paths(paths_a, "paths_a")
-    if not isinstance(threshold, Integral) or not 0 <= threshold <= _BITS:
+    if not is_integer(threshold, 0) or threshold > _BITS:
         raise ValueError(
             f"threshold must be an integer from 0 to {_BITS}. Received: threshold={threshold!r}"
         )
-    codes_a, sums_a = _read(paths_a, n_jobs)
+    hashes_a, sums_a = _read(paths_a, n_jobs)
+    within = paths_b is None
     if paths_b is None:
-        paths_b, codes_b, sums_b = paths_a, codes_a, sums_a
-        within = True
+        paths_b, hashes_b, sums_b = paths_a, hashes_a, sums_a
     else:
-        paths_b, within = check_paths(paths_b, "paths_b"), False
-        codes_b, sums_b = _read(paths_b, n_jobs)
-    found = {}  # (i, j) -> reason, the first that holds
-    for reason, keys_a, keys_b in (
-        ("id", map(_isic_id, paths_a), map(_isic_id, paths_b)),
-        ("exact", sums_a, sums_b),
-    ):
-        for pair in _same_keys(keys_a, keys_b):
-            found.setdefault(pair, reason)
-    for pair in _near(codes_a, codes_b[:, 0], threshold):
-        found.setdefault(pair, "near")
+        paths_b = check_paths(paths_b, "paths_b")
+        hashes_b, sums_b = _read(paths_b, n_jobs)
+    reasons: dict[tuple[int, int], str] = {}  # (i, j) -> first criterion that matches
+    for pair in _equal_pairs([*map(_isic_id, paths_a)], [*map(_isic_id, paths_b)]):
+        reasons.setdefault(pair, "id")
+    for pair in _equal_pairs(sums_a, sums_b):
+        reasons.setdefault(pair, "exact")
+    for pair in _near_pairs(hashes_a, hashes_b[:, 0], threshold):
+        reasons.setdefault(pair, "near")
     return [
-        Duplicate(paths_a[i], paths_b[j], reason, _least(codes_a[i], codes_b[j, 0]))
-        for (i, j), reason in sorted(found.items())
+        Duplicate(paths_a[i], paths_b[j], reason, _least_distance(hashes_a[i], hashes_b[j, 0]))
+        for (i, j), reason in sorted(reasons.items())
         if not within or i < j
     ]
 
 
-def check_overlap(train_paths, test_paths, *, threshold=40, n_jobs=None):
-    """Warn if pictures of a training set are in the test set.
+def check_overlap(
+    train_paths: Iterable[PathLike],
+    test_paths: Iterable[PathLike],
+    *,
+    threshold: int = 40,
+    n_jobs: int | None = None,
+) -> list[Duplicate]:
+    """Warn if the training set and the test set share images.
 
     Parameters
     ----------
     train_paths, test_paths : sequence of str or path-like
-        Picture files.
+        Image files.
     threshold : int, default=40
-        As for `find_duplicates`.
+        Largest number of bits in which hashes may differ; see `find_duplicates`.
     n_jobs : int or None, default=None
-        As for `find_duplicates`.
+        Number of threads; see `find_duplicates`.
 
     Returns
     -------
     list of Duplicate
-        The pairs, as from `find_duplicates`; path_a is the training picture.
+        Pairs, as `find_duplicates` returns them; path_a is the training image.
 
     Warns
     -----
     OverlapWarning
-        If there are any, with their number and the first few.
+        If the sets share images; the warning states their number and lists the first pairs.
 
     Examples
     --------
@@ -148,23 +160,18 @@ def check_overlap(train_paths, test_paths, *, threshold=40, n_jobs=None):
     >>> check_overlap([], [])
     []
     """
-    found = find_duplicates(
-        check_paths(train_paths, "train_paths"),
-        check_paths(test_paths, "test_paths"),
-        threshold=threshold,
-        n_jobs=n_jobs,
-    )
+    train_paths = check_paths(train_paths, "train_paths")
+    test_paths = check_paths(test_paths, "test_paths")
+    found = find_duplicates(train_paths, test_paths, threshold=threshold, n_jobs=n_jobs)
     if found:
-        pairs = ", ".join(
-            f"{Path(pair.path_a).name} = {Path(pair.path_b).name} ({pair.reason})"
-            for pair in found[:_NAMED]
+        pairs = (
+            f"{Path(pair.path_a).name} = {Path(pair.path_b).name} ({pair.reason})" for pair in found
         )
-        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         train, test = ({pair[k] for pair in found} for k in (0, 1))
         warnings.warn(
-            f"{len(test)} of {len(test_paths)} test pictures are among the training pictures "
-            f"({len(train)} of {len(train_paths)}): {pairs}{more}. Remove them from one of the "
-            "sets: what is measured on them says nothing",
+            f"{len(test)} of {len(test_paths)} test images are also training images "
+            f"({len(train)} of {len(train_paths)}): {join_names(pairs, _MOST_NAMED)}. Remove them "
+            "from one of the sets, since scores on them are meaningless",
             OverlapWarning,
             stacklevel=2,
         )
@@ -177,42 +184,43 @@ def _isic_id(path):
 
 
 def _read(paths, n_jobs):
-    """Return the hashes of all pictures in eight orientations, and the sums of their bytes."""
-    codes = np.zeros((len(paths), 8, _KEPT * _KEPT // 64), dtype=np.uint64)
-    sums = [None] * len(paths)
+    """Return the perceptual hashes, in eight orientations, and the SHA-256 of each image."""
+    hashes = np.zeros((len(paths), 8, _KEPT * _KEPT // 64), dtype=np.uint64)
+    sums = [b""] * len(paths)
 
     def read(i):
         data = Path(paths[i]).read_bytes()
         sums[i] = hashlib.sha256(data).digest()
-        codes[i] = _hashes(read_picture(io.BytesIO(data), (_SIDE, _SIDE)))
+        hashes[i] = _hash_orientations(read_picture(io.BytesIO(data), (_SIDE, _SIDE)))
 
     for_each(read, paths, n_jobs)
-    return codes, sums
+    return hashes, sums
 
 
-def _hashes(picture):
-    """Return the hash of a picture as it is (the first) and in its other seven orientations."""
-    grey = np.asarray(picture.convert("L"), dtype=np.float32)
+def _hash_orientations(image):
+    """Return the hashes of an image in its eight orientations, the original one first."""
+    grey = np.asarray(image.convert("L"), dtype=np.float32)
     cosines = dctn(grey)[:_KEPT, :_KEPT]
-    # A mirror image's odd cosines change their signs, and a transposed one's their places.
+    # Mirroring negates odd cosine coefficients, transposing the image transposes them.
     odd = np.where(np.arange(_KEPT) % 2, -1, 1)
     both = (cosines, cosines.T)
     turned = [c * v[:, None] * h for c in both for v in (odd**2, odd) for h in (odd**2, odd)]
     bits = np.stack(turned).reshape(8, -1) > 0
-    bits[:, 0] = False  # the mean, which is always positive
+    bits[:, 0] = False  # the mean is always positive
     return np.packbits(bits, axis=1).view(np.uint64)
 
 
 def _distances(a, b):
-    """Return the number of bits that differ; the words of a hash are the first axis."""
+    """Return Hamming distances; the first axis holds the words of a hash."""
     return sum(np.bitwise_count(x ^ y) for x, y in zip(a, b))  # at most 255, as uint8
 
 
-def _least(codes, code):
-    return int(_distances(codes.T, code).min())
+def _least_distance(orientations, other):
+    return int(_distances(orientations.T, other).min())
 
 
-def _same_keys(keys_a, keys_b):
+def _equal_pairs(keys_a, keys_b):
+    """Yield (i, j) where two keys are equal and not None."""
     places = defaultdict(list)
     for j, key in enumerate(keys_b):
         places[key].append(j)
@@ -221,15 +229,15 @@ def _same_keys(keys_a, keys_b):
             yield from ((i, j) for j in places.get(key, ()))
 
 
-def _near(codes_a, codes_b, threshold):
-    """Yield (i, j) where a picture, in some orientation, looks like another."""
-    if not len(codes_b):
+def _near_pairs(hashes_a, hashes_b, threshold):
+    """Yield (i, j) where the hash of an image, in any orientation, is close to another."""
+    if not len(hashes_b):
         return
-    rows = max(1, _BLOCK // len(codes_b))
-    words_b = np.ascontiguousarray(codes_b.T)[:, None]
-    for start in range(0, len(codes_a), rows):
-        block = codes_a[start : start + rows]
-        closest = np.full((len(block), len(codes_b)), 255, dtype=np.uint8)
+    rows = max(1, _BLOCK // len(hashes_b))
+    words_b = np.ascontiguousarray(hashes_b.T)[:, None]
+    for start in range(0, len(hashes_a), rows):
+        block = hashes_a[start : start + rows]
+        closest = np.full((len(block), len(hashes_b)), 255, dtype=np.uint8)
         for k in range(8):
             np.minimum(closest, _distances(block[:, k].T[:, :, None], words_b), out=closest)
         for i, j in np.argwhere(closest <= threshold).tolist():

@@ -1,54 +1,59 @@
-"""Folders of pictures: read as they are laid out, and written as CycleGANs expect them."""
+"""Folders of images: listing classes, and exporting in the layout of CycleGAN code."""
 
 import contextlib
 import os
 import shutil
 from collections import Counter
-from numbers import Integral, Real
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from sklearn.utils import Bunch, check_random_state
 
 from melanet.images import check_paths, check_size, for_each, read_picture, verify_picture
 from melanet.utils._download import check_space, explain_disk_errors
-from melanet.utils._validation import join_names
+from melanet.utils._typing import PathLike
+from melanet.utils._validation import is_integer, join_names
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
-def load_image_folder(path, *, subset="train"):
-    """List a folder's pictures and their classes.
+def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "train") -> Bunch:
+    """List the images in a folder and their classes.
 
     Parameters
     ----------
     path : str or path-like
-        A folder with one folder of pictures for each class, or with ``trainA`` and ``trainB``
-        (``testA`` and ``testB``), as CycleGANs expect them.
+        Folder with one subfolder of images per class, or with the subfolders ``trainA`` and
+        ``trainB`` (``testA`` and ``testB``) that CycleGAN code expects.
     subset : {"train", "test"}, default="train"
-        Which two of the latter. A folder per class has a "train" part only.
+        Pair of subfolders to list in the second layout. In the first, only "train" exists.
 
     Returns
     -------
     Bunch
-        - ``paths``: ndarray of str of shape (n,), by class and name; `load_images` decodes them
-        - ``target``: ndarray of int64 of shape (n,), positions in ``target_names``
-        - ``target_names``: list of str, the folders' names in order, or ["A", "B"]
+        - ``paths``: ndarray of str of shape (n,), sorted by class and name; `load_images` decodes
+          them
+        - ``target``: ndarray of int64 of shape (n,), indices into ``target_names``
+        - ``target_names``: list of str, sorted names of the subfolders, or ["A", "B"]
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ValueError
-        If it is not laid out in one of the two ways, or classes have no pictures.
+        If the folder has neither layout, or classes have no images.
     PermissionError
-        If it may not be read.
+        If the folder is not readable.
 
     Notes
     -----
-    Files that end neither in .bmp, .gif, .jpg, .jpeg, .png, .tif, .tiff nor .webp, and hidden
-    ones, are passed over.
+    Hidden files, and files with other suffixes than .bmp, .gif, .jpg, .jpeg, .png, .tif, .tiff
+    and .webp, are ignored.
 
     Examples
     --------
@@ -67,103 +72,108 @@ def load_image_folder(path, *, subset="train"):
         raise ValueError(f"subset must be 'train' or 'test'. Received: subset={subset!r}")
     path = Path(path)
     if not path.is_dir():
-        raise FileNotFoundError(f"{path} is no folder. Give one that holds a folder for each class")
-    names = [place.name for place in _entries(path) if place.is_dir()]
+        raise FileNotFoundError(
+            f"path must be a folder with a subfolder for each class. Received: {str(path)!r}, "
+            "which is not a folder"
+        )
+    names = [entry.name for entry in _list_entries(path) if entry.is_dir()]
     if any(f"{part}{side}" in names for part in ("train", "test") for side in "AB"):
         classes = {side: path / f"{subset}{side}" for side in "AB"}
-        absent = [place.name for place in classes.values() if not place.is_dir()]
+        absent = [folder.name for folder in classes.values() if not folder.is_dir()]
         if absent:
-            raise ValueError(f"{path} has no folder {' nor '.join(absent)}. Received: {names}")
+            raise ValueError(f"{path} has no subfolder {' nor '.join(absent)}. Received: {names}")
     elif subset == "test":
         raise ValueError(
-            f"{path} has no testA and testB. For a folder of classes, give the path of the test "
-            "set's own"
+            f"{path} has no subfolders testA and testB. If it has a subfolder for each class, pass "
+            "the path of the test set's own folder"
         )
     else:
         classes = {name: path / name for name in names}
     if not classes:
-        loose = sum(place.suffix.lower() in _SUFFIXES for place in _entries(path))
+        loose = len(_list_images(path))
         raise ValueError(
-            f"{path} holds no folders, and {loose} pictures. Put the pictures of each class into "
-            "a folder with the class's name"
+            f"{path} has no subfolders, and {loose} images. Put the images of each class into a "
+            "subfolder with the name of the class"
         )
-    pictures = {name: _list_pictures(place) for name, place in classes.items()}
-    empty = [classes[name].name for name, found in pictures.items() if not found]
+    images = {name: _list_images(folder) for name, folder in classes.items()}
+    empty = [classes[name].name for name, paths in images.items() if not paths]
     if empty:
         raise ValueError(
-            f"{path} has folders without pictures: {join_names(empty)}. Remove them; or, if they "
-            "hold the classes' folders, give the path of one of them"
+            f"{path} has subfolders without images: {join_names(empty)}. Remove them; or, if they "
+            "contain the folders of the classes, pass the path of one of them"
         )
     return Bunch(
-        paths=np.array([picture for found in pictures.values() for picture in found]),
-        target=np.repeat(np.arange(len(pictures)), [len(found) for found in pictures.values()]),
-        target_names=list(pictures),
+        paths=np.array([path for paths in images.values() for path in paths]),
+        target=np.repeat(np.arange(len(images)), [len(paths) for paths in images.values()]),
+        target_names=list(images),
     )
 
 
-def _entries(folder):
+def _list_entries(folder):
     try:
-        return sorted(place for place in folder.iterdir() if not place.name.startswith("."))
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except PermissionError as error:
-        message = f"{folder} may not be read; change its rights"
+        message = f"{folder} is not readable; change its permissions"
         raise PermissionError(error.errno, message) from error
 
 
-def _list_pictures(folder):
-    return [str(place) for place in _entries(folder) if place.suffix.lower() in _SUFFIXES]
+def _list_images(folder):
+    return [str(entry) for entry in _list_entries(folder) if entry.suffix.lower() in _SUFFIXES]
 
 
 def export_cyclegan_folders(
-    destination,
-    paths,
-    target,
+    destination: PathLike,
+    paths: Iterable[PathLike],
+    target: ArrayLike,
     *,
-    classes=None,
-    target_names=None,
-    test_size=0.2,
-    size=None,
-    groups=None,
-    random_state=None,
-):
-    """Lay pictures of two classes out as trainA, trainB, testA and testB.
+    classes: Sequence[Any] | None = None,
+    target_names: Sequence[str] | None = None,
+    test_size: float = 0.2,
+    size: int | Sequence[int] | None = None,
+    groups: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> dict[str, NDArray[np.intp]]:
+    """Export images of two classes to the folders trainA, trainB, testA and testB.
 
     Parameters
     ----------
     destination : str or path-like
-        A folder that is not there yet, or empty. It is made whole or not at all.
+        Folder that does not exist yet, or is empty. It is created atomically.
     paths : sequence of str or path-like of length n
-        Picture files, which stay as they are.
+        Image files; they are not modified.
     target : array-like of shape (n,)
-        Their labels.
+        Labels.
     classes : (label, label) or None, default=None
-        The labels, or their names if `target_names` is given, of A and of B; pictures of others
-        are left out. None takes the more frequent of two classes as A, the rare one as B.
+        Labels of A and B, or their names if `target_names` is given; images of other classes are
+        left out. None takes the more frequent of two classes as A and the rarer one as B.
     target_names : sequence of str or None, default=None
         Names of the labels 0, 1, ...
     test_size : float or int, default=0.2
-        Share of the pictures of each class, in (0, 1), or number of pictures to set aside.
+        Fraction of the images of each class, in (0, 1), or total number of images, in the test
+        folders.
     size : int, (int, int) or None, default=None
-        As for `load_images`; pictures are then written as PNG. None copies the files.
+        Side, or height and width, that images are resized to and written as PNG; see
+        `load_images`. None copies the files.
     groups : array-like of shape (n,) or None, default=None
-        Patients or lesions, which are kept together. The test set's share is then met as near as
-        whole groups permit.
+        Patient or lesion of each image. Groups are not split, so that `test_size` is
+        approximate.
     random_state : int, RandomState instance or None, default=None
         Seed of the split.
 
     Returns
     -------
     dict of str to ndarray of int
-        "trainA", "trainB", "testA", "testB" -> rows of `paths` that lie there.
+        "trainA", "trainB", "testA", "testB" -> indices into `paths`.
 
     Raises
     ------
     ValueError
-        If a parameter is wrong, two pictures of a folder share a name, or one cannot be read;
-        all of them are named.
+        If a parameter is invalid, two images of a folder share a name, or images cannot be read;
+        the message lists all of them.
     FileExistsError
-        If there is something at the destination.
+        If the destination exists and is not an empty folder.
     OSError
-        If there is no room, or the folder cannot be written.
+        If the disk is full, or the folder is not writable.
 
     Examples
     --------
@@ -186,7 +196,7 @@ def export_cyclegan_folders(
     for name, values in (("target", target), ("groups", groups)):
         if values is not None and np.shape(values) != (len(paths),):
             raise ValueError(
-                f"{name} must have one entry for each of {len(paths)} paths. Received: shape "
+                f"{name} must have one entry for each of the {len(paths)} paths. Received: shape "
                 f"{np.shape(values)}"
             )
     label_a, label_b = _choose_classes(classes, target, target_names)
@@ -204,25 +214,30 @@ def export_cyclegan_folders(
     if empty:
         raise ValueError(
             f"{join_names(empty)} would be empty with test_size={test_size!r}. Choose another "
-            "share, or give more pictures or groups"
+            "test_size, or pass more images or groups"
         )
-    suffix = None if size is None else ".png"
-    files = {name: [_new_name(paths[i], suffix) for i in found] for name, found in parts.items()}
-    doubles = [
+    files = {
+        name: [Path(paths[i]).name if size is None else f"{Path(paths[i]).stem}.png" for i in found]
+        for name, found in parts.items()
+    }
+    duplicates = [
         f"{name}/{file}"
         for name, found in files.items()
         for file, count in Counter(file.lower() for file in found).items()
         if count > 1
     ]
-    if doubles:
-        raise ValueError(f"paths has several files of one name: {join_names(doubles)}. Rename them")
-    _write(Path(destination), paths, parts, files, None if size is None else check_size(size))
+    if duplicates:
+        raise ValueError(
+            f"paths must have unique file names. Received several of {join_names(duplicates)}. "
+            "Rename them"
+        )
+    jobs = [
+        (paths[i], f"{name}/{file}")
+        for name, found in parts.items()
+        for i, file in zip(found, files[name])
+    ]
+    _export(Path(destination), jobs, None if size is None else check_size(size))
     return parts
-
-
-def _new_name(path, suffix):
-    name = Path(path).name
-    return name if suffix is None else f"{Path(path).stem}{suffix}"
 
 
 def _choose_classes(classes, target, target_names):
@@ -230,7 +245,7 @@ def _choose_classes(classes, target, target_names):
     if classes is None:
         if len(labels) != 2:
             raise ValueError(
-                f"target must have two classes, or classes=(a, b) must choose them. Received: "
+                "target must have two classes; choose two of more with classes=(a, b). Received: "
                 f"{labels.tolist()[:20]}"
             )
         rare = int(counts[1] <= counts[0])
@@ -247,63 +262,65 @@ def _choose_classes(classes, target, target_names):
 
 
 def _split(is_b, test_size, groups, random_state):
-    """Return which pictures are set aside."""
-    share = test_size / len(is_b) if isinstance(test_size, Integral) else test_size
-    if isinstance(test_size, bool) or not isinstance(share, Real) or not 0 < share < 1:
+    """Return a mask of the test images."""
+    share = test_size / len(is_b) if is_integer(test_size) else test_size
+    if isinstance(test_size, bool) or not isinstance(share, Real) or not 0 < float(share) < 1:
         raise ValueError(
-            "test_size must be a share in (0, 1), or a number of pictures less than all. "
-            f"Received: test_size={test_size!r}"
+            "test_size must be a fraction in (0, 1), or a number of images smaller than their "
+            f"total. Received: test_size={test_size!r}"
         )
+    share = float(share)
     random_state = check_random_state(random_state)
     tested = np.zeros(len(is_b), dtype=bool)
     try:
         if groups is None:
-            tested[
-                train_test_split(
-                    np.arange(len(is_b)),
-                    test_size=test_size,
-                    stratify=is_b,
-                    random_state=random_state,
-                )[1]
-            ] = True
+            _, chosen = train_test_split(
+                np.arange(len(is_b)), test_size=test_size, stratify=is_b, random_state=random_state
+            )
+            tested[chosen] = True
             return tested
-        folds = max(2, round(1 / min(share, 1 - share)))
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_state)
-        _, aside = next(splitter.split(is_b, is_b, groups))
+        n_folds = max(2, round(1 / min(share, 1 - share)))
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
+        _, chosen = next(splitter.split(is_b, is_b, groups))
     except ValueError as error:
-        raise ValueError(
-            f"the pictures cannot be split with test_size={test_size!r}: {error}"
-        ) from error
-    tested[aside] = True
+        raise ValueError(f"paths cannot be split with test_size={test_size!r}: {error}") from error
+    tested[chosen] = True
     return tested if share <= 0.5 else ~tested
 
 
-def _write(destination, paths, parts, files, size):
+def _export(destination, jobs, size):
+    """Write images to a folder that appears when it is complete.
+
+    Parameters
+    ----------
+    destination : Path
+        The folder.
+    jobs : list of (str, str)
+        Source file, and name relative to the destination.
+    size : (int, int) or None
+        Height and width that images are resized to; None copies the files.
+    """
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise FileExistsError(
-            f"{destination} is there and not empty. Choose another destination, or remove it"
+            f"destination must not exist, or be an empty folder. Received: {str(destination)!r}. "
+            "Choose another destination, or remove it"
         )
     partial = destination.with_name(f".{destination.name}.partial")
-    jobs = [
-        (paths[i], partial / name / file)
-        for name, found in parts.items()
-        for i, file in zip(found, files[name])
-    ]
     sources = [source for source, _ in jobs]
 
     def write(i):
-        source, place = jobs[i]
+        source, name = jobs[i]
         if size is None:
             with open(source, "rb") as file:
                 verify_picture(file)
-            shutil.copyfile(source, place)
+            shutil.copyfile(source, partial / name)
         else:
-            read_picture(source, size).save(place)
+            read_picture(source, size).save(partial / name)
 
     with explain_disk_errors(destination, partial, remedy="destination"):
         try:
-            for name in parts:
-                (partial / name).mkdir(parents=True, exist_ok=True)
+            for folder in {Path(name).parent for _, name in jobs}:
+                (partial / folder).mkdir(parents=True, exist_ok=True)
             if size is None:
                 check_space(partial, sum(os.path.getsize(p) for p in sources if os.path.exists(p)))
             for_each(write, sources)

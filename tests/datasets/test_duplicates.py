@@ -23,7 +23,7 @@ def originals(tmp_path, pictures):
     return paths
 
 
-def test_strangers_are_not_mistaken(originals):
+def test_different_images_do_not_match(originals):
     assert find_duplicates(originals) == []
     assert find_duplicates(originals[:10], originals[10:]) == []
 
@@ -38,7 +38,7 @@ def test_strangers_are_not_mistaken(originals):
         *(lambda p, k=k: p.transpose(k) for k in Image.Transpose),
     ],
 )
-def test_copies_are_found_by_their_looks(tmp_path, pictures, originals, change):
+def test_modified_copies_are_found_by_their_hash(tmp_path, pictures, originals, change):
     copies = [str(tmp_path / f"copy{i}.jpg") for i in range(5)]
     for picture, path in zip(pictures, copies):
         change(picture).save(path, quality=60)
@@ -50,10 +50,10 @@ def test_copies_are_found_by_their_looks(tmp_path, pictures, originals, change):
     assert len(find_duplicates(copies, originals, threshold=nearest)) < 6
 
 
-def test_ids_come_before_bytes_and_bytes_before_looks(tmp_path, originals):
+def test_ids_take_precedence_over_bytes_and_bytes_over_hashes(tmp_path, originals):
     (tmp_path / "b").mkdir()
     same_id = tmp_path / "b" / "isic_0000004_downsampled.jpg"
-    shutil.copy(originals[7], same_id)  # another picture: the id says so all the same
+    shutil.copy(originals[7], same_id)  # another image with the same id
     same_bytes = tmp_path / "b" / "renamed.jpg"
     shutil.copy(originals[2], same_bytes)
     found = find_duplicates(originals, [same_id, same_bytes])
@@ -65,30 +65,30 @@ def test_ids_come_before_bytes_and_bytes_before_looks(tmp_path, originals):
     assert [p.distance == 0 for p in found] == [True, False, True]
 
 
-def test_within_one_set_each_pair_comes_once(tmp_path, originals):
+def test_within_one_set_each_pair_is_listed_once(tmp_path, originals):
     copy = tmp_path / "copy.jpg"
     shutil.copy(originals[3], copy)
     found = find_duplicates([*originals, copy])
     assert found == [(originals[3], str(copy), "exact", 0)]
 
 
-def test_many_are_compared_block_by_block(monkeypatch, originals):
+def test_blocks_do_not_change_the_result(monkeypatch, originals):
     whole = find_duplicates(originals, originals, threshold=110)
     monkeypatch.setattr("melanet.datasets._duplicates._BLOCK", 30)
     assert find_duplicates(originals, originals, threshold=110) == whole
     assert len(whole) > 2 * len(originals)  # more than each with itself
 
 
-def test_data_frame_takes_the_list(originals):
+def test_the_list_becomes_a_data_frame(originals):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(find_duplicates(originals[:2], originals))
     assert frame.columns.tolist() == ["path_a", "path_b", "reason", "distance"]
     assert frame["reason"].tolist() == ["id", "id"]
 
 
-def test_overlap_is_warned_of(tmp_path, originals):
+def test_overlap_causes_a_warning(tmp_path, originals):
     train, test = originals[:12], originals[9:]
-    with pytest.warns(OverlapWarning, match="3 of 11 test pictures") as caught:
+    with pytest.warns(OverlapWarning, match="3 of 11 test images") as caught:
         found = check_overlap(train, test)
     assert [p.path_a for p in found] == originals[9:12]
     assert "ISIC_0000009.jpg = ISIC_0000009.jpg (id)" in str(caught[0].message)
@@ -98,7 +98,7 @@ def test_overlap_is_warned_of(tmp_path, originals):
         assert check_overlap(originals[:9], originals[9:]) == []
 
 
-def test_unreadable_pictures_are_named(tmp_path, originals):
+def test_unreadable_images_are_listed(tmp_path, originals):
     for name in ("one.jpg", "two.jpg"):
         (tmp_path / name).write_bytes(b"x")
     bad = [str(tmp_path / name) for name in ("one.jpg", "two.jpg", "three.jpg")]
@@ -113,7 +113,7 @@ def test_threshold_is_checked(threshold):
         find_duplicates([], threshold=threshold)
 
 
-def test_paths_are_named_in_errors():
+def test_errors_name_the_parameter():
     with pytest.raises(ValueError, match="paths_b must be a sequence"):
         find_duplicates([], "a.jpg")
     with pytest.raises(ValueError, match="test_paths must be a sequence"):

@@ -19,7 +19,7 @@ def lesions():
 
 @pytest.fixture
 def flat(tmp_path, lesions):
-    """Pictures in one folder, paths and target."""
+    """Return the paths and labels of images in one folder."""
     folder = tmp_path / "flat"
     folder.mkdir()
     paths = [str(folder / f"{i:02}.png") for i in range(N)]
@@ -30,7 +30,7 @@ def flat(tmp_path, lesions):
 
 @pytest.fixture
 def classes(tmp_path, flat):
-    """A folder for each class."""
+    """Return a folder with a subfolder for each class."""
     for name, label in (("benign", 0), ("malignant", 1)):
         (tmp_path / "classes" / name).mkdir(parents=True)
         for path, y in zip(*flat):
@@ -39,7 +39,7 @@ def classes(tmp_path, flat):
     return tmp_path / "classes"
 
 
-def test_folder_for_each_class(classes, flat):
+def test_a_folder_for_each_class_is_listed(classes, flat):
     for name in ("Thumbs.db", ".hidden.png", "notes.txt"):
         (classes / "benign" / name).write_bytes(b"x")
     (classes / ".cache").mkdir()
@@ -51,7 +51,7 @@ def test_folder_for_each_class(classes, flat):
     assert load_images(data.paths, 24).shape == (N, 24, 24, 3)
 
 
-def test_cyclegan_layout(tmp_path, flat):
+def test_the_cyclegan_layout_is_listed(tmp_path, flat):
     parts = export_cyclegan_folders(tmp_path / "b2m", *flat, test_size=0.2, random_state=0)
     for subset in ("train", "test"):
         data = load_image_folder(tmp_path / "b2m", subset=subset)
@@ -65,19 +65,19 @@ def test_cyclegan_layout(tmp_path, flat):
 @pytest.mark.parametrize(
     ("make", "subset", "error", "words"),
     [
-        ([], "train", ValueError, "holds no folders, and 0 pictures"),
-        (["a.png"], "train", ValueError, "holds no folders, and 1 pictures"),
-        (["a/", "b/x.png", "c/"], "train", ValueError, "folders without pictures: a, c"),
-        (["train/a/x.png", "test/a/x.png"], "train", ValueError, "give the path of one of them"),
-        (["a/x.png"], "test", ValueError, "has no testA and testB"),
-        (["trainA/x.png", "b/x.png"], "train", ValueError, "has no folder trainB"),
-        (["trainA/x.png", "trainB/x.png"], "test", ValueError, "no folder testA nor testB"),
-        (["trainA/x.png", "trainB/"], "train", ValueError, "without pictures: trainB"),
+        ([], "train", ValueError, "has no subfolders, and 0 images"),
+        (["a.png"], "train", ValueError, "has no subfolders, and 1 images"),
+        (["a/", "b/x.png", "c/"], "train", ValueError, "subfolders without images: a, c"),
+        (["train/a/x.png", "test/a/x.png"], "train", ValueError, "pass the path of one of them"),
+        (["a/x.png"], "test", ValueError, "has no subfolders testA and testB"),
+        (["trainA/x.png", "b/x.png"], "train", ValueError, "has no subfolder trainB"),
+        (["trainA/x.png", "trainB/x.png"], "test", ValueError, "no subfolder testA nor testB"),
+        (["trainA/x.png", "trainB/"], "train", ValueError, "without images: trainB"),
         (["a/x.png"], "validation", ValueError, "subset must be 'train' or 'test'"),
-        (None, "train", FileNotFoundError, "is no folder"),
+        (None, "train", FileNotFoundError, "is not a folder"),
     ],
 )
-def test_wrong_layouts_are_explained(tmp_path, make, subset, error, words):
+def test_other_layouts_are_rejected(tmp_path, make, subset, error, words):
     folder = tmp_path / "folder"
     if make is not None:
         folder.mkdir()
@@ -88,7 +88,7 @@ def test_wrong_layouts_are_explained(tmp_path, make, subset, error, words):
         load_image_folder(folder, subset=subset)
 
 
-def test_rare_class_is_b_and_the_split_is_stratified(tmp_path, flat):
+def test_the_rare_class_is_b_and_the_split_is_stratified(tmp_path, flat):
     paths, y = flat
     for k, target in enumerate((y, 1 - y, np.where(y, "malignant", "benign"))):
         destination = tmp_path / str(k)
@@ -103,7 +103,7 @@ def test_rare_class_is_b_and_the_split_is_stratified(tmp_path, flat):
         assert {p.name for p in destination.iterdir()} == set(PARTS)
 
 
-def test_split_follows_the_seed(tmp_path, flat):
+def test_the_split_follows_the_seed(tmp_path, flat):
     rows = [
         export_cyclegan_folders(tmp_path / str(k), *flat, random_state=seed)["testA"].tolist()
         for k, seed in enumerate((0, 0, 1))
@@ -112,12 +112,12 @@ def test_split_follows_the_seed(tmp_path, flat):
     assert rows[0] != rows[2]
 
 
-def test_number_of_test_pictures(tmp_path, flat):
+def test_size_may_be_a_number_of_images(tmp_path, flat):
     parts = export_cyclegan_folders(tmp_path / "b2m", *flat, test_size=8, random_state=0)
     assert [len(parts[name]) for name in PARTS] == [24, 8, 6, 2]
 
 
-def test_size_writes_png(tmp_path, flat):
+def test_resized_images_are_written_as_png(tmp_path, flat):
     paths, y = flat
     parts = export_cyclegan_folders(tmp_path / "b2m", paths, y, size=(8, 12), random_state=0)
     for name, rows in parts.items():
@@ -129,7 +129,7 @@ def test_size_writes_png(tmp_path, flat):
 
 
 @pytest.mark.parametrize("share", [0.2, 0.34, 0.7])
-def test_groups_stay_together(tmp_path, flat, share):
+def test_groups_are_not_split(tmp_path, flat, share):
     paths, y = flat
     groups = np.arange(N) // 2
     parts = export_cyclegan_folders(
@@ -142,7 +142,7 @@ def test_groups_stay_together(tmp_path, flat, share):
     assert abs(len(test) / (N // 2) - share) < 0.11
 
 
-def test_classes_are_chosen(tmp_path, flat):
+def test_two_of_several_classes_are_chosen(tmp_path, flat):
     paths, y = flat
     kinds = np.where(np.arange(N) < 12, 2, y)
     with pytest.raises(ValueError, match=r"two classes, or classes=\(a, b\)"):
@@ -160,7 +160,7 @@ def test_classes_are_chosen(tmp_path, flat):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"target": [0, 1]}, "target must have one entry for each of 40 paths"),
+        ({"target": [0, 1]}, "target must have one entry for each of the 40 paths"),
         ({"groups": [0, 1]}, "groups must have one entry"),
         ({"target": [0] * N}, "target must have two classes"),
         ({"classes": (0, 5)}, r"classes must be two different labels of \[0, 1\]"),
@@ -175,25 +175,27 @@ def test_classes_are_chosen(tmp_path, flat):
         ({"size": -1}, "size must be"),
     ],
 )
-def test_wrong_parameters_are_named_and_nothing_is_made(tmp_path, flat, changes, words):
+def test_invalid_parameters_are_rejected_before_writing(tmp_path, flat, changes, words):
     arguments = {"paths": flat[0], "target": flat[1], **changes}
     with pytest.raises(ValueError, match=words):
         export_cyclegan_folders(tmp_path / "b2m", **arguments)
     assert {p.name for p in tmp_path.iterdir()} == {"flat"}
 
 
-def test_what_is_there_is_not_touched(tmp_path, flat):
+def test_existing_files_are_not_overwritten(tmp_path, flat):
     (tmp_path / "b2m").mkdir()
     export_cyclegan_folders(tmp_path / "b2m", *flat, random_state=0)  # empty: taken
     before = sorted(tmp_path.rglob("*"))
-    for there in (tmp_path / "b2m", Path(flat[0][0])):
-        with pytest.raises(FileExistsError, match="is there and not empty"):
-            export_cyclegan_folders(there, *flat, random_state=1)
+    for existing in (tmp_path / "b2m", Path(flat[0][0])):
+        with pytest.raises(
+            FileExistsError, match="destination must not exist"
+        ):
+            export_cyclegan_folders(existing, *flat, random_state=1)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("size", [None, 8])
-def test_bad_pictures_are_all_named_and_nothing_is_left(tmp_path, flat, size):
+def test_unreadable_images_are_all_listed_and_nothing_is_left(tmp_path, flat, size):
     paths, y = flat
     Path(paths[3]).write_bytes(b"no picture")
     Path(paths[30]).unlink()
@@ -204,10 +206,10 @@ def test_bad_pictures_are_all_named_and_nothing_is_left(tmp_path, flat, size):
     assert {p.name for p in tmp_path.iterdir()} == {"flat"}
 
 
-def test_files_of_one_name_are_refused(tmp_path, flat, classes):
+def test_duplicate_file_names_are_rejected(tmp_path, flat, classes):
     paths, y = flat
     other = [str(classes / ("benign", "malignant")[y[i]] / Path(paths[i]).name) for i in range(3)]
-    with pytest.raises(ValueError, match="several files of one name") as caught:
+    with pytest.raises(ValueError, match="unique file names. Received several of") as caught:
         export_cyclegan_folders(
             tmp_path / "b2m", [*other, *paths], [*y[:3], *y], test_size=1 / 43 * 5, random_state=0
         )
@@ -215,7 +217,7 @@ def test_files_of_one_name_are_refused(tmp_path, flat, classes):
     assert not (tmp_path / "b2m").exists()
 
 
-def test_full_disk_leaves_nothing(tmp_path, flat):
+def test_a_full_disk_leaves_nothing(tmp_path, flat):
     resource = pytest.importorskip("resource")
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, old[1]))
