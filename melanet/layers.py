@@ -1,32 +1,35 @@
 """Layers that Keras lacks: instance normalisation, a fused up-sampling convolution, padding."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
-_PACKAGE = "melanet"
+_PACKAGE = "melanet"  # part of the layers' names in saved files
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class InstanceNormalization(keras.layers.Layer):
-    """Normalise every sample by its own mean and standard deviation.
+    """Normalise each sample by its own mean and standard deviation.
 
     ``y = gamma * (x - mean) / (std + epsilon) + beta`` with the population standard deviation.
     This is the layer of `keras_contrib` that the released CycleGAN was trained with: epsilon is
-    added to the standard deviation, not to the variance, and by default the statistics are taken
-    over *all* axes but the batch, channels included. It is not ``InstanceNorm2d`` of PyTorch;
-    ``axis=-1`` comes near to that.
+    added to the standard deviation, not to the variance, and by default the statistics are
+    computed over *all* axes but the batch, channels included. PyTorch's ``InstanceNorm2d``
+    differs; ``axis=-1`` is close to it.
 
     Parameters
     ----------
     axis : int or None, default=None
-        The axis that keeps statistics, gamma and beta of its own, usually -1 for the channels.
-        None pools all axes but the batch; gamma and beta then have shape ``(1,)``.
+        Axis with separate statistics, gamma and beta, usually -1 for the channels. None pools all
+        axes but the batch; gamma and beta then have shape ``(1,)``.
     epsilon : float, default=1e-3
-        Added to the standard deviation.
+        Number added to the standard deviation.
     center, scale : bool, default=True
         Whether to learn beta, and gamma.
     **kwargs
-        Passed to ``keras.layers.Layer``.
+        Arguments of ``keras.layers.Layer``.
 
     Raises
     ------
@@ -42,7 +45,14 @@ class InstanceNormalization(keras.layers.Layer):
     0.0 (1, 2, 2, 2)
     """
 
-    def __init__(self, axis=None, epsilon=1e-3, center=True, scale=True, **kwargs):
+    def __init__(
+        self,
+        axis: int | None = None,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.axis = axis
         self.epsilon = epsilon
@@ -50,7 +60,7 @@ class InstanceNormalization(keras.layers.Layer):
         self.scale = scale
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         """Create gamma and beta."""
         rank = len(input_shape)
         if self.axis is not None and (not -rank < self.axis < rank or self.axis == 0):
@@ -61,8 +71,8 @@ class InstanceNormalization(keras.layers.Layer):
         kept = None if self.axis is None else self.axis % rank
         self._reduced = tuple(i for i in range(1, rank) if i != kept)
         size = 1 if kept is None else input_shape[kept]
-        # Gamma and beta broadcast by themselves along the last axis.
-        self._broadcast = (
+        # Along the last axis gamma and beta broadcast without reshaping.
+        self._weight_shape = (
             None if kept in (None, rank - 1) else [1] * kept + [size] + [1] * (rank - kept - 1)
         )
         if self.scale:
@@ -70,29 +80,29 @@ class InstanceNormalization(keras.layers.Layer):
         if self.center:
             self.beta = self.add_weight(name="beta", shape=(size,), initializer="zeros")
 
-    def call(self, inputs):
-        """Normalise; statistics are computed in float32 whatever the input's dtype."""
+    def call(self, inputs: Any) -> Any:
+        """Normalise; statistics are computed in float32 for every input dtype."""
         x = ops.cast(inputs, "float32")
         x = x - ops.mean(x, axis=self._reduced, keepdims=True)
         variance = ops.mean(ops.square(x), axis=self._reduced, keepdims=True)
-        # The floor keeps the gradient of the root finite on a constant sample.
+        # The floor keeps the gradient of the square root finite on a constant sample.
         factor = 1.0 / (ops.sqrt(ops.maximum(variance, 1e-12)) + self.epsilon)
         if self.scale:
-            factor = factor * self._spread(self.gamma)
+            factor = factor * self._broadcast(self.gamma)
         x = x * factor
         if self.center:
-            x = x + self._spread(self.beta)
+            x = x + self._broadcast(self.beta)
         return ops.cast(x, self.compute_dtype)
 
-    def _spread(self, weight):
+    def _broadcast(self, weight):
         weight = ops.cast(weight, "float32")
-        return weight if self._broadcast is None else ops.reshape(weight, self._broadcast)
+        return weight if self._weight_shape is None else ops.reshape(weight, self._weight_shape)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
         """Return the input's shape."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
@@ -105,12 +115,12 @@ class InstanceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class UpsamplingConv2D(keras.layers.Layer):
-    """Nearest up-sampling by two and a 'same' convolution, without the up-sampled image.
+    """Nearest up-sampling by two and a 'same' convolution, fused into one layer.
 
     Equal to ``Conv2D(filters, kernel_size, padding="same")(UpSampling2D(2)(x))``, borders
-    included, by a transposed convolution of stride two and sums over 2x2 boxes: a quarter of
-    the multiplications. The kernel that is stored stays the plain one: weights of ``Conv2D`` load
-    unchanged.
+    included. A transposed convolution of stride two and sums over 2x2 boxes replace the up-sampled
+    image, with a quarter of the multiplications. The stored kernel is that of the plain
+    ``Conv2D``, whose weights load unchanged.
 
     Parameters
     ----------
@@ -119,13 +129,13 @@ class UpsamplingConv2D(keras.layers.Layer):
     kernel_size : int
         Height and width of the kernel at the high resolution, odd or even.
     activation : str or callable or None, default=None
-        As in ``keras.layers.Conv2D``.
+        Activation, as in ``keras.layers.Conv2D``.
     use_bias : bool, default=True
         Whether to add a bias.
     kernel_initializer : str or keras.initializers.Initializer, default="glorot_uniform"
         Initializer of the plain kernel.
     **kwargs
-        Passed to ``keras.layers.Layer``.
+        Arguments of ``keras.layers.Layer``.
 
     Raises
     ------
@@ -143,12 +153,12 @@ class UpsamplingConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
+        filters: int,
+        kernel_size: int,
+        activation: str | Callable[..., Any] | None = None,
+        use_bias: bool = True,
+        kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         for name, value in (("filters", filters), ("kernel_size", kernel_size)):
@@ -160,7 +170,7 @@ class UpsamplingConv2D(keras.layers.Layer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the plain kernel and the bias."""
         if len(input_shape) != 4 or input_shape[-1] is None:
             raise ValueError(
@@ -174,33 +184,33 @@ class UpsamplingConv2D(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
-    def call(self, inputs):
-        """Convolve without ever making the up-sampled image."""
+    def call(self, inputs: Any) -> Any:
+        """Convolve without computing the up-sampled image."""
         kernel, size = ops.cast(self.kernel, self.compute_dtype), self.kernel_size
         if size < 3:
-            # The same taps in the middle of a kernel that the sums below are right for.
+            # Pad to the smallest kernel for which the sums below are correct.
             kernel, size = ops.pad(kernel, ((1, 2 - size), (1, 2 - size), (0, 0), (0, 0))), 3
-        # Nearest up-sampling is zeros in between, then sums over 2x2 boxes, and sums commute
-        # with the convolution. Four times the kernel turns the pooling's means into sums.
+        # Nearest up-sampling inserts zeros and sums over 2x2 boxes, and the sums commute with
+        # the convolution. Four times the kernel turns the pooling's means into sums.
         kernel = 4 * ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
-        form = {"padding": "valid", "data_format": "channels_last"}
-        x = ops.conv_transpose(inputs, kernel, strides=2, **form)
-        x = ops.average_pool(x, 2, strides=1, **form)
+        options = {"padding": "valid", "data_format": "channels_last"}
+        x = ops.conv_transpose(inputs, kernel, strides=2, **options)
+        x = ops.average_pool(x, 2, strides=1, **options)
         if cut := size // 2 - 1:
             batch, height, width, _ = ops.shape(inputs)
-            # A slice's gradient is a padding; an index expression's is slow on TensorFlow.
+            # The gradient of ops.slice is a padding; that of indexing is slow on TensorFlow.
             x = ops.slice(x, (0, cut, cut, 0), (batch, 2 * height, 2 * width, self.filters))
         if self.use_bias:
             x = x + ops.cast(self.bias, self.compute_dtype)
         return self.activation(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape with height and width doubled."""
         batch, height, width, _ = input_shape
         double = [None if n is None else 2 * n for n in (height, width)]
         return (batch, *double, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
@@ -214,17 +224,17 @@ class UpsamplingConv2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class ReflectionPadding2D(keras.layers.Layer):
-    """Pad height and width by mirrored pixels.
+    """Pad height and width with mirrored pixels.
 
-    Sides shorter than the padding cannot be mirrored and are padded with zeros (mid-grey in
-    [-1, 1]).
+    If a side is not longer than its padding, height and width are padded with zeros instead
+    (mid-grey in [-1, 1]).
 
     Parameters
     ----------
     padding : ((int, int), (int, int))
-        Pixels before and after, for height and for width.
+        Pixels added before and after, for height and for width.
     **kwargs
-        Passed to ``keras.layers.Layer``.
+        Arguments of ``keras.layers.Layer``.
 
     Examples
     --------
@@ -235,11 +245,11 @@ class ReflectionPadding2D(keras.layers.Layer):
     [1.0, 0.0, 1.0, 2.0, 1.0]
     """
 
-    def __init__(self, padding, **kwargs):
+    def __init__(self, padding: Sequence[Sequence[int]], **kwargs: Any):
         super().__init__(**kwargs)
         self.padding = tuple(tuple(int(n) for n in pair) for pair in padding)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Pad."""
         mirrored = all(
             max(pair) < side for pair, side in zip(self.padding, inputs.shape[1:3], strict=True)
@@ -247,11 +257,15 @@ class ReflectionPadding2D(keras.layers.Layer):
         width = ((0, 0), *self.padding, (0, 0))
         return ops.pad(inputs, width, mode="reflect" if mirrored else "constant")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the padded shape."""
         batch, height, width, channels = input_shape
-        return (batch, height + sum(self.padding[0]), width + sum(self.padding[1]), channels)
+        padded = [
+            None if side is None else side + sum(pair)
+            for side, pair in zip((height, width), self.padding, strict=True)
+        ]
+        return (batch, *padded, channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "padding": self.padding}

@@ -41,7 +41,7 @@ def test_upsampling_conv_equals_upsampling_then_convolution(rng, kernel_size, si
 
 
 @pytest.mark.parametrize("filters", [4, 8])
-def test_upsampling_conv_stores_the_plain_kernel_and_trades_weights_with_conv2d(rng, filters):
+def test_upsampling_conv_exchanges_weights_with_conv2d(rng, filters):
     x = rng.normal(size=(1, 6, 7, 3)).astype("float32")
     fused = UpsamplingConv2D(filters, 4, activation="relu")
     plain = keras.layers.Conv2D(filters, 4, padding="same", activation="relu")
@@ -54,7 +54,7 @@ def test_upsampling_conv_stores_the_plain_kernel_and_trades_weights_with_conv2d(
 
 @pytest.mark.parametrize("filters", [2, 8])
 @pytest.mark.parametrize("kernel_size", [3, 4, 5])
-def test_upsampling_conv_trains_as_two_plain_layers(rng, filters, kernel_size):
+def test_upsampling_conv_trains_like_two_plain_layers(rng, filters, kernel_size):
     x = rng.normal(size=(2, 3, 4, 2)).astype("float32")
     y = rng.normal(size=(2, 6, 8, filters)).astype("float32")
     plain = keras.layers.Conv2D(filters, kernel_size, padding="same")
@@ -73,13 +73,13 @@ def test_upsampling_conv_trains_as_two_plain_layers(rng, filters, kernel_size):
 
 
 @pytest.mark.parametrize("arguments", [(0, 3), (4, 0), (4, 2.5), ("4", 3)])
-def test_upsampling_conv_refuses_bad_sizes(arguments):
+def test_upsampling_conv_rejects_bad_sizes(arguments):
     with pytest.raises(ValueError, match="must be a positive integer. Received"):
         UpsamplingConv2D(*arguments)
 
 
 @pytest.mark.parametrize("filters", [4, 8])
-def test_upsampling_conv_takes_an_activation_across_channels(rng, filters):
+def test_upsampling_conv_applies_an_activation_across_channels(rng, filters):
     x = rng.normal(size=(1, 2, 3, 2)).astype("float32")
     plain, soft = (UpsamplingConv2D(filters, 3, activation=name) for name in (None, "softmax"))
     scores = np.exp(numpy_of(plain(x)))
@@ -89,7 +89,7 @@ def test_upsampling_conv_takes_an_activation_across_channels(rng, filters):
     np.testing.assert_allclose(numpy_of(soft(x)), expected, atol=1e-6)
 
 
-def test_upsampling_conv_refuses_rows():
+def test_upsampling_conv_rejects_rows():
     with pytest.raises(ValueError, match=r"Received an input of shape \(None, 4\)"):
         UpsamplingConv2D(4, 3).build((None, 4))
 
@@ -156,9 +156,10 @@ def test_reflection_padding_equals_numpy(rng):
     layer = ReflectionPadding2D(padding)
     np.testing.assert_array_equal(numpy_of(layer(x)), expected)
     assert layer.compute_output_shape(x.shape) == expected.shape
+    assert layer.compute_output_shape((None, None, 4, 2)) == (None, None, 7, 2)
 
 
-def test_reflection_padding_falls_back_to_zeros_where_a_side_is_too_short():
+def test_reflection_padding_uses_zeros_if_a_side_is_too_short():
     y = numpy_of(ReflectionPadding2D(((0, 1), (0, 1)))(np.ones((1, 1, 1, 1), "float32")))
     np.testing.assert_array_equal(y[0, :, :, 0], [[1, 0], [0, 0]])
 
@@ -171,7 +172,7 @@ def test_reflection_padding_falls_back_to_zeros_where_a_side_is_too_short():
         ReflectionPadding2D(((1, 1), (0, 1))),
     ],
 )
-def test_layers_survive_a_file(tmp_path, rng, layer):
+def test_layers_can_be_saved_and_loaded(tmp_path, rng, layer):
     model = keras.Sequential([keras.Input((6, 6, 3)), layer])
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")

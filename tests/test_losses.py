@@ -1,4 +1,4 @@
-"""The focal loss against NumPy arithmetic that shares nothing with it."""
+"""The focal loss against an independent NumPy implementation."""
 
 import math
 
@@ -43,8 +43,8 @@ def test_alpha_cancels_for_two_softmax_columns(alpha):
     assert float(focal_loss(alpha=alpha)(y_true, p)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_alpha_does_not_cancel_where_the_columns_are_no_softmax():
-    # Guards the test above: the released form does depend on alpha in general.
+def test_alpha_does_not_cancel_for_columns_that_are_not_a_softmax():
+    # Guards the test above: in general, the released form depends on alpha.
     _, y_true, p = _data(2)
     p[:, 1] = p[::-1, 0]
     values = [_released(y_true, p, 2.0, alpha) for alpha in (0.25, 0.9)]
@@ -71,7 +71,7 @@ def test_defaults_are_the_papers():
 
 
 @pytest.mark.parametrize("alpha", [[0.2, 1.4], [0.5, 1.0, 3.0], (2, 1), np.array([0.3, 2.0, 1.0])])
-def test_sequence_alpha_weighs_each_class(alpha):
+def test_a_sequence_alpha_weights_each_class(alpha):
     labels, y_true, p = _data(len(alpha))
     expected = (np.asarray(alpha)[labels] * _own_column(labels, p, 2.0)).mean()
     value = float(focal_loss(alpha=alpha)(y_true, p))
@@ -80,7 +80,7 @@ def test_sequence_alpha_weighs_each_class(alpha):
     assert abs(value - float(focal_loss(alpha=[1.0] * len(alpha))(y_true, p))) > 1e-3
 
 
-def test_halves_equal_any_float():
+def test_two_halves_equal_any_float():
     _, y_true, p = _data(2)
 
     assert float(focal_loss(alpha=[0.5, 0.5])(y_true, p)) == pytest.approx(
@@ -88,7 +88,7 @@ def test_halves_equal_any_float():
     )
 
 
-def test_class_weights_act_as_a_sequence_does():
+def test_class_weights_act_like_a_sequence():
     labels, y_true, p = _data(2)
     weights = np.array([0.6, 3.0])
     weighted = focal_loss()(y_true, p, sample_weight=weights[labels])
@@ -100,10 +100,10 @@ def test_class_weights_act_as_a_sequence_does():
 
 @pytest.mark.parametrize("run_eagerly", [True, False])
 @pytest.mark.parametrize("alpha", [0.25, [0.5, 2.0, 1.0]])
-def test_takes_the_probabilities_of_a_softmax_layer(alpha, run_eagerly):
-    """On TensorFlow, Keras' own binary loss takes the sigmoid of the layer's logits instead."""
+def test_the_loss_uses_the_probabilities_of_a_softmax_layer(alpha, run_eagerly):
+    """On TensorFlow, Keras' own binary loss uses the sigmoid of the layer's logits instead."""
     labels, y_true, p = _data(3, n=8)
-    # Probabilities come out of the layer as they are: softmax(log p) is p.
+    # softmax(log p) is p.
     model = keras.Sequential([keras.Input((3,)), keras.layers.Activation("softmax")])
     model.compile(loss=focal_loss(alpha=alpha), run_eagerly=run_eagerly)
     value = model.evaluate(np.log(p) + 3.0, y_true, verbose=0)
@@ -116,8 +116,8 @@ def test_takes_the_probabilities_of_a_softmax_layer(alpha, run_eagerly):
     assert float(model.loss(y_true, model(np.log(p) + 3.0))) == pytest.approx(expected, rel=1e-4)
 
 
-def test_only_a_sequence_moves_the_gradient_towards_the_rare_class():
-    """The bias of a two-column softmax shifts with a sequence, and not with a float."""
+def test_only_a_sequence_shifts_training_towards_the_rare_class():
+    """The bias of a two-column softmax shifts with a sequence, but not with a float."""
 
     def bias_after_training(**parameters):
         keras.utils.set_random_seed(0)
@@ -136,13 +136,13 @@ def test_only_a_sequence_moves_the_gradient_towards_the_rare_class():
 
     low, high = bias_after_training(alpha=0.1), bias_after_training(alpha=0.9)
     np.testing.assert_allclose(low, high, atol=1e-6)
-    assert low[0] - low[1] > 0.05  # leans to the common class
+    assert low[0] - low[1] > 0.05  # biased towards the common class
     balanced = bias_after_training(alpha=[0.25, 0.75])
     np.testing.assert_allclose(balanced, 0.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("alpha", [0.25, [0.5, 2.0], np.array([0.5, 2.0], "float32")])
-def test_survives_saving(alpha):
+def test_the_loss_can_be_serialized(alpha):
     _, y_true, p = _data(2)
     loss = focal_loss(gamma=1.5, alpha=alpha)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
@@ -150,7 +150,7 @@ def test_survives_saving(alpha):
     assert float(again(y_true, p)) == pytest.approx(float(loss(y_true, p)))
 
 
-def test_stays_finite_at_the_ends():
+def test_the_loss_is_finite_for_probabilities_of_zero_and_one():
     y_true = np.eye(2)
     for alpha in (0.25, [0.5, 2.0]):
         assert float(focal_loss(alpha=alpha)(y_true, y_true)) == pytest.approx(0.0, abs=1e-6)
