@@ -1,12 +1,23 @@
-"""Model cards: what a trained model is for, what it was made of, how good it is, what it is not."""
+"""Model cards: purpose, training data, measures and limits of a trained model."""
 
 import json
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from melanet.utils._typing import PathLike
+
+if TYPE_CHECKING:
+    from melanet.classifier import MelaNet
+    from melanet.gan import CycleGAN
+    from melanet.metrics import ScreeningReport
+    from melanet.over_sampling import GANOversampler
 
 _WARNING = (
-    "**Not for diagnosis.** Nothing that this model predicts or makes is a medical finding. It "
-    "is no medical device, and was not tested as one."
+    "**Not for diagnosis.** No prediction or image of this model is a medical finding. It is not a "
+    "medical device and was not tested as one."
 )
+# Key in a report, label, and name used by model hosts.
 _MEASURES = (
     ("auc", "AUC", "roc_auc"),
     ("average_precision", "average precision", "average_precision"),
@@ -21,62 +32,64 @@ _PAPER = (
     "transfer learning. Physics in Medicine & Biology, 65(13), 135005."
 )
 _CLASSIFIER_LIMITS = (
-    "It knows the classes above and no other: a picture of anything else gets one of them, too.",
-    "Other cameras, light, skin tones, ages or body sites than in its training data can make it "
-    "worse, and nothing in a single prediction shows that.",
-    "Its probabilities were not calibrated; a heat map shows where it looked, not where a lesion "
+    "It knows only the classes above; an image of anything else is assigned to one of them as "
+    "well.",
+    "Cameras, lighting, skin tones, ages or body sites that differ from its training data can "
+    "make it worse, and nothing in a single prediction shows that.",
+    "Its probabilities are not calibrated; a heat map shows where it looked, not where a lesion "
     "is.",
 )
 _GAN_LIMITS = (
-    "It can draw signs of the class it translates to where there are none, or leave out real "
-    "ones: what it makes is no picture of any patient.",
-    "It repeats what its training images have in common, marks of the camera or the hospital "
-    "included, and can come close to single training images.",
-    "Synthetic images belong into training sets only: measured on them, a classifier is measured "
-    "on its own assumptions. Compare with plain augmentation and class weights before use.",
+    "It can add signs of the class it translates to, or remove real ones: its images show no "
+    "patient.",
+    "It reproduces common features of its training images, including marks of the camera or the "
+    "hospital, and can come close to single training images.",
+    "Synthetic images belong in training sets only: a classifier tested on them is tested on its "
+    "own assumptions. Compare with plain augmentation and class weights before use.",
 )
 
 
 def model_card(
-    model,
-    path=None,
+    model: "MelaNet | GANOversampler | CycleGAN",
+    path: PathLike | None = None,
     *,
-    name,
-    data,
-    license,
-    report=None,
-    measured_on=None,
-    synthetic=None,
-    intended_use=None,
-    limits=(),
-    tags=(),
-):
-    """Write a model card for a trained classifier or sampler, with the hosting front matter.
+    name: str,
+    data: str,
+    license: str,
+    report: "ScreeningReport | None" = None,
+    measured_on: str | None = None,
+    synthetic: "str | GANOversampler | None" = None,
+    intended_use: str | None = None,
+    limits: Sequence[str] = (),
+    tags: Sequence[str] = (),
+) -> str:
+    """Write a model card for a trained classifier, sampler or CycleGAN.
 
-    What can be read off the model is written as it is; what only its maker knows is asked for.
-    A card is no test: it repeats the figures that it is given.
+    The card has the YAML front matter that model hosts read. Architecture, classes and counts
+    come from the model; everything else is passed in. Writing a card measures nothing: it repeats
+    the given figures.
 
     Parameters
     ----------
     model : MelaNet, GANOversampler or CycleGAN
-        Fitted.
+        Fitted model.
     path : str or path-like or None, default=None
-        File to write, by custom ``README.md``; it is whole or not there. None writes nothing.
+        File to write atomically, by convention ``README.md``. None writes nothing.
     name : str
-        The model's name, one line.
+        Name of the model, one line.
     data : str
-        What it was trained on: name, source, number of images and classes, period, licence.
+        Training data: name, source, number of images and classes, period, licence.
     license : str
         Identifier of the weights' licence, such as "mit" or "cc-by-nc-4.0".
     report : melanet.metrics.ScreeningReport or None, default=None
-        A classifier's measures on a test set. Without it the card says that none were given.
+        Measures of a classifier on a test set. None states that none were given.
     measured_on : str or None, default=None
-        What `report` was measured on; needed with it. No data that the model or any choice saw.
+        Test set of `report`, required with it: data that neither training nor any choice used.
     synthetic : str or GANOversampler or None, default=None
-        Where the synthetic images in a classifier's training set came from: the sampler that
-        made them, or words. None says that there were none.
+        Origin of the synthetic images in a classifier's training set: the sampler that made them,
+        or a description. None states that there were none.
     intended_use : str or None, default=None
-        What it is for; None says research and teaching.
+        Intended use; None states research and teaching.
     limits : sequence of str, default=()
         Further known limits, a sentence each.
     tags : sequence of str, default=()
@@ -85,14 +98,15 @@ def model_card(
     Returns
     -------
     str
-        The card, Markdown with YAML in front.
+        The card: YAML front matter and Markdown.
 
     Raises
     ------
     TypeError
-        If `model` is none of these, or text is not text.
+        If `model` is of another type, or a text parameter is not a str.
     ValueError
-        If the model is not fitted, `report` lacks `measured_on` or belongs to no classifier.
+        If the model is not fitted, `report` is given without `measured_on` or for a model that is
+        not a classifier, or a text is empty.
 
     Examples
     --------
@@ -107,26 +121,27 @@ def model_card(
     True
     """
     kind = _kind(model)
-    texts = {"name": name, "data": data, "license": license}
-    texts |= {"measured_on": measured_on, "intended_use": intended_use}
-    for key, value in texts.items():
-        _check_text(key, value, optional=key in ("measured_on", "intended_use"))
+    required = {"name": name, "data": data, "license": license}
+    optional = {"measured_on": measured_on, "intended_use": intended_use}
+    given = {key: value for key, value in optional.items() if value is not None}
+    for key, value in {**required, **given}.items():
+        _check_text(key, value)
     if report is not None:
         if kind != "classifier":
-            raise ValueError("report is for classifiers; a sampler has no such measures.")
+            raise ValueError(f"report must be None unless model is a classifier. Received: {kind}")
         if measured_on is None:
-            raise ValueError("measured_on must say what report was measured on. Received: None")
+            raise ValueError("measured_on must name the test set of report. Received: None")
     front = _front_matter(kind, name, license, tags, report, measured_on)
     sections = [
         ("", _WARNING),
-        ("What it is", _description(model, kind)),
-        ("Intended use", _intended(intended_use)),
+        ("Description", _description(model, kind)),
+        ("Intended use", _intended_use(intended_use)),
         ("Training data", data),
-        ("Synthetic images", _provenance(model, kind, synthetic)),
+        ("Synthetic images", _synthetic_images(model, kind, synthetic)),
         ("Metrics", _metrics(kind, report, measured_on)),
-        ("Limits", _bullets((*_limits(kind), *limits))),
-        ("How to use it", _usage(kind)),
-        ("Source of the method", _PAPER),
+        ("Limits", "\n".join(f"- {sentence}" for sentence in (*_limits(kind), *limits))),
+        ("Usage", _usage(kind)),
+        ("Reference", _PAPER),
     ]
     parts = [front, f"# {name}\n"]
     parts += [f"## {title}\n\n{text}\n" if title else f"{text}\n" for title, text in sections]
@@ -139,7 +154,8 @@ def model_card(
     return card
 
 
-def _kind(model):
+def _kind(model: Any) -> str:
+    """Return "classifier", "sampler" or "translator"; raise unless the model is fitted."""
     from sklearn.utils.validation import check_is_fitted
 
     from melanet.classifier._base import FittedNetwork
@@ -161,13 +177,13 @@ def _kind(model):
     )
 
 
-def _check_text(name, value, optional):
-    if value is None and optional:
-        return
+def _check_text(name: str, value: Any) -> None:
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be text. Received: {value!r}")
-    if not value.strip() or (name in ("name", "license") and "\n" in value):
-        raise ValueError(f"{name} must say something, in one line. Received: {value!r}")
+        raise TypeError(f"{name} must be a str. Received: {name}={value!r}")
+    if not value.strip():
+        raise ValueError(f"{name} must not be empty. Received: {name}={value!r}")
+    if name in ("name", "license") and "\n" in value:
+        raise ValueError(f"{name} must be one line. Received: {name}={value!r}")
 
 
 def _front_matter(kind, name, license, tags, report, measured_on):
@@ -190,7 +206,7 @@ def _front_matter(kind, name, license, tags, report, measured_on):
             ],
         }
         fields["model-index"] = [{"name": name, "results": [results]}]
-    # JSON is YAML, and quotes whatever has to be.
+    # JSON is valid YAML and quotes where needed.
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
     return "\n".join(["---", *lines, "---", ""])
 
@@ -204,63 +220,66 @@ def _description(model, kind):
         trained = f" Trained for {epochs} epochs." if epochs else ""
         return (
             f"An image classifier, `melanet.MelaNet`, of {network.count_params():,} parameters. "
-            f"It takes images of {height} x {width} pixels and {channels} channels, other sizes "
-            f"being resized, and gives a probability for each of the classes {classes}.{trained}"
+            f"It takes images of {height} x {width} pixels and {channels} channels; other sizes "
+            f"are resized. It returns a probability for each of the classes {classes}.{trained}"
         )
     if kind == "translator":
         shape = " x ".join(map(str, model.sample_shape))
-        return f"A CycleGAN, `melanet.CycleGAN`, that translates samples of {shape} from A to B."
+        return f"A CycleGAN, `melanet.CycleGAN`, that translates {shape} samples from A to B."
     lines = [
-        "An over-sampler, `melanet.GANOversampler`: CycleGANs that translate samples of other "
-        "classes into rare ones.",
+        "An over-sampler, `melanet.GANOversampler`, of CycleGANs that translate samples of other "
+        "classes to rare classes.",
         "",
         *(
-            f"- class `{label}`: a CycleGAN of samples of {' x '.join(map(str, gan.sample_shape))}"
+            f"- class `{label}`: a CycleGAN of {' x '.join(map(str, gan.sample_shape))} samples"
             for label, gan in model.cyclegans_.items()
         ),
     ]
     return "\n".join(lines)
 
 
-def _intended(text):
+def _intended_use(text):
     return (
         f"{text or 'Research and teaching on imbalanced image data.'}\n\n"
-        "Not intended: diagnosis, screening or triage of anybody; decisions about single people; "
-        "use on data that differ from the training data without a test there."
+        "Not intended: diagnosis, screening or triage; decisions about individuals; use on data "
+        "that differ from the training data without a test on them."
     )
 
 
-def _provenance(model, kind, synthetic):
+def _synthetic_images(model, kind, synthetic):
     from melanet.over_sampling._gan_oversampler import GANOversampler
 
     if kind != "classifier":
         sampler = model if kind == "sampler" else None
-        text = "This model makes synthetic images. Label them as such wherever they go."
-        return text if sampler is None else f"{text}\n\n{_made(sampler)}".rstrip()
+        text = (
+            "This model generates synthetic images. Label them as synthetic wherever you use them."
+        )
+        return text if sampler is None else f"{text}\n\n{_counts(sampler)}".rstrip()
     if synthetic is None:
         return "None were used in training."
     if isinstance(synthetic, str):
         return synthetic
     if isinstance(synthetic, GANOversampler):
-        return (
-            f"The training set was filled up with synthetic images.\n\n{_made(synthetic)}".rstrip()
-        )
+        text = "The training set was filled up with synthetic images."
+        return f"{text}\n\n{_counts(synthetic)}".rstrip()
     raise TypeError(
-        f"synthetic must be text, a fitted GANOversampler or None. Received: {synthetic!r}"
+        f"synthetic must be a str, a fitted GANOversampler or None. Received: {synthetic!r}"
     )
 
 
-def _made(sampler):
-    """Say what a sampler made, as far as it knows."""
+def _counts(sampler):
+    """List the numbers of synthetic samples, as far as the sampler records them."""
     lines = [
-        f"- class `{label}`: {int(n)} made" for label, n in sampler.sampling_strategy_.items() if n
+        f"- class `{label}`: {int(n)} generated"
+        for label, n in sampler.sampling_strategy_.items()
+        if n
     ]
     kinds = getattr(sampler, "source_kind_", None)
     if kinds is not None and len(kinds):
         n = int((kinds == "copy").sum())
         lines.append(
-            f"- of these {len(kinds) - n} translations by a CycleGAN and {n} copies of "
-            "real images, each of a known original (`source_indices_`)"
+            f"- of these, {len(kinds) - n} translations by a CycleGAN and {n} copies of real "
+            "images; the original of each is known (`source_indices_`)"
         )
     return "\n".join(lines)
 
@@ -268,25 +287,25 @@ def _made(sampler):
 def _metrics(kind, report, measured_on):
     if report is None:
         if kind == "classifier":
-            return "None were given. Measure it on your own data before any use."
+            return "None were given. Test the model on your own data before any use."
         return (
-            "None of its own. What counts is whether a classifier that is trained with its images "
-            "does better on held-out real ones than with plain remedies."
+            "None of its own. Test whether a classifier trained with its images does better on "
+            "held-out real images than one trained with plain remedies."
         )
     level = f"{100 * report['confidence']:g} % interval"
     lines = [
         f"Measured on {measured_on.rstrip('.')}: {report['n']} samples, {report['n_positive']} "
-        f"positive and {report['n_negative']} negative, called positive from a probability of "
-        f"{report['threshold']:.4g}.",
+        f"positive and {report['n_negative']} negative. Samples with a probability of at least "
+        f"{report['threshold']:.4g} are called positive.",
         "",
         f"| measure | value | {level} |",
         "|---|---|---|",
         *(_row(report, key, label) for key, label, _ in _MEASURES),
         "",
         f"True positives {report['tp']}, false positives {report['fp']}, true negatives "
-        f"{report['tn']}, false negatives {report['fn']}. Predictive values hold for this share of "
-        "positives alone. The intervals take the samples to be independent; several pictures of "
-        "one patient make them too narrow.",
+        f"{report['tn']}, false negatives {report['fn']}. Predictive values hold only for this "
+        "share of positives. The intervals assume independent samples; with several images of one "
+        "patient they are too narrow.",
     ]
     return "\n".join(lines)
 
@@ -300,10 +319,6 @@ def _row(report, key, label):
 
 def _limits(kind):
     return _CLASSIFIER_LIMITS if kind == "classifier" else _GAN_LIMITS
-
-
-def _bullets(sentences):
-    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _usage(kind):

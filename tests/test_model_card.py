@@ -46,7 +46,7 @@ def sections(card):
     return dict(zip(parts[1::2], parts[2::2]))
 
 
-def test_a_classifiers_card_tells_its_measures_with_intervals(classifier):
+def test_a_classifiers_card_lists_measures_with_intervals(classifier):
     y = np.repeat([0, 1], [40, 10])
     score = np.where(y == 1, 0.8, 0.2)
     score[[0, 1, 45]] = 0.9, 0.7, 0.1
@@ -65,15 +65,15 @@ def test_a_classifiers_card_tells_its_measures_with_intervals(classifier):
     low, high = report["sensitivity_low"], report["sensitivity_high"]
     assert f"| sensitivity | 0.9000 | {low:.4f} to {high:.4f} |" in body["Metrics"]
     assert "30 held-out scans: 50 samples, 10 positive" in body["Metrics"]
-    assert "`0`, `1`" in body["What it is"]
-    assert "8 x 8 pixels and 1 channels" in body["What it is"]
-    assert "Trained for 2 epochs" in body["What it is"]
+    assert "`0`, `1`" in body["Description"]
+    assert "8 x 8 pixels and 1 channels" in body["Description"]
+    assert "Trained for 2 epochs" in body["Description"]
     assert body["Training data"].strip() == "UCI digits."
     assert body["Synthetic images"].strip() == "None were used in training."
     assert "Not for diagnosis" in card.split("## ")[0]
 
 
-def test_undefined_measures_are_no_figures(classifier):
+def test_undefined_measures_have_no_numbers(classifier):
     report = screening_report([0, 0, 0], [0.1, 0.2, 0.6])
     card = model_card(classifier, report=report, measured_on="three scans", **WORDS)
     assert "| sensitivity | undefined |  |" in card
@@ -81,18 +81,18 @@ def test_undefined_measures_are_no_figures(classifier):
     assert "NaN" not in card
 
 
-def test_synthetic_images_are_traced(classifier, sampler):
+def test_synthetic_images_are_described(classifier, sampler):
     body = sections(model_card(classifier, synthetic=sampler, **WORDS))
     made = len(sampler.source_kind_)
     copies = sampler.source_kind_.tolist().count("copy")
-    assert f"class `1`: {made} made" in body["Synthetic images"]
+    assert f"class `1`: {made} generated" in body["Synthetic images"]
     assert f"{made - copies} translations" in body["Synthetic images"]
     assert f"{copies} copies of real" in body["Synthetic images"]
-    words = sections(model_card(classifier, synthetic="From nowhere.", **WORDS))
-    assert words["Synthetic images"].strip() == "From nowhere."
+    words = sections(model_card(classifier, synthetic="From another project.", **WORDS))
+    assert words["Synthetic images"].strip() == "From another project."
 
 
-def test_samplers_and_translators_have_cards_also_after_loading(sampler, tmp_path):
+def test_samplers_and_translators_have_cards_before_and_after_saving(sampler, tmp_path):
     sampler.save(tmp_path / "s.melanet")
     for model in (sampler, GANOversampler.load(tmp_path / "s.melanet"), sampler.cyclegans_[1]):
         card = model_card(model, limits=("Eight pixels only.",), tags=("toy",), **WORDS)
@@ -103,14 +103,14 @@ def test_samplers_and_translators_have_cards_also_after_loading(sampler, tmp_pat
         assert "Not for diagnosis" in card
 
 
-def test_the_front_matter_is_yaml(classifier):
+def test_the_front_matter_is_valid_yaml(classifier):
     yaml = pytest.importorskip("yaml", reason="needs PyYAML to read the front matter as YAML")
     card = model_card(classifier, **WORDS | {"name": 'a: "b" # ü', "license": "mit"})
     assert yaml.safe_load(card.split("---")[1]) == front_matter(card)
     assert '# a: "b" # ü\n' in card
 
 
-def test_the_file_is_the_card(classifier, tmp_path):
+def test_the_card_is_written_to_a_file(classifier, tmp_path):
     path = tmp_path / "new" / "README.md"
     card = model_card(classifier, path, **WORDS)
     assert path.read_text("utf-8") == card
@@ -120,24 +120,30 @@ def test_the_file_is_the_card(classifier, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"name": "two\nlines"}, ValueError, "name must say something"),
-        ({"data": " "}, ValueError, "data must say something"),
-        ({"license": None}, TypeError, "license must be text"),
-        ({"synthetic": 5}, TypeError, "synthetic must be text"),
-        ({"report": screening_report([0, 1], [0, 1])}, ValueError, "measured_on must say"),
+        ({"name": "two\nlines"}, ValueError, "name must be one line"),
+        ({"data": " "}, ValueError, "data must not be empty"),
+        ({"license": None}, TypeError, "license must be a str"),
+        ({"synthetic": 5}, TypeError, "synthetic must be a str"),
+        (
+            {"report": screening_report([0, 1], [0, 1])},
+            ValueError,
+            "measured_on must name the test set",
+        ),
     ],
 )
-def test_what_is_missing_is_said_and_nothing_is_written(classifier, tmp_path, change, error, words):
+def test_invalid_parameters_raise_and_nothing_is_written(
+    classifier, tmp_path, change, error, words
+):
     with pytest.raises(error, match=words):
         model_card(classifier, tmp_path / "card.md", **WORDS | change)
     assert not list(tmp_path.iterdir())
 
 
-def test_other_and_unfitted_models_are_refused():
+def test_other_and_unfitted_models_are_rejected():
     with pytest.raises(TypeError, match="Received: dict"):
         model_card({}, **WORDS)
     with pytest.raises(NotFittedError):
         model_card(MelaNet(), **WORDS)
     gan = CycleGAN.from_shape((8, 8, 1), filters=4, discriminator_filters=4)
-    with pytest.raises(ValueError, match="report is for classifiers"):
+    with pytest.raises(ValueError, match="report must be None unless model is a classifier"):
         model_card(gan, report=screening_report([0, 1], [0, 1]), measured_on="x", **WORDS)

@@ -1,9 +1,9 @@
-"""A page by Streamlit: upload a picture, see probabilities and where the network looked.
+"""A Streamlit page: upload an image, see probabilities and where the network looked.
 
     streamlit run examples/apps/streamlit_app.py --server.address 127.0.0.1 \
         --browser.gatherUsageStats false -- classifier.melanet
 
-`melanet serve` has a page of its own, with more; this one is a start for yours.
+`melanet serve` has a richer page of its own; this one is a starting point for yours.
 """
 
 import sys
@@ -12,12 +12,12 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from melanet import MelaNet
+from melanet.classifier import load_classifier
 
 st.title("MelaNet")
 st.warning("Not for diagnosis. Nothing on this page is a medical finding.")
-model = st.cache_resource(MelaNet.load)(sys.argv[1])
-if file := st.file_uploader("Picture", type=["jpg", "jpeg", "png"]):
+model = st.cache_resource(load_classifier)(sys.argv[1])
+if file := st.file_uploader("Image", type=["jpg", "jpeg", "png"]):
     X = np.asarray(Image.open(file).convert("RGB"))[None]
     for label, p in zip(model.classes_.tolist(), model.predict_proba(X)[0].tolist()):
         st.progress(p, f"{label}: {p:.1%}")

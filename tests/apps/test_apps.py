@@ -1,4 +1,4 @@
-"""Each app is started once, as its first lines say, and asked once."""
+"""Each app is started once, by the command in its docstring, and queried once."""
 
 import os
 import socket
@@ -35,7 +35,7 @@ def free_port():
 
 @contextmanager
 def running(command, address, folder, **environment):
-    """Run a command until its address answers, and end it afterwards."""
+    """Run a command, wait until its address responds, and stop it afterwards."""
     with (folder / "log").open("w+") as log:
         process = subprocess.Popen(
             [sys.executable, *map(str, command)],
@@ -58,7 +58,7 @@ def running(command, address, folder, **environment):
             process.wait(20)
 
 
-def test_gradio_app_answers(saved, tmp_path):
+def test_the_gradio_app_predicts(saved, tmp_path):
     pytest.importorskip("gradio", reason="needs gradio: pip install gradio")
     from gradio_client import Client, handle_file
 
@@ -78,7 +78,7 @@ def test_gradio_app_answers(saved, tmp_path):
     assert Path(overlay).is_file()
 
 
-def test_streamlit_app_answers(saved, tmp_path, monkeypatch):
+def test_the_streamlit_app_predicts(saved, tmp_path, monkeypatch):
     pytest.importorskip("streamlit", reason="needs streamlit: pip install streamlit")
     from streamlit.testing.v1 import AppTest
 

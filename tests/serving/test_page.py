@@ -1,4 +1,4 @@
-"""The page in a real browser, on a server that may be reached and a world that may not."""
+"""The page in a real browser that can reach the server only."""
 
 import re
 from pathlib import Path
@@ -19,20 +19,22 @@ SHOWN = "#result:not([hidden])"
 
 @pytest.fixture
 def page(browser, url):
-    """The page, opened; in the end it must have asked nobody else and logged no fault."""
+    """The opened page; afterwards, it must have sent no request elsewhere and logged no error."""
     page = browser.new_page(viewport={"width": 1200, "height": 900})
-    asked, said = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    requested, logged = [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("console", lambda message: logged.append(message.text))
+    page.on("pageerror", lambda error: logged.append(str(error)))
     page.goto(url)
     page.locator("#examples button").first.wait_for()
     yield page
-    elsewhere = [one for one in asked if not one.startswith((f"{url}/", "data:", "blob:"))]
+    elsewhere = [
+        address for address in requested if not address.startswith((f"{url}/", "data:", "blob:"))
+    ]
     assert not elsewhere
-    assert len(asked) > 5
-    # The browser notes a refused upload by itself.
-    assert not [text for text in said if "Failed to load resource" not in text]
+    assert len(requested) > 5
+    # The browser logs a rejected upload by itself.
+    assert not [text for text in logged if "Failed to load resource" not in text]
     page.close()
 
 
@@ -44,14 +46,14 @@ def picture(tmp_path, pictures):
 
 
 def colours(locator, tmp_path):
-    """Return what is seen of an element, (height, width, 3)."""
+    """Return a screenshot of an element, (height, width, 3)."""
     path = tmp_path / "seen.png"
     locator.screenshot(path=path)
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB")).astype(float)
 
 
-def test_an_uploaded_picture_is_predicted_explained_and_translated(page, url, picture):
+def test_an_uploaded_image_is_predicted_explained_and_translated(page, url, picture):
     page.get_by_label("Choose a file").set_input_files(picture)
     page.wait_for_selector(SHOWN)
     with picture.open("rb") as file:
@@ -78,10 +80,10 @@ def test_the_slider_shows_before_and_after_by_keyboard_and_pointer(
     for key, pixels in expected.items():
         slider.press(key)
         inner = colours(compare, tmp_path)[2:-2, 2:-2]
-        # Blown up, pixels are blurred: their mean is compared.
+        # Enlarged pixels are blurred, so their means are compared.
         np.testing.assert_allclose(inner.mean(axis=(0, 1)), pixels.mean(axis=(0, 1)), atol=8)
     means = [pixels.mean(axis=(0, 1)) for pixels in expected.values()]
-    assert np.abs(means[0] - means[1]).max() > 20  # or nothing was told apart
+    assert np.abs(means[0] - means[1]).max() > 20  # otherwise nothing was distinguished
     assert slider.input_value() == "100"
     slider.press("ArrowLeft")
     assert slider.get_attribute("aria-valuetext").startswith("99 %")
@@ -90,7 +92,7 @@ def test_the_slider_shows_before_and_after_by_keyboard_and_pointer(
     assert slider.input_value() == "75"
 
 
-def test_an_example_is_taken_by_keyboard(page):
+def test_an_example_is_chosen_by_keyboard(page):
     button = page.get_by_role("button", name="Example 3")
     button.focus()
     button.press("Enter")
@@ -102,20 +104,20 @@ def test_an_example_is_taken_by_keyboard(page):
     assert page.locator("#examples [aria-pressed=true]").count() == 1
 
 
-def test_a_bad_file_is_refused_in_words_and_the_next_one_works(page, picture, tmp_path):
+def test_a_bad_file_shows_an_error_and_the_next_one_works(page, picture, tmp_path):
     bad = tmp_path / "bad.png"
-    bad.write_bytes(b"no picture")
+    bad.write_bytes(b"no image")
     page.get_by_label("Choose a file").set_input_files(bad)
     alert = page.get_by_role("alert")
     page.wait_for_selector("#error:not(:empty)")
-    assert "no picture" in alert.inner_text()
+    assert "not a readable image" in alert.inner_text()
     assert page.locator("#result").is_hidden()
     page.get_by_label("Choose a file").set_input_files(picture)
     page.wait_for_selector(SHOWN)
     assert alert.inner_text() == ""
 
 
-def test_it_fits_a_phone(browser, url, picture):
+def test_the_page_fits_a_phone(browser, url, picture):
     page = browser.new_page(viewport={"width": 320, "height": 600}, has_touch=True)
     page.goto(url)
     page.get_by_label("Choose a file").set_input_files(picture)
@@ -130,7 +132,7 @@ def test_it_fits_a_phone(browser, url, picture):
     page.close()
 
 
-def test_everything_that_takes_input_has_a_name_and_the_notice_is_first(page):
+def test_inputs_have_names_and_the_notice_is_at_the_top(page):
     assert page.evaluate("document.documentElement.lang") == "en"
     assert page.get_by_role("note").bounding_box()["y"] < 300
     unnamed = page.evaluate(
@@ -148,7 +150,7 @@ def luminance(colour):
     return linear @ [0.2126, 0.7152, 0.0722]
 
 
-def test_text_has_the_contrast_that_wcag_asks_for():
+def test_text_has_the_contrast_required_by_wcag():
     themes = re.findall(r":root \{(.*?)\}", STYLE.read_text(), flags=re.DOTALL)
     assert len(themes) == 2
     for theme in themes:

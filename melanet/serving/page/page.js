@@ -2,37 +2,37 @@
 
 const at = (id) => document.getElementById(id);
 let served = { translator: false };
-let latest = 0; // number of the last request: an older answer is not shown
+let latest = 0; // number of the last request; older answers are not shown
 
 function element(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+  const created = Object.assign(document.createElement(tag), properties);
+  created.append(...children);
+  return created;
 }
 
-function say(status, error = "") {
+function showStatus(status, error = "") {
   at("status").textContent = status;
   at("error").textContent = error;
   if (error) at("error").scrollIntoView({ block: "nearest" });
 }
 
-async function predict(picture, name) {
-  const mine = ++latest;
+async function predict(image, name) {
+  const number = ++latest;
   at("result").hidden = true;
-  say(`Looking at ${name} …`);
+  showStatus(`Processing ${name} …`);
   const form = new FormData();
-  form.append("image", picture, "picture");
+  form.append("image", image, "image");
   const query = `overlay=true&translation=${served.translator}`;
   let answer;
   try {
     const response = await fetch(`/api/predict?${query}`, { method: "POST", body: form });
     answer = await response.json();
   } catch {
-    answer = { success: false, error: "The server does not answer. Is it still running?" };
+    answer = { success: false, error: "The server does not respond. Is it still running?" };
   }
-  if (mine !== latest) return;
+  if (number !== latest) return;
   if (!answer.success) {
-    say("", answer.error);
+    showStatus("", answer.error);
     return;
   }
   show(answer, name);
@@ -56,7 +56,7 @@ function show(answer, name) {
   at("overlay").src = answer.overlay;
   at("overlay").alt = `Heat map over ${name}`;
   at("overlay-label").textContent = answer.overlay_label;
-  at("overlay").onload = () => { // translators make squares: shown in the picture's own form
+  at("overlay").onload = () => { // translators return squares; show them in the image's aspect ratio
     at("compare").style.aspectRatio = `${at("overlay").naturalWidth} / ${at("overlay").naturalHeight}`;
   };
   at("translation").hidden = !answer.translation;
@@ -67,7 +67,7 @@ function show(answer, name) {
   }
   at("result").hidden = false;
   const best = answer.predictions.reduce((a, b) => (b.probability > a.probability ? b : a));
-  say(`${name}: ${best.label}, ${percent(best.probability)}. Not for diagnosis.`);
+  showStatus(`${name}: ${best.label}, ${percent(best.probability)}. Not for diagnosis.`);
   at("result-title").focus();
 }
 
@@ -75,7 +75,7 @@ function slide(value) {
   const slider = at("slider");
   slider.value = value;
   at("compare").style.setProperty("--cut", `${100 - slider.value}%`);
-  slider.setAttribute("aria-valuetext", `${slider.value} % of the picture shown translated`);
+  slider.setAttribute("aria-valuetext", `${slider.value} % of the image shown translated`);
 }
 
 function slideTo(event) {
@@ -83,31 +83,31 @@ function slideTo(event) {
   slide(Math.round(100 - (100 * (event.clientX - box.left)) / box.width));
 }
 
-function take(file) {
+function predictFile(file) {
   if (!file) return;
-  press(null);
-  predict(file, file.name || "the picture");
+  markPressed(null);
+  predict(file, file.name || "the image");
 }
 
-function press(button) {
+function markPressed(button) {
   for (const other of at("examples").querySelectorAll("button")) {
     other.setAttribute("aria-pressed", String(other === button));
   }
 }
 
-async function takeExample(url, name, button) {
-  press(button);
+async function predictExample(url, name, button) {
+  markPressed(button);
   try {
     predict(await (await fetch(url)).blob(), name);
   } catch {
-    say("", "The example cannot be fetched. Is the server still running?");
+    showStatus("", "The example cannot be loaded. Is the server still running?");
   }
 }
 
 async function start() {
   at("file").addEventListener("change", (event) => {
-    take(event.target.files[0]);
-    event.target.value = ""; // so that the same file can be chosen again
+    predictFile(event.target.files[0]);
+    event.target.value = ""; // allows choosing the same file again
   });
   const drop = at("drop");
   for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
@@ -116,7 +116,7 @@ async function start() {
       drop.classList.toggle("over", kind === "dragenter" || kind === "dragover");
     });
   }
-  drop.addEventListener("drop", (event) => take(event.dataTransfer.files[0]));
+  drop.addEventListener("drop", (event) => predictFile(event.dataTransfer.files[0]));
   at("slider").addEventListener("input", (event) => slide(event.target.value));
   at("compare").addEventListener("pointerdown", (event) => {
     at("compare").setPointerCapture(event.pointerId);
@@ -136,15 +136,15 @@ async function start() {
     const { examples } = await (await fetch("/api/examples")).json();
     at("examples").replaceChildren(...examples.map(({ url, label }, i) => {
       const name = `Example ${i + 1}, ${label}`;
-      const picture = element("img", { src: url, alt: "", width: 192, height: 192 });
-      const button = element("button", { type: "button" }, picture, name);
+      const image = element("img", { src: url, alt: "", width: 192, height: 192 });
+      const button = element("button", { type: "button" }, image, name);
       button.setAttribute("aria-pressed", "false");
-      button.addEventListener("click", () => takeExample(url, name, button));
+      button.addEventListener("click", () => predictExample(url, name, button));
       return element("li", {}, button);
     }));
     at("examples-part").hidden = false;
   } catch {
-    say("", "The server does not answer. Is it still running?");
+    showStatus("", "The server does not respond. Is it still running?");
   }
 }
 
