@@ -16,12 +16,13 @@ _EXAMPLES_PER_CLASS = 3
 
 def draw_examples() -> list[tuple[str, bytes]]:
     """Return (label, PNG) of drawn lesions, alternately benign and malignant."""
-    options = {"image_size": 192, "difficulty": 0.2, "random_state": 0}
-    classes = [
-        (name, make_lesions(_EXAMPLES_PER_CLASS, weights=weights, **options)[0])
-        for name, weights in (("benign", (1, 0)), ("malignant", (0, 1)))
-    ]
-    return [(name, _png(X[i])) for i in range(_EXAMPLES_PER_CLASS) for name, X in classes]
+    drawn = {
+        label: make_lesions(
+            _EXAMPLES_PER_CLASS, weights=weights, image_size=192, difficulty=0.2, random_state=0
+        )[0]
+        for label, weights in (("benign", (1, 0)), ("malignant", (0, 1)))
+    }
+    return [(label, _png(X[i])) for i in range(_EXAMPLES_PER_CLASS) for label, X in drawn.items()]
 
 
 def draw_overlay(image: ArrayLike, heatmap: NDArray[np.float32]) -> str:
