@@ -4,8 +4,10 @@ import sys
 
 import pytest
 
-from melanet import serving
+from melanet import CycleGAN, serving
+from melanet.classifier import load_classifier
 from melanet.cli import _serve
+from melanet.cli._demo import train_lesion_models
 
 
 def parse(*argv):
@@ -34,6 +36,15 @@ def test_arguments_are_passed_to_serve(monkeypatch):
 def test_without_a_model_the_error_names_the_command_that_writes_one():
     with pytest.raises(ValueError, match=r"`melanet demo` writes a small one"):
         _serve.run(parse())
+
+
+def test_the_demos_models_can_be_served(tmp_path):
+    pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"')
+    classifier, translator = train_lesion_models(tmp_path / "new", size=16, epochs=1, steps=1)
+    app = serving.create_app(
+        load_classifier(classifier), translator=CycleGAN.from_pretrained(translator)
+    )
+    assert "/api/predict" in app.openapi()["paths"]
 
 
 def test_a_missing_extra_is_named_in_one_line():
