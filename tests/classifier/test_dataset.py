@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from melanet.classifier._dataset import LabelledImages, hold_out, network_input
-from melanet.images import resize
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.99])
@@ -73,19 +71,6 @@ def test_augmentation_sees_images_in_minus_one_to_one():
     batches = _batches(augment=lambda images, rng: -images)
     mirrored, plain = batches[0][0], _batches()[0][0]
     np.testing.assert_allclose(mirrored, 1 - plain, atol=1e-6)
-
-
-def test_resize_is_anti_aliased_and_keeps_channels_apart():
-    images = np.zeros((1, 8, 6, 2), "float32")
-    images[:, ::2, :, 0] = 1  # stripes of one pixel, and nothing
-    small = resize(images, (4, 3))
-    assert small.shape == (1, 4, 3, 2)
-    np.testing.assert_allclose(small[0, 1:-1, :, 0], 0.5, atol=0.1)
-    assert (small[..., 1] == 0).all()
-    assert resize(images, (8, 6)) is images
-    picture = np.random.default_rng(0).random((1, 9, 7, 1), "float32")
-    expected = Image.fromarray(picture[0, ..., 0]).resize((5, 4), Image.Resampling.BILINEAR)
-    np.testing.assert_array_equal(resize(picture, (4, 5))[0, ..., 0], np.asarray(expected))
 
 
 def test_network_input_is_in_the_unit_interval():

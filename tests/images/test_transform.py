@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from melanet.images import picture_grid, resize, to_rgb
 
@@ -34,3 +35,16 @@ def test_resize_interpolates_and_leaves_equal_sizes_alone():
     assert small.dtype == np.float32
     assert (small[:, 0] < 0.2).all()
     assert (small[:, 1] > 0.8).all()
+
+
+def test_resize_is_anti_aliased_and_keeps_channels_apart():
+    images = np.zeros((1, 8, 6, 2), "float32")
+    images[:, ::2, :, 0] = 1  # stripes of one pixel, and nothing
+    small = resize(images, (4, 3))
+    assert small.shape == (1, 4, 3, 2)
+    np.testing.assert_allclose(small[0, 1:-1, :, 0], 0.5, atol=0.1)
+    assert (small[..., 1] == 0).all()
+    assert resize(images, (8, 6)) is images
+    picture = np.random.default_rng(0).random((1, 9, 7, 1), "float32")
+    expected = Image.fromarray(picture[0, ..., 0]).resize((5, 4), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(resize(picture, (4, 5))[0, ..., 0], np.asarray(expected))
