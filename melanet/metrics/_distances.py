@@ -1,36 +1,43 @@
-"""How near samples lie to each other: copies, repetitions, variety."""
+"""Distances between samples, which reveal copies, repetitions and lack of variety."""
 
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_random_state
 
-_CHUNK = 2**24  # distances held at a time
-_MOST_PAIRED = 2000  # samples of each side, of which all pairs are compared
+from melanet.utils._typing import RandomState
+
+_CHUNK = 2**24  # distances in memory at a time
+_MOST_PAIRED = 2000  # samples of a set of which all pairs are compared
 
 
-def nearest_samples(points, others=None):
-    """Find the nearest other sample of each.
+def nearest_samples(
+    points: ArrayLike, others: ArrayLike | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Find the nearest other sample of each sample.
 
     Parameters
     ----------
     points : array-like of shape (n, d)
-        Samples, finite.
+        Finite samples.
     others : array-like of shape (m, d) or None, default=None
-        Where to look; None looks among `points` and leaves out the sample itself.
+        Samples to search; None searches `points`, except for the sample itself.
 
     Returns
     -------
     distances : ndarray of shape (n,)
-        Root mean square difference, so that it does not grow with d; infinite if there is none.
+        Root mean square differences, which do not grow with d; infinite if there is no other
+        sample.
     rows : ndarray of int of shape (n,)
-        Rows of `others`, or of `points`; -1 if there is none. Among equals the first.
+        Rows of `others` or `points`, the first of equally near ones; -1 if there is no other
+        sample.
 
     Raises
     ------
     ValueError
-        If the arrays are not finite, or of different widths.
+        If the arrays are not finite, or have different numbers of columns.
 
     Examples
     --------
@@ -40,30 +47,30 @@ def nearest_samples(points, others=None):
     ([1.0, 0.5], [0, 1])
     """
     within = others is None
-    points, others = as_pair(points, points if within else others)
-    distances, rows = np.full(len(points), np.inf), np.full(len(points), -1)
-    if len(others) < 1 + within:
+    x, y = check_pair(points, points if others is None else others)
+    distances, rows = np.full(len(x), np.inf), np.full(len(x), -1)
+    if len(y) < 1 + within:
         return distances, rows
-    step = max(1, _CHUNK // len(others))
-    for start in range(0, len(points), step):
-        part = slice(start, start + step)
+    step = max(1, _CHUNK // len(y))
+    for start in range(0, len(x), step):
+        chunk = slice(start, start + step)
         # Not by x.x + y.y - 2 x.y, whose rounding hides copies.
-        matrix = cdist(points[part], others)
+        matrix = cdist(x[chunk], y)
         if within:
-            own = np.arange(len(matrix))
-            matrix[own, start + own] = np.inf
-        rows[part] = matrix.argmin(axis=1)
-        distances[part] = matrix.min(axis=1)
-    return distances / math.sqrt(points.shape[1]), rows
+            diagonal = np.arange(len(matrix))
+            matrix[diagonal, start + diagonal] = np.inf
+        rows[chunk] = matrix.argmin(axis=1)
+        distances[chunk] = matrix.min(axis=1)
+    return distances / math.sqrt(x.shape[1]), rows
 
 
-def distinct_share(points, limit):
-    """Return the share of points that lie farther than `limit` from every earlier one.
+def distinct_share(points: ArrayLike, limit: float) -> float:
+    """Return the share of points farther than `limit` from every earlier one.
 
     Parameters
     ----------
     points : array-like of shape (n, d)
-        Samples, finite.
+        Finite samples.
     limit : float
         Root mean square difference.
 
@@ -78,22 +85,24 @@ def distinct_share(points, limit):
     >>> distinct_share([[0.0], [0.1], [5.0], [0.0]], 0.5)
     0.5
     """
-    points, _ = as_pair(points, points)
-    repeats, step = 0, max(1, _CHUNK // max(1, len(points)))
-    for start in range(0, len(points), step):
-        matrix = cdist(points[start : start + step], points) / math.sqrt(points.shape[1])
-        earlier = np.arange(len(points)) < start + np.arange(len(matrix))[:, None]
+    x, _ = check_pair(points, points)
+    repeats, step = 0, max(1, _CHUNK // max(1, len(x)))
+    for start in range(0, len(x), step):
+        matrix = cdist(x[start : start + step], x) / math.sqrt(x.shape[1])
+        earlier = np.arange(len(x)) < start + np.arange(len(matrix))[:, None]
         repeats += int(((matrix <= limit) & earlier).any(axis=1).sum())
-    return 1 - repeats / len(points) if len(points) else math.nan
+    return 1 - repeats / len(x) if len(x) else math.nan
 
 
-def diversity_ratio(real, synthetic, *, random_state=None):
-    """Mean distance of two synthetic samples over that of two real ones.
+def diversity_ratio(
+    real: ArrayLike, synthetic: ArrayLike, *, random_state: RandomState = None
+) -> float:
+    """Return the mean distance of two synthetic samples divided by that of two real ones.
 
     Parameters
     ----------
     real, synthetic : array-like of shape (n, d)
-        Features, finite. Of more than 2000 samples as many are drawn.
+        Finite features. Of a set of more than 2000 samples, 2000 are drawn.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
 
@@ -106,7 +115,7 @@ def diversity_ratio(real, synthetic, *, random_state=None):
     Raises
     ------
     ValueError
-        If the arrays are not finite, or of different widths.
+        If the arrays are not finite, or have different numbers of columns.
 
     Examples
     --------
@@ -114,29 +123,31 @@ def diversity_ratio(real, synthetic, *, random_state=None):
     >>> diversity_ratio([[0.0], [2.0]], [[7.0], [8.0]])
     0.5
     """
-    real, synthetic = as_pair(real, synthetic)
-    if min(len(real), len(synthetic)) < 2:
+    x, y = check_pair(real, synthetic)
+    if min(len(x), len(y)) < 2:
         return math.nan
     rng = check_random_state(random_state)
 
-    def mean_distance(points):
+    def mean_distance(points: NDArray[np.float64]) -> float:
         if len(points) > _MOST_PAIRED:
             points = points[rng.choice(len(points), _MOST_PAIRED, replace=False)]
-        return pdist(points).mean()
+        return float(pdist(points).mean())
 
-    reference = mean_distance(real)
-    return float(mean_distance(synthetic) / reference) if reference > 0 else math.nan
+    reference = mean_distance(x)
+    return mean_distance(y) / reference if reference > 0 else math.nan
 
 
-def as_pair(real, synthetic):
-    """Return both as float64 arrays of two dimensions and one width."""
+def check_pair(
+    first: ArrayLike, second: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return two sets as float64 arrays of shape (n, d), or raise ValueError."""
     pair = []
-    for name, values in (("the first set", real), ("the second set", synthetic)):
-        values = np.asarray(values, "float64")
+    for name, data in (("the first set", first), ("the second set", second)):
+        values = np.asarray(data, "float64")
         if values.ndim != 2 or not values.shape[1]:
             raise ValueError(
                 f"{name} must have shape (n, d). Received: shape {values.shape}. Flatten images "
-                "by X.reshape(len(X), -1)"
+                "with X.reshape(len(X), -1)"
             )
         if bad := int((~np.isfinite(values)).any(axis=1).sum()):
             raise ValueError(
@@ -146,7 +157,7 @@ def as_pair(real, synthetic):
         pair.append(values)
     if pair[0].shape[1] != pair[1].shape[1]:
         raise ValueError(
-            "both sets must have one width. Received: "
+            "both sets must have the same number of columns. Received: "
             f"{pair[0].shape[1]} and {pair[1].shape[1]} columns"
         )
-    return pair
+    return pair[0], pair[1]

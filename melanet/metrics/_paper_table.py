@@ -1,10 +1,13 @@
-"""The paper's Table 1, and the confusion matrices that its numbers determine."""
+"""Table 1 of the MelaNet paper, and the confusion matrices that its numbers determine."""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-# The ISIC 2016 Part 3 test set.
+# Images in the ISIC 2016 Part 3 test set.
 _BENIGN, _MALIGNANT = 304, 75
-# Method, AUC and "Sensitivity" in hundredths of a percent as printed, false negatives as printed.
+# Printed numbers: method, AUC and "Sensitivity" in hundredths of a percent, false negatives.
 _OWN_ROWS = (
     ("VGG-GAP", 7908, 8446, 55),
     ("VGG-GAP + Augment-5x", 7881, 8534, 51),
@@ -18,37 +21,37 @@ _OTHER_ROWS = (
 )
 
 
-def paper_table_1():
-    """Table 1 of the MelaNet paper, with what each printed number is.
+def paper_table_1() -> list[dict[str, Any]]:
+    """Return Table 1 of the MelaNet paper, with the true name of each printed number.
 
     The column headed "Sensitivity" in [1]_ holds two measures. For the rows of the paper's own
-    experiments it is the negative predictive value TN / (TN + FN): the released evaluation divides
-    the first cell of the confusion matrix by the sum of its first column. For the rows quoted
-    from other authors it is the sensitivity TP / (TP + FN).
+    experiments it is the negative predictive value (NPV), TN / (TN + FN): the released evaluation
+    divides the first cell of the confusion matrix by the sum of its first column. For the rows
+    quoted from other authors it is the sensitivity, TP / (TP + FN).
 
-    The test set holds 304 benign and 75 malignant images. Together with the printed number of
-    false negatives, the rounded NPV leaves one whole number for the true negatives, and with it
-    the whole confusion matrix is known. Other authors' rows determine TP and FN only.
+    The test set has 304 benign and 75 malignant images. The printed number of false negatives
+    and the rounded NPV fit only one number of true negatives, which determines the confusion
+    matrix. The rows of other authors determine only TP and FN.
 
     Returns
     -------
     rows : list of dict
-        One dict for each row: the other authors' three, then the paper's four. Numbers that the
-        table does not determine are NaN.
+        One dict per row: three of other authors, then four of the paper. Numbers that the table
+        does not determine are NaN.
 
         - ``method`` : str
         - ``printed_auc``, ``printed_sensitivity``, ``printed_fn`` : as printed; the first two in
           percent
         - ``printed_sensitivity_is`` : ``"negative predictive value"`` or ``"sensitivity"``
-        - ``tp``, ``fn``, ``tn``, ``fp`` : counts of images, malignant being positive
+        - ``tp``, ``fn``, ``tn``, ``fp`` : numbers of images; malignant is positive
         - ``sensitivity``, ``specificity``, ``ppv``, ``npv``, ``balanced_accuracy`` : fractions in
           [0, 1], computed from the counts
 
     Raises
     ------
     ValueError
-        If a printed number does not determine exactly one confusion matrix. Cannot happen with
-        the numbers held here; it guards whoever changes them.
+        If a printed number does not determine exactly one confusion matrix. This cannot happen
+        unless the numbers in this module are changed.
 
     See Also
     --------
@@ -72,21 +75,23 @@ def paper_table_1():
     """
     rows = []
     for method, auc, printed in _OTHER_ROWS:
-        # Printed to one decimal, the second being a zero throughout.
+        # Rounded to one decimal; the printed second one is always zero.
         tp = _only_count(printed, 10, lambda tp: (tp, _MALIGNANT), _MALIGNANT)
         rows.append(_row(method, auc, printed, "sensitivity", tp, math.nan, math.nan))
     for method, auc, printed, fn in _OWN_ROWS:
-        tn = _only_count(printed, 1, lambda tn, fn=fn: (tn, tn + fn), _BENIGN)
+        tn = _only_count(printed, 1, partial(_npv_ratio, fn), _BENIGN)
         name = "negative predictive value"
         rows.append(_row(method, auc, printed, name, _MALIGNANT - fn, tn, fn))
     return rows
 
 
-def _only_count(printed, unit, ratio, largest):
-    """Return the one count in 0..largest whose ratio rounds to what is printed.
+def _only_count(
+    printed: int, unit: int, ratio: Callable[[int], tuple[int, int]], largest: int
+) -> int:
+    """Return the only count in 0..largest whose ratio rounds to the printed number.
 
-    `printed` is in hundredths of a percent and was rounded to multiples of `unit`. ``ratio(count)``
-    gives numerator and denominator. Whole numbers throughout, so nothing is rounded here.
+    `printed` is in hundredths of a percent, rounded to multiples of `unit`. ``ratio(count)``
+    returns a numerator and a denominator. Integer arithmetic avoids rounding errors.
     """
     found = []
     for count in range(largest + 1):
@@ -96,13 +101,19 @@ def _only_count(printed, unit, ratio, largest):
             found.append(count)
     if len(found) != 1:
         raise ValueError(
-            f"{printed / 100} % must belong to exactly one count between 0 and {largest}. "
+            f"{printed / 100} % must match exactly one count between 0 and {largest}. "
             f"Found: {found}. Check the printed numbers."
         )
     return found[0]
 
 
-def _row(method, auc, printed, name, tp, tn, printed_fn):
+def _npv_ratio(fn: int, tn: int) -> tuple[int, int]:
+    return tn, tn + fn
+
+
+def _row(
+    method: str, auc: int, printed: int, name: str, tp: int, tn: float, printed_fn: float
+) -> dict[str, Any]:
     fn, fp = _MALIGNANT - tp, _BENIGN - tn
     sensitivity, specificity = tp / _MALIGNANT, tn / _BENIGN
     return {

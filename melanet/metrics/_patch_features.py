@@ -1,35 +1,37 @@
-"""Features of images by a small network that is trained on the real images, without labels."""
+"""Image features from a small network that is trained on the real images without labels."""
 
 import warnings
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 
-_MOST_PATCHES = 20_000  # to learn the filters from
+_MOST_PATCHES = 20_000  # for learning the filters
 _FILTERS = 64
-_RIDGE = 0.1  # of the patches' mean variance, added before they are whitened
-_POOLS = 2  # the map of each filter is averaged over 2 x 2 parts of the image
+_RIDGE = 0.1  # of the patches' mean variance, added before whitening
+_POOLS = 2  # each filter's map is averaged over 2 x 2 parts of the image
 _CHUNK = 64  # images at a time
-_TINY = 1e-8  # what varies less is constant but for rounding
+_TINY = 1e-8  # values that vary less differ only by rounding
 
 
 class PatchFeatures:
-    """One convolutional layer whose filters are k-means centres of whitened patches.
+    """Convolutional layer whose filters are k-means centres of whitened patches.
 
-    The network of Coates, Ng and Lee (2011) [1]_: patches of the images are whitened and
-    clustered; a filter answers with how much nearer than on average a patch is to its centre
-    (their "triangle" activation); the maps are averaged over the four quarters of the image.
-    Patches keep their brightness and colour here. No label is used and no image can be learnt by
-    heart by 64 centres of patches, so that the images it was trained on and unseen ones get
-    features of the same kind. That is what a comparison of training images with others needs; a
-    classifier's features do not have it.
+    This is the network of [1]_. Patches of the images are whitened and clustered. The activation
+    of a filter is the amount by which a patch is nearer to its centre than to the average centre
+    (the "triangle" activation). The maps are averaged over the four quarters of the image. Unlike
+    in [1]_, patches keep their brightness and colour.
+
+    Training uses no labels, and 64 patch centres cannot memorise images. The features of training
+    images and of unseen images therefore follow the same distribution, as the comparison of
+    training images with synthetic ones requires. The features of a classifier do not.
 
     Parameters
     ----------
     seed : int, default=0
-        Seed of the patches that are drawn, and of the clustering.
+        Seed of the choice of patches and of the clustering.
 
     References
     ----------
@@ -45,16 +47,16 @@ class PatchFeatures:
     (20, 256)
     """
 
-    def __init__(self, *, seed=0):
+    def __init__(self, *, seed: int = 0):
         self.seed = seed
 
-    def fit(self, images):
-        """Learn filters, and the mean and spread of the features.
+    def fit(self, images: np.ndarray) -> "PatchFeatures":
+        """Learn the filters, and the mean and scale of the features.
 
         Parameters
         ----------
         images : ndarray of shape (n, H, W, C)
-            In [-1, 1].
+            Images in [-1, 1].
 
         Returns
         -------
@@ -75,23 +77,27 @@ class PatchFeatures:
             min(_FILTERS, len(patches)), n_init=1, batch_size=4096, random_state=self.seed
         )
         with warnings.catch_warnings():
-            # Flat images have fewer kinds of patches than there are filters.
+            # Uniform images have fewer distinct patches than there are filters.
             warnings.simplefilter("ignore", ConvergenceWarning)
             self._centres = clustering.fit(patches).cluster_centers_
         raw = self._pooled(images)
         self._offset, spread = raw.mean(axis=0), raw.std(axis=0)
-        # A filter that hardly ever answers must not outweigh the others by its rounding errors.
+        # Without a lower bound, a filter that is hardly ever active would amplify rounding errors.
         usual = np.sqrt(np.mean(spread**2))
         self._scale = np.maximum(spread, 0.1 * usual if usual > _TINY else 1.0)
         return self
 
-    def transform(self, images):
-        """Return the features, an array of shape (n, 4 * filters), of mean 0 and sd 1 on `fit`'s.
+    def transform(self, images: np.ndarray) -> NDArray[np.float64]:
+        """Return the features of images, standardised on the images passed to `fit`.
 
         Parameters
         ----------
         images : ndarray of shape (n, H, W, C)
-            In [-1, 1], of the size that `fit` saw.
+            Images in [-1, 1], of the same size as those passed to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, 4 * n_filters)
         """
         return (self._pooled(images) - self._offset) / self._scale
 
@@ -113,20 +119,20 @@ class PatchFeatures:
         return np.concatenate(drawn).reshape(-1, drawn[0].shape[-1]).astype("float64")
 
     def _pooled(self, images):
-        parts = [self._answer(images[i : i + _CHUNK]) for i in range(0, len(images), _CHUNK)]
-        return np.concatenate(parts).astype("float64")
+        chunks = [self._activations(images[i : i + _CHUNK]) for i in range(0, len(images), _CHUNK)]
+        return np.concatenate(chunks).astype("float64")
 
-    def _answer(self, images):
+    def _activations(self, images):
         windows = self._windows(images.astype("float64"))
         n, height, width, _ = windows.shape
         whitened = ((windows - self._mean) @ self._whiten).reshape(-1, len(self._mean))
         squares = (whitened**2).sum(axis=1)[:, None] + (self._centres**2).sum(axis=1)
         distance = np.sqrt(np.clip(squares - 2 * whitened @ self._centres.T, 0, None))
-        answers = np.maximum(0, distance.mean(axis=1, keepdims=True) - distance)
-        answers = answers.reshape(n, height, width, -1)
+        maps = np.maximum(0, distance.mean(axis=1, keepdims=True) - distance)
+        maps = maps.reshape(n, height, width, -1)
         rows, columns = (np.linspace(0, size, _POOLS + 1).astype(int) for size in (height, width))
         pools = [
-            answers[:, top : max(bottom, top + 1), left : max(right, left + 1)].mean(axis=(1, 2))
+            maps[:, top : max(bottom, top + 1), left : max(right, left + 1)].mean(axis=(1, 2))
             for top, bottom in pairwise(rows)
             for left, right in pairwise(columns)
         ]

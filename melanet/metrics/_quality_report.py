@@ -1,36 +1,49 @@
-"""A report on synthetic samples: like their class, new, various, recognised, or not."""
+"""Report on the quality of synthetic samples."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
 from sklearn.utils import check_random_state
 
-from melanet.metrics import _quality_samples
-from melanet.metrics._quality_measures import ClassComparison
-from melanet.metrics._quality_rendering import report_text
+from melanet.images import save_picture
+from melanet.metrics._quality_measures import SetComparison
+from melanet.metrics._quality_rendering import draw_page, format_report
+from melanet.metrics._quality_samples import (
+    SampleSets,
+    check_labels,
+    check_sources,
+    encode_labels,
+)
 from melanet.metrics._verdict import VERDICTS
+from melanet.utils._typing import PathLike, RandomState
 from melanet.utils._validation import check_integer, to_python
 
 
 class QualityReport:
-    """What :func:`quality_report` returns: the measures, a verdict, text and pictures.
+    """Measures of synthetic samples and a verdict, as returned by :func:`quality_report`.
+
+    ``str(report)`` is a table of the measures.
 
     Parameters
     ----------
     classes : dict
-        label -> dict of the class's measures, see `quality_report`.
+        Label -> dict of the class's measures, see `quality_report`.
     pictures : dict or None, default=None
-        label -> what the page of pictures shows of it; None for tables.
+        Label -> images for the picture page; None for tables.
 
     Attributes
     ----------
     verdict : {"use", "use with care", "do not use"}
-        The worst of the classes' verdicts.
+        The worst verdict of all classes.
     reasons : list of str
-        Why, the worst first, each naming its class; empty for "use".
+        Reasons with the names of their classes, the worst first; empty for "use".
     """
 
-    def __init__(self, classes, pictures=None):
+    def __init__(self, classes: dict[Any, dict[str, Any]], pictures: dict[Any, Any] | None = None):
         self.classes = classes
         self._pictures = pictures
         worst = max(VERDICTS.index(m["verdict"]) for m in classes.values())
@@ -40,19 +53,19 @@ class QualityReport:
             f"class {label}: {reason}" for label in order for reason in classes[label]["reasons"]
         ]
 
-    def __str__(self):
-        return report_text(self)
+    def __str__(self) -> str:
+        return format_report(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<QualityReport: {self.verdict}; classes {list(self.classes)}>"
 
-    def to_dict(self):
-        """Give all of it as what JSON can hold.
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values.
 
         Returns
         -------
         dict
-            Of lists, dicts, str, int and float, with None for NaN.
+            Lists, dicts, str, int and float, with None for NaN.
         """
         return {
             "verdict": self.verdict,
@@ -60,12 +73,12 @@ class QualityReport:
             "classes": [{"label": label, **_jsonable(m)} for label, m in self.classes.items()],
         }
 
-    def to_picture(self):
-        """Draw some synthetic samples of each class between their sources and neighbours.
+    def to_picture(self) -> Image.Image:
+        """Draw synthetic images of each class beside their sources and nearest real images.
 
-        For each class three rows (two without `source_indices`): sources, synthetic samples, and
-        the nearest real sample of the class to each. A frame marks the samples that the
-        classifier did not recognise. No basis for a diagnosis.
+        There are three rows per class (two without `source_indices`): sources, synthetic images,
+        and the nearest real image of the class to each. A frame marks the images that the
+        classifier did not recognise. The picture is no basis for a diagnosis.
 
         Returns
         -------
@@ -74,124 +87,124 @@ class QualityReport:
         Raises
         ------
         ValueError
-            If the samples are no images.
+            If the samples are not images.
         """
         if self._pictures is None:
             raise ValueError(
                 "the samples must be images to be drawn. Received: rows of a table. If the rows "
-                "are images, give quality_report their image_shape"
+                "are images, pass image_shape to quality_report"
             )
-        from melanet.metrics._quality_rendering import draw_page
-
         return draw_page(self, self._pictures)
 
-    def picture(self, path):
-        """Write `to_picture` to a file that is whole or not there.
+    def picture(self, path: PathLike) -> None:
+        """Write the picture of `to_picture` to a file atomically.
 
         Parameters
         ----------
         path : str or path-like
-            Its name, ending in ``.png`` or another format that Pillow writes.
+            Path with the suffix ``.png`` or another that Pillow writes.
         """
-        from melanet.images._io import save_picture
-
         save_picture(np.asarray(self.to_picture()), path)
 
 
 def quality_report(
-    X,
-    y,
-    X_synthetic,
-    y_synthetic,
+    X: ArrayLike,
+    y: ArrayLike,
+    X_synthetic: ArrayLike,
+    y_synthetic: ArrayLike,
     *,
-    source_indices=None,
-    features=None,
-    image_shape=None,
-    value_range=None,
-    k=5,
-    subset_size=100,
-    n_subsets=50,
-    n_folds=3,
-    random_state=None,
-    verbose=0,
-):
-    """Measure synthetic samples against the real ones, and say whether to use them.
+    source_indices: ArrayLike | None = None,
+    features: Any = None,
+    image_shape: Iterable[int] | None = None,
+    value_range: Iterable[float] | None = None,
+    k: int = 5,
+    subset_size: int = 100,
+    n_subsets: int = 50,
+    n_folds: int = 3,
+    random_state: RandomState = None,
+    verbose: int = 0,
+) -> QualityReport:
+    """Compare synthetic samples with real ones, and judge whether to use them.
 
     Parameters
     ----------
     X : array-like of shape (n, H, W), (n, H, W, C) or (n, n_columns)
         Real training samples: images of integers or floats, or the rows of a numeric table.
     y : array-like of shape (n,)
-        Their labels.
+        Labels of X.
     X_synthetic : array-like of shape (m, ...)
-        Synthetic samples in the form of X. Those that are not finite are counted and left out.
+        Synthetic samples in the form of X. Samples that are not finite are counted and ignored.
     y_synthetic : array-like of shape (m,)
-        Their labels; each has at least two real samples.
+        Labels of X_synthetic; each must have at least two real samples.
     source_indices : array-like of int of shape (m,) or None, default=None
-        Row of X that each was made from, such as ``GANOversampler.source_indices_``.
+        Row of X that each synthetic sample was made from, such as
+        ``GANOversampler.source_indices_``.
     features : None, "pixels" or callable, default=None
-        What kernel inception distance, precision to coverage, two-sample test and diversity are
-        measured on. None takes a small network trained on X without labels
-        (`melanet.metrics.PatchFeatures`), and of tables the standardised columns.
-        A callable takes samples as given here and returns an array (n, d): `MelaNet.embed`, say.
+        Features for the kernel inception distance, precision to coverage, two-sample test and
+        diversity. None uses a small network trained on X without labels
+        (`melanet.metrics.PatchFeatures`), or the standardised columns of a table. A callable
+        takes samples in the form of X and returns an array of shape (n, d), as `MelaNet.embed`
+        does.
     image_shape : tuple of int or None, default=None
         (H, W) or (H, W, C), if the rows of a two-dimensional X are images.
     value_range : (float, float) or None, default=None
-        Limits that pixels can take, as for `GANOversampler`.
+        Smallest and largest possible pixel value, as for `GANOversampler`.
     k : int, default=5
-        Neighbours, see `manifold_scores`.
+        Number of neighbours, see `manifold_scores`.
     subset_size, n_subsets : int, default=100, 50
-        See `kernel_inception_distance`.
+        Subsets, see `kernel_inception_distance`.
     n_folds : int, default=3
-        Classifiers that judge, each trained on the real samples outside its fold.
+        Number of classifiers for the recognition, each trained on the real samples outside its
+        fold.
     random_state : int, RandomState instance or None, default=None
-        Seed. The same seed gives the same report on one machine and thread count.
+        Seed. The same seed gives the same report on one machine and number of threads.
     verbose : int, default=0
-        1 prints which class is at work.
+        1 prints progress.
 
     Returns
     -------
     report : QualityReport
-        ``report.classes[label]`` holds, with NaN for what the data leave undefined:
+        ``report.classes[label]`` is a dict of measures; undefined ones are NaN.
 
-        - ``n_real``, ``n_synthetic``, ``n_non_finite``; ``n_translations``, those whose source is
-          of another class (None without sources)
-        - ``success``: share accepted as the class; ``success_real``, the same of real samples
-          that were held out; ``success_ratio``
-        - ``kid``, ``kid_sd``; ``kid_others``, that of the other classes' real samples;
-          ``kid_ratio``
-        - ``precision``, ``recall``, ``density``, ``coverage``, ``coverage_expected``
+        - ``n_real``, ``n_synthetic``, ``n_non_finite``: numbers of samples; ``n_translations``:
+          number of synthetic samples whose source is of another class (None without sources)
+        - ``success``: share of synthetic samples recognised as the class; ``success_real``: the
+          same for held-out real samples; ``success_ratio``: their ratio
+        - ``kid``, ``kid_sd``: kernel inception distance; ``kid_others``: that of the other
+          classes' real samples; ``kid_ratio``: their ratio
+        - ``precision``, ``recall``, ``density``, ``coverage``, ``coverage_expected``: see
+          `manifold_scores`
         - ``two_sample``: dict, see `two_sample_test`
-        - ``nearest``: median distance to the nearest real sample of the class over
-          that between the real ones; ``copies``: share that are near or exact copies of those;
+        - ``nearest``: median distance to the nearest real sample of the class, divided by that
+          between real samples; ``copies``: share of near or exact copies of those;
           ``copies_real``: share of real samples that have such a twin
-        - ``copy_list``: a dict for each copy of any real sample: ``index`` into X_synthetic,
+        - ``copy_list``: a dict for each copy of any real sample, with ``index`` in X_synthetic,
           ``row`` of X, ``exact``, ``same_class``
-        - ``identity``: share of the translations that are near copies of their source;
-          ``change``: their median distance from the source, over that of two real samples, one
-          of each class
-        - ``diversity``: see `diversity_ratio`; ``distinct``: share that are no near copy of an
+        - ``identity``: share of translations that are near copies of their source; ``change``:
+          median distance of translations from their source, divided by that of real samples of
+          the two classes
+        - ``diversity``: see `diversity_ratio`; ``distinct``: share that are not near copies of an
           earlier synthetic sample
-        - ``constant``, ``constant_real``: share of images of one value
-        - ``verdict``, ``reasons``
+        - ``constant``, ``constant_real``: share of images with a single value
+        - ``verdict``, ``reasons``: see `judge_class`
 
     Raises
     ------
     ValueError
-        If shapes, labels, sources or features do not fit, X is not finite, X_synthetic leaves
+        If shapes, labels, sources or features do not fit, X is not finite, X_synthetic exceeds
         the range of X, or a class has a single real sample.
 
     See Also
     --------
-    melanet.metrics._verdict : The rule of the verdict, with its thresholds.
+    judge_class : The rule of the verdict.
 
     Notes
     -----
-    The judge of a class is a logistic regression on the built-in features (a random forest on a
-    table's columns), never trained on synthetic samples. With `source_indices` each sample is
-    judged by the classifier whose fold held its source out. Copies, sources and constants are
-    compared by pixels (of images over 64 pixels, reduced), a table's by standardised columns.
-    Nothing here shows that a classifier gains from the samples, and nothing is a basis for a
+    Samples are recognised by logistic regressions on the built-in features (random forests on
+    the columns of a table), which are never trained on synthetic samples. With `source_indices`,
+    each sample is judged by the classifier that has not seen its source. Copies, sources and
+    constants are compared by pixels (images over 64 pixels are reduced) or standardised columns.
+    The report does not show that a classifier gains from the samples, and is no basis for a
     diagnosis.
 
     Examples
@@ -208,28 +221,28 @@ def quality_report(
     """
     for name, value, least in (("k", k, 1), ("n_folds", n_folds, 2)):
         check_integer(name, value, least)
-    samples = _quality_samples.Samples.read(X, X_synthetic, image_shape, value_range)
-    n_real = len(samples.real)
-    y = _quality_samples.read_labels("y", y, n_real)
-    y_synthetic = _quality_samples.read_labels("y_synthetic", y_synthetic, samples.n_given)
-    classes, codes, given_codes = _quality_samples.read_codes(y, y_synthetic)
-    sources = _quality_samples.read_sources(source_indices, len(y_synthetic), n_real)
+    samples = SampleSets.read(X, X_synthetic, image_shape, value_range)
+    n_real, n_synthetic = len(samples.real), samples.n_given
+    classes, codes, given_codes = encode_labels(
+        check_labels("y", y, n_real), check_labels("y_synthetic", y_synthetic, n_synthetic)
+    )
+    sources = check_sources(source_indices, n_synthetic, n_real)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     if verbose:
         print(f"quality_report: features of {n_real} real and {len(samples.kept)} synthetic")
-    comparison = ClassComparison(samples, codes, given_codes, sources, features, seed, n_folds)
-    report, pictures = {}, {}
+    comparison = SetComparison(samples, codes, given_codes, sources, features, n_folds, seed)
+    measures, pictures = {}, {}
     for code in np.unique(given_codes):
         label = to_python(classes[code])
         if verbose:
             print(f"quality_report: class {label}")
-        report[label] = comparison.measure(code, k, subset_size, n_subsets)
+        measures[label] = comparison.measure(code, k, subset_size, n_subsets)
         if samples.kind == "images":
             pictures[label] = comparison.pictures(code)
-    return QualityReport(report, pictures if samples.kind == "images" else None)
+    return QualityReport(measures, pictures if samples.kind == "images" else None)
 
 
-def _jsonable(value):
+def _jsonable(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _jsonable(part) for name, part in value.items()}
     if isinstance(value, list):

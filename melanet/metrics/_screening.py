@@ -1,22 +1,28 @@
-"""What a screening test is worth: rates by their right names, with intervals."""
+"""Measures of a screening test, with confidence intervals."""
 
 import math
+from collections.abc import Callable
 from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from scipy.stats import binomtest, norm, rankdata
 from sklearn.metrics import average_precision_score, confusion_matrix_at_thresholds, roc_auc_score
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-class ScreeningReport(dict):
-    """The dict that :func:`screening_report` returns: plain ints and floats under plain names.
 
-    ``str`` gives a table, and ``pandas.DataFrame([report_a, report_b])`` compares several.
+class ScreeningReport(dict[str, Any]):
+    """Dict of ints and floats, as returned by :func:`screening_report`.
+
+    ``str(report)`` is a table. ``pandas.DataFrame([report_a, report_b])`` compares reports.
     """
 
-    def to_text(self):
-        """Give a table of the measures with their intervals, as one string."""
+    def to_text(self) -> str:
+        """Return a table of the measures with their intervals."""
         lines = [
             f"{self['n']} samples, {self['n_positive']} positive, {self['n_negative']} negative "
             f"(prevalence {self['prevalence']:.4f})",
@@ -43,10 +49,18 @@ class ScreeningReport(dict):
 
     __str__ = to_text
 
-    def to_frame(self):
-        """Give the measures as a pandas DataFrame; ImportError without pandas.
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the measures as a pandas DataFrame.
 
-        A row for each measure; columns ``value``, ``low``, ``high`` (NaN without an interval).
+        Returns
+        -------
+        pandas.DataFrame
+            A row per measure; columns ``value``, ``low``, ``high`` (NaN without an interval).
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         try:
             import pandas as pd
@@ -69,73 +83,73 @@ class ScreeningReport(dict):
 
 
 def screening_report(
-    y_true,
-    y_score,
+    y_true: ArrayLike,
+    y_score: ArrayLike,
     *,
-    threshold=0.5,
-    pos_label=None,
-    at_specificity=0.9,
-    at_sensitivity=0.9,
-    confidence=0.95,
-):
-    """Measure how well scores tell a positive class from a negative one.
+    threshold: float = 0.5,
+    pos_label: Any = None,
+    at_specificity: float = 0.9,
+    at_sensitivity: float = 0.9,
+    confidence: float = 0.95,
+) -> ScreeningReport:
+    """Measure how well scores separate a positive class from a negative one.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels, of at most two kinds.
+        True labels, at most two different ones.
     y_score : array-like of shape (n_samples,) or (n_samples, 2)
-        Finite scores of the positive class, the larger the more positive: probabilities, or any
-        others if `threshold` suits them. Two columns are read as `predict_proba` writes them, one
-        for each label in sorted order, and the positive label's is taken.
+        Finite scores of the positive class, such as probabilities; a larger score is more
+        positive. If there are two columns, as `predict_proba` returns them (one per label in
+        sorted order), the column of the positive label is used.
     threshold : float, default=0.5
-        A score of this or more is called positive.
+        Scores of at least this are called positive.
     pos_label : label, default=None
-        The positive label. None takes 1 where the labels are 0 and 1, -1 and 1, or bools.
+        Positive label. None means 1 if the labels are 0 and 1, -1 and 1, or bools.
     at_specificity, at_sensitivity : float in [0, 1], default=0.9
-        The specificity at which to give the sensitivity, and the reverse.
+        Specificity at which to report the sensitivity, and the reverse.
     confidence : float in (0, 1), default=0.95
-        Coverage that the intervals aim at.
+        Nominal coverage of the intervals.
 
     Returns
     -------
     report : ScreeningReport
-        A dict of Python ints and floats; all measures are fractions in [0, 1].
+        Dict of Python ints and floats; all measures are fractions in [0, 1].
 
         - ``n``, ``n_positive``, ``n_negative``, ``prevalence``
         - ``auc``, ``auc_low``, ``auc_high``, ``auc_se``; ``average_precision``
-        - ``threshold`` and, at it, ``tp``, ``fp``, ``tn``, ``fn``, ``sensitivity`` and
+        - ``threshold`` and, at this threshold, ``tp``, ``fp``, ``tn``, ``fn``, ``sensitivity`` and
           ``specificity`` (both with ``_low`` and ``_high``), ``ppv``, ``npv``,
           ``balanced_accuracy``
         - ``at_specificity``, ``sensitivity_at_specificity``, ``threshold_at_specificity``: the
-          highest sensitivity that any threshold reaches with at least that specificity, and the
-          threshold, infinite if nobody may be called positive; and the reverse
+          highest sensitivity of any threshold with at least that specificity, and that threshold,
+          which is infinite if no sample may be called positive; and the reverse
           (``at_sensitivity`` ...)
         - ``confidence``
 
-        A measure that the data leave undefined (a sensitivity without positives) is NaN.
+        Undefined measures, such as a sensitivity without positives, are NaN.
 
     Raises
     ------
     TypeError
         If `threshold`, `at_specificity`, `at_sensitivity` or `confidence` is not a number.
     ValueError
-        If the input is empty, of unequal lengths or the wrong shape, holds missing or infinite
-        values or more than two labels; if `pos_label` is needed and absent, or is none of the
+        If the input is empty, has unequal lengths or a wrong shape, or holds missing or infinite
+        values or more than two labels; if `pos_label` is required but missing, or not among the
         labels; or if a number is outside its range.
 
     Notes
     -----
     The standard error of the AUC is that of DeLong et al. [1]_, by the mid-rank algorithm of Sun
-    and Xu [2]_. The interval is formed on the logit scale and brought back [3]_, so that it stays
-    within (0, 1). DeLong's variance needs two samples of each class. Where it is zero, as for
-    perfect separation, it says nothing about the uncertainty, and the interval is NaN.
-    The intervals of sensitivity and specificity are Wilson's [4]_. All of them take the samples to
-    be independent: several pictures of one lesion or one patient make them too narrow.
+    and Xu [2]_. The interval is computed on the logit scale and transformed back [3]_, so that it
+    stays within (0, 1). DeLong's variance needs two samples of each class. If it is zero, as for
+    perfect separation, it does not measure the uncertainty, and the interval is NaN.
+    The intervals of sensitivity and specificity are Wilson's [4]_. All intervals assume
+    independent samples; with several images of one lesion or patient they are too narrow.
 
-    PPV and NPV hold for the prevalence in `y_true` alone. Sensitivities and specificities at
-    thresholds that were chosen on the same samples flatter: choose a threshold on validation data
-    and pass it as `threshold`.
+    PPV and NPV are valid only for the prevalence in `y_true`. Sensitivities and specificities at
+    thresholds chosen on the same samples are too optimistic: choose a threshold on validation
+    data and pass it as `threshold`.
 
     References
     ----------
@@ -177,16 +191,17 @@ def screening_report(
       sensitivity at specificity >= 0.8     0.7500  threshold 0.6
       specificity at sensitivity >= 0.9     0.5000  threshold 0.3
     """
-    threshold = _number("threshold", threshold, "finite", math.isfinite)
-    at_specificity = _number("at_specificity", at_specificity, "in [0, 1]", lambda v: 0 <= v <= 1)
-    at_sensitivity = _number("at_sensitivity", at_sensitivity, "in [0, 1]", lambda v: 0 <= v <= 1)
-    confidence = _number("confidence", confidence, "in (0, 1)", lambda v: 0 < v < 1)
+    threshold = _check_number("threshold", threshold, "finite", math.isfinite)
+    at_specificity = _check_number("at_specificity", at_specificity, *_CLOSED)
+    at_sensitivity = _check_number("at_sensitivity", at_sensitivity, *_CLOSED)
+    confidence = _check_number("confidence", confidence, "in (0, 1)", lambda v: 0 < v < 1)
     positive, score = _check_data(y_true, y_score, pos_label)
 
     n, n_positive = positive.size, int(positive.sum())
     n_negative = n - n_positive
-    called = score >= threshold
-    tp, fp = int((called & positive).sum()), int((called & ~positive).sum())
+    called_positive = score >= threshold
+    tp = int((called_positive & positive).sum())
+    fp = int((called_positive & ~positive).sum())
     fn, tn = n_positive - tp, n_negative - fp
     report = ScreeningReport(n=n, n_positive=n_positive, n_negative=n_negative)
     report |= {"prevalence": n_positive / n} | _auc(positive, score, confidence)
@@ -204,20 +219,20 @@ def screening_report(
     return report
 
 
-def _ratio(numerator, denominator):
+def _ratio(numerator: int, denominator: int) -> float:
     return numerator / denominator if denominator else math.nan
 
 
-def _rate(name, count, total, confidence):
-    """Give a rate with Wilson's interval."""
+def _rate(name: str, count: int, total: int, confidence: float) -> dict[str, float]:
+    """Return a rate with Wilson's interval."""
     low = high = math.nan
     if total:
         low, high = binomtest(count, total).proportion_ci(confidence, method="wilson")
     return {name: _ratio(count, total), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
-def _auc(positive, score, confidence):
-    """Give the AUC with DeLong's standard error and an interval formed on the logit scale."""
+def _auc(positive: NDArray[np.bool_], score: np.ndarray, confidence: float) -> dict[str, float]:
+    """Return the AUC with DeLong's standard error and an interval from the logit scale."""
     auc = low = high = math.nan
     if 0 < positive.sum() < positive.size:
         auc = float(roc_auc_score(positive, score))
@@ -228,24 +243,26 @@ def _auc(positive, score, confidence):
     return {"auc": auc, "auc_low": low, "auc_high": high, "auc_se": error}
 
 
-def _delong_standard_error(positive, score):
-    """Square root of DeLong's variance of the AUC, from mid-ranks in O(n log n)."""
+def _delong_standard_error(positive: NDArray[np.bool_], score: np.ndarray) -> float:
+    """Return the square root of DeLong's variance of the AUC, from mid-ranks in O(n log n)."""
     m, n = int(positive.sum()), int((~positive).sum())
     if min(m, n) < 2:
         return math.nan
     ranks = rankdata(score)
-    # For each positive the fraction of negatives below it, and the reverse; ties count a half.
+    # Fraction of negatives below each positive, and the reverse; ties count one half.
     below = (ranks[positive] - rankdata(score[positive])) / n
     above = 1 - (ranks[~positive] - rankdata(score[~positive])) / m
     return math.sqrt(below.var(ddof=1) / m + above.var(ddof=1) / n)
 
 
-def _operating_curve(positive, score):
-    """Thresholds, one of them above every score, with the measures at each; or None."""
+def _operating_curve(
+    positive: NDArray[np.bool_], score: np.ndarray
+) -> dict[str, np.ndarray] | None:
+    """Return all thresholds, including infinity, and the measures at each; None for one class."""
     if not 0 < positive.sum() < positive.size:
         return None
     tn, fp, fn, tp, thresholds = confusion_matrix_at_thresholds(positive, score)
-    # From counts, since 1 - fp / n can miss a round specificity by a rounding error.
+    # From counts, because 1 - fp / n can miss a round specificity by a rounding error.
     return {
         "sensitivity": np.append(0.0, tp / (tp + fn)),
         "specificity": np.append(1.0, tn / (tn + fp)),
@@ -253,83 +270,93 @@ def _operating_curve(positive, score):
     }
 
 
-def _best(wanted, fixed, least, curve):
-    """Give the highest `wanted` where `fixed` is at least `least`, and the threshold for it."""
+def _best(
+    wanted: str, fixed: str, least: float, curve: dict[str, np.ndarray] | None
+) -> dict[str, float]:
+    """Return the highest `wanted` for which `fixed` is at least `least`, and its threshold."""
     value = threshold = math.nan
     if curve:
         allowed = np.flatnonzero(curve[fixed] >= least)
-        # Among equals, the one with the most of the fixed measure too.
+        # Ties are resolved by the higher fixed measure.
         best = allowed[np.lexsort((curve[fixed][allowed], curve[wanted][allowed]))[-1]]
         value, threshold = float(curve[wanted][best]), float(curve["threshold"][best])
     return {f"at_{fixed}": least, f"{wanted}_at_{fixed}": value, f"threshold_at_{fixed}": threshold}
 
 
-def _number(name, value, expected, allowed):
+_CLOSED: tuple[str, Callable[[float], bool]] = ("in [0, 1]", lambda value: 0 <= value <= 1)
+
+
+def _check_number(
+    name: str, value: float, expected: str, is_allowed: Callable[[float], bool]
+) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number. Received: {value!r}.")
-    if not allowed(value):
+    if not is_allowed(value):
         raise ValueError(f"`{name}` must be {expected}. Received: {value!r}.")
     return float(value)
 
 
-def _check_data(y_true, y_score, pos_label):
-    """Return a boolean mask of the positives and their scores, both of shape (n_samples,)."""
-    y_true, y_score = (
+def _check_data(
+    y_true: ArrayLike, y_score: ArrayLike, pos_label: Any
+) -> tuple[NDArray[np.bool_], np.ndarray]:
+    """Return a mask of the positives and all scores, both of shape (n_samples,)."""
+    labels, scores = (
         values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
         for values in (np.asarray(y_true), np.asarray(y_score))
     )
-    if y_true.ndim != 1:
+    if labels.ndim != 1:
         raise ValueError(
-            "`y_true` must hold one label for each sample, shape (n_samples,). "
-            f"Received: shape {y_true.shape}. Turn one-hot rows into labels with argmax(axis=1)."
+            "`y_true` must hold one label per sample, shape (n_samples,). "
+            f"Received: shape {labels.shape}. Convert one-hot rows with argmax(axis=1)."
         )
-    if y_score.ndim != 1 and (y_score.ndim != 2 or y_score.shape[1] != 2):
+    if scores.ndim != 1 and (scores.ndim != 2 or scores.shape[1] != 2):
         raise ValueError(
             "`y_score` must have shape (n_samples,) or (n_samples, 2). "
-            f"Received: shape {y_score.shape}. Pass the positive class's column."
+            f"Received: shape {scores.shape}. Pass the column of the positive class."
         )
-    if len(y_true) != len(y_score) or not len(y_true):
+    if len(labels) != len(scores) or not len(labels):
         raise ValueError(
-            "`y_true` and `y_score` must be of the same length, at least 1. "
-            f"Received: {len(y_true)} labels and {len(y_score)} scores."
+            "`y_true` and `y_score` must have the same length, at least 1. "
+            f"Received: {len(labels)} labels and {len(scores)} scores."
         )
-    labels, pos_label = _check_labels(y_true.tolist(), pos_label)
-    if y_score.ndim == 2:
-        if pos_label not in labels or len(labels) != 2:
+    known, pos_label = _check_labels(labels.tolist(), pos_label)
+    if scores.ndim == 2:
+        if pos_label not in known or len(known) != 2:
             raise ValueError(
-                "`y_score` has two columns, but `y_true` does not tell which belongs to "
-                f"pos_label={pos_label!r}. Received: labels {labels}. Pass that column alone."
+                "`y_score` has two columns, but `y_true` does not determine which belongs to "
+                f"pos_label={pos_label!r}. Received: labels {known}. Pass only that column."
             )
-        y_score = y_score[:, labels.index(pos_label)]
+        scores = scores[:, known.index(pos_label)]
     try:
-        # Floats keep their own precision, so that a threshold compares as the caller sees it.
-        y_score = y_score if y_score.dtype.kind == "f" else y_score.astype(float)
+        # Floats keep their precision, so that float32 scores compare with the threshold as shown.
+        scores = scores if scores.dtype.kind == "f" else scores.astype(float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`y_score` must hold numbers. Received: {y_score.dtype}.") from error
-    if bad := np.count_nonzero(~np.isfinite(y_score)):
+        raise ValueError(f"`y_score` must hold numbers. Received: {scores.dtype}.") from error
+    if bad := np.count_nonzero(~np.isfinite(scores)):
         raise ValueError(
-            f"`y_score` must hold finite numbers. Received: {bad} of {y_score.size} are NaN or "
-            "infinite. Drop or mend these samples."
+            f"`y_score` must hold finite numbers. Received: {bad} of {scores.size} are NaN or "
+            "infinite. Drop these samples."
         )
-    return y_true == pos_label, y_score
+    return labels == pos_label, scores
 
 
-def _check_labels(values, pos_label):
-    """Return the two labels in sorted order, or those that are known, and the positive one."""
+def _check_labels(values: list[Any], pos_label: Any) -> tuple[list[Any], Any]:
+    """Return the labels in sorted order (both, where they are known), and the positive one."""
     missing = [v for v in values if type(v).__name__ in ("NoneType", "NAType") or v != v]
     if missing:
         raise ValueError(
-            f"`y_true` must not hold missing values. Received: {len(missing)}, the first being "
+            f"`y_true` must not hold missing values. Received: {len(missing)}, such as "
             f"{missing[0]!r}. Drop these samples."
         )
     try:
         labels = sorted(set(values))
     except TypeError as error:
-        raise ValueError("`y_true` must hold labels of one kind, all numbers, say.") from error
+        raise ValueError("`y_true` must hold labels of one type, such as only numbers.") from error
     if len(labels) > 2:
         raise ValueError(
-            f"`y_true` must hold at most two labels. Received: {len(labels)}, {labels[:3]} among "
-            "them. Report one against the rest: screening_report(y == label, scores_of_label)."
+            "`y_true` must hold at most two labels. "
+            f"Received: {len(labels)}, such as {labels[:3]}. Report one against the rest: "
+            "screening_report(y == label, scores_of_label)."
         )
     known = next((pair for pair in ([0, 1], [-1, 1]) if set(labels) <= set(pair)), None)
     if pos_label is None:

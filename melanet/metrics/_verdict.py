@@ -1,63 +1,80 @@
-"""The rule that turns measures of synthetic samples into a verdict, and its thresholds."""
+"""Verdict on synthetic samples: the rule and its thresholds.
+
+The thresholds were chosen by reasoning, not on a benchmark.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 USE, CARE, AVOID = VERDICTS = ("use", "use with care", "do not use")
-# Chosen by reason, on no benchmark: each stands for a sentence that a user would agree with.
 
-# Fewer real samples than this say little about their class, whatever is measured on them.
+# With fewer real samples, no measure says much about their class.
 FEWEST_REAL = 6
-# A sample is a near copy if it differs from a real one by less than this part of the usual
-# distance between neighbours in the class: neighbours are different samples, a third is not.
+# A sample is a near copy of a real one if they differ by less than this fraction of the usual
+# distance between neighbours in the class.
 NEAR_COPY = 1 / 3
-# Synthetic samples that are recognised half as often as real ones of the class teach a wrong
-# label as often as a right one.
+# Recognition rate, relative to real samples of the class. At 0.5, half of the labels are wrong.
 SUCCESS_AVOID, SUCCESS_CARE = 0.5, 0.75
-# If real samples of the class are recognised less often than this, recognition proves nothing.
+# If fewer real samples of the class are recognised, recognition proves nothing.
 LEAST_RECOGNISED = 0.5
-# Kernel inception distance over that of the other classes' real samples: at 1 the synthetic
-# samples are as far from the class as samples that do not belong to it.
+# Kernel inception distance, relative to that of the other classes' real samples. At 1, the
+# synthetic samples are as far from the class as samples of other classes.
 DISTANCE_AVOID, DISTANCE_CARE = 1.0, 0.5
-# Share of the translations that are near copies of their sources: other classes' samples under
-# this class's label. Class weights do less harm than one in two.
+# Share of translations that are near copies of their sources, which belong to other classes. At
+# 0.5, class weights do less harm.
 IDENTITY_AVOID, IDENTITY_CARE = 0.5, 0.2
-# Diversity over that of the real samples; share of samples that are no near copy of another
-# synthetic one. Random over-sampling keeps the first at about 1.
+# Diversity, relative to the real samples. Random over-sampling keeps it at about 1.
 DIVERSITY_AVOID, DIVERSITY_CARE = 0.3, 0.6
+# Share of samples that are not near copies of an earlier synthetic sample.
 DISTINCT_AVOID, DISTINCT_CARE = 0.1, 0.5
-# More copies of the class's real samples than new ones: random over-sampling in the main.
+# Share of near copies of the class's real samples. At 0.5, this is mostly random over-sampling.
 COPIES_CARE = 0.5
-# Constant images, where the class has none. A few are a nuisance, more are a failure.
+# Share of images with a single value, beyond the share in the class itself.
 CONSTANT_AVOID = 0.1
-# measure, threshold for "do not use", for "use with care", whether less is worse, the reason
+
+
+class _Rule(NamedTuple):
+    """A threshold rule for one measure; NaN never triggers it."""
+
+    measure: str
+    avoid: float | None  # threshold of "do not use", None for never
+    care: float  # threshold of "use with care"
+    low_is_bad: bool  # whether values at or below the threshold trigger it, or at or above
+    reason: str  # format string of the value
+
+
 _RULES = (
-    ("success_ratio", SUCCESS_AVOID, SUCCESS_CARE, True,
-     "recognised as the class {:.2f} times as often as real samples"),
-    ("kid_ratio", DISTANCE_AVOID, DISTANCE_CARE, False,
-     "the kernel inception distance is {:.2f} of that of the other classes' samples"),
-    ("identity", IDENTITY_AVOID, IDENTITY_CARE, False,
-     "{:.0%} of the translations hardly differ from their sources"),
-    ("diversity", DIVERSITY_AVOID, DIVERSITY_CARE, True,
-     "the synthetic samples are {:.2f} times as diverse as the real ones"),
-    ("distinct", DISTINCT_AVOID, DISTINCT_CARE, True,
-     "{:.0%} of the synthetic samples are distinct"),
-    ("copies", None, COPIES_CARE, False,
-     "{:.0%} are copies of real samples of the class: little more than random over-sampling"),
+    _Rule("success_ratio", SUCCESS_AVOID, SUCCESS_CARE, True,
+          "recognised as the class {:.2f} times as often as real samples"),
+    _Rule("kid_ratio", DISTANCE_AVOID, DISTANCE_CARE, False,
+          "the kernel inception distance is {:.2f} of that of the other classes' samples"),
+    _Rule("identity", IDENTITY_AVOID, IDENTITY_CARE, False,
+          "{:.0%} of the translations hardly differ from their sources"),
+    _Rule("diversity", DIVERSITY_AVOID, DIVERSITY_CARE, True,
+          "the synthetic samples are {:.2f} times as diverse as the real ones"),
+    _Rule("distinct", DISTINCT_AVOID, DISTINCT_CARE, True,
+          "{:.0%} of the synthetic samples are distinct"),
+    _Rule("copies", None, COPIES_CARE, False,
+          "{:.0%} are copies of real samples of the class: little more than random over-sampling"),
 )  # fmt: skip
 
 
-def judge_class(measures):
-    """Give the verdict on one class.
+def judge_class(measures: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the verdict on the synthetic samples of one class.
 
     Parameters
     ----------
     measures : dict
-        As in `QualityReport.classes`; a measure that is NaN has no say.
+        Measures as in `QualityReport.classes`. NaN and missing measures are ignored, except for
+        ``n_real``, which is required.
 
     Returns
     -------
     verdict : {"use", "use with care", "do not use"}
-        The worst that any measure calls for.
+        The worst verdict of all measures.
     reasons : list of str
-        One for each measure that calls for it or for care, the worst first; empty for "use".
+        A reason for each measure that calls for "do not use" or "use with care", the worst
+        first; empty for "use".
 
     Examples
     --------
@@ -72,16 +89,16 @@ def judge_class(measures):
     if constant > 0:
         level = AVOID if constant > CONSTANT_AVOID else CARE
         found.append((level, f"{measures['constant']:.0%} of the images are of one value"))
-    for name, avoid, care, less_is_worse, text in _RULES:
-        value = measures.get(name)
+    for rule in _RULES:
+        value = measures.get(rule.measure)
         if value is None:
             continue
-        sign = -1 if less_is_worse else 1
-        # No comparison with NaN holds.
-        if avoid is not None and sign * value >= sign * avoid:
-            found.append((AVOID, text.format(value)))
-        elif sign * value >= sign * care:
-            found.append((CARE, text.format(value)))
+        sign = -1 if rule.low_is_bad else 1
+        # Comparisons with NaN are false.
+        if rule.avoid is not None and sign * value >= sign * rule.avoid:
+            found.append((AVOID, rule.reason.format(value)))
+        elif sign * value >= sign * rule.care:
+            found.append((CARE, rule.reason.format(value)))
     if measures["n_real"] < FEWEST_REAL:
         found.append((CARE, f"{measures['n_real']} real samples are too few to compare with"))
     elif measures.get("success_real", 1.0) < LEAST_RECOGNISED:

@@ -24,7 +24,7 @@ def _distance(a, b):
     return math.sqrt(sum((p - q) ** 2 for p, q in zip(a, b)))
 
 
-def test_kernel_inception_distance_by_loops_over_pairs():
+def test_kernel_inception_distance_equals_loops_over_pairs():
     x, y = _sets(0, 6, 6, 3, shift=0.5)
 
     def kernel(a, b):
@@ -37,7 +37,7 @@ def test_kernel_inception_distance_by_loops_over_pairs():
     mean, sd = kernel_inception_distance(x, y)
 
     assert mean == pytest.approx(sum(within) - 2 * across)
-    assert math.isnan(sd)  # one subset is all there is
+    assert math.isnan(sd)  # a single subset
 
 
 def test_kernel_inception_distance_is_unbiased():
@@ -48,7 +48,7 @@ def test_kernel_inception_distance_is_unbiased():
     assert min(shifted) > values.mean() + 2 * values.std()
 
 
-def test_subsets_are_clamped_to_the_smaller_set_and_repeat():
+def test_subsets_are_limited_by_the_smaller_set_and_follow_the_seed():
     x, y = _sets(1, 5, 300, 4)
     first = kernel_inception_distance(x, y, subset_size=100, random_state=3)
     assert first == kernel_inception_distance(x, y, subset_size=5, random_state=3)
@@ -60,8 +60,8 @@ def test_subsets_are_clamped_to_the_smaller_set_and_repeat():
 
 
 @pytest.mark.parametrize(("n", "m", "k"), [(12, 9, 3), (5, 30, 5), (2, 3, 5)])
-def test_precision_to_coverage_by_counting(n, m, k):
-    real, made = _sets(2, n, m, 2, shift=0.7)
+def test_precision_to_coverage_equal_counts(n, m, k):
+    real, synthetic = _sets(2, n, m, 2, shift=0.7)
 
     def radii(points):
         nearest = min(k, max(1, (len(points) - 1) // 2))
@@ -72,20 +72,20 @@ def test_precision_to_coverage_by_counting(n, m, k):
         return [distances[nearest - 1] for distances in others], nearest
 
     real_radii, k_real = radii(real)
-    made_radii, _ = radii(made)
-    holds = [[_distance(r, s) <= radius for s in made] for r, radius in zip(real, real_radii)]
-    scores = manifold_scores(real, made, k=k)
+    synthetic_radii, _ = radii(synthetic)
+    holds = [[_distance(r, s) <= radius for s in synthetic] for r, radius in zip(real, real_radii)]
+    scores = manifold_scores(real, synthetic, k=k)
 
     assert scores["precision"] == pytest.approx(
         sum(any(row[j] for row in holds) for j in range(m)) / m
     )
     assert scores["density"] == pytest.approx(sum(map(sum, holds)) / (k_real * m))
     assert scores["coverage"] == pytest.approx(sum(map(any, holds)) / n)
-    covered = [any(_distance(r, s) <= q for s, q in zip(made, made_radii)) for r in real]
+    covered = [any(_distance(r, s) <= q for s, q in zip(synthetic, synthetic_radii)) for r in real]
     assert scores["recall"] == pytest.approx(sum(covered) / n)
 
 
-def test_expected_density_and_coverage_are_those_of_one_distribution():
+def test_expected_density_and_coverage_hold_for_one_distribution():
     scores = [manifold_scores(*_sets(s, 15, 10, 3), k=5) for s in range(400)]
     density = np.array([s["density"] for s in scores])
     coverage = np.array([s["coverage"] for s in scores])
@@ -93,7 +93,7 @@ def test_expected_density_and_coverage_are_those_of_one_distribution():
         assert abs(values.mean() - expected) < 3.5 * values.std(ddof=1) / 20
 
 
-def test_nearest_samples_by_loops():
+def test_nearest_samples_equal_loops():
     x, y = _sets(4, 7, 5, 3)
     distances, rows = nearest_samples(x, y)
     own_distances, own_rows = nearest_samples(x)
@@ -120,7 +120,7 @@ def test_two_sample_test_on_known_shifts():
     assert report["auc_low"] < 0.76025 < report["auc_high"]
 
 
-def test_copies_push_the_two_sample_test_below_one_half():
+def test_copies_lower_the_auc_below_one_half():
     x, _ = _sets(5, 40, 1, 30)
     assert two_sample_test(x, x, random_state=0)["auc"] < 0.3
 
@@ -133,7 +133,7 @@ def test_diversity_and_distinct_share():
     assert distinct_share(np.concatenate([x, x[:10] + 1e-6]), 1e-5) == pytest.approx(0.75)
 
 
-def test_features_do_not_know_the_images_they_were_trained_on():
+def test_features_of_training_and_unseen_images_are_alike():
     X, y = load_digits(return_X_y=True)
     X = (X.reshape(-1, 8, 8, 1) / 8 - 1)[y == 8]
     distances = []
@@ -151,7 +151,7 @@ def test_features_do_not_know_the_images_they_were_trained_on():
     assert kernel_inception_distance(features[0], network.transform(noise))[0] > 10
 
 
-def test_features_of_constant_and_of_tiny_images_are_finite():
+def test_features_of_constant_and_tiny_images_are_finite():
     for images in (np.zeros((3, 8, 8, 1)), np.full((2, 3, 2, 3), 0.5), np.ones((2, 1, 1, 1))):
         features = PatchFeatures().fit(images).transform(images)
         assert np.isfinite(features).all()
@@ -167,6 +167,6 @@ def test_features_of_constant_and_of_tiny_images_are_finite():
         ([[1.0]], [[0.0]], {"n_subsets": 0}, "n_subsets must be .*n_subsets=0"),
     ],
 )
-def test_bad_input_is_named(x, y, options, message):
+def test_invalid_input_is_rejected(x, y, options, message):
     with pytest.raises(ValueError, match=message):
         kernel_inception_distance(x, y, **options)

@@ -1,4 +1,4 @@
-"""Table 1 against a search that knows no algebra, and the page that explains it."""
+"""Table 1 against an exhaustive search, and the page that explains it."""
 
 import doctest
 import math
@@ -12,7 +12,7 @@ from melanet.metrics import _paper_table, paper_table_1
 
 PAGE = Path(__file__).parents[2] / "docs" / "table-1.md"
 
-# As printed: AUC, "Sensitivity", FN; and what the arithmetic must give.
+# Printed numbers: AUC, "Sensitivity", and FN (or TP, for the quoted rows, from the sensitivity).
 PRINTED = {
     "VGG-GAP": (79.08, 84.46, 55),
     "VGG-GAP + Augment-5x": (78.81, 85.34, 51),
@@ -27,12 +27,12 @@ QUOTED = {
 
 
 def _all_matrices():
-    """Every confusion matrix of 304 benign and 75 malignant images: tn, fp, fn, tp."""
+    """Return tn, fp, fn, tp of all confusion matrices of 304 benign and 75 malignant images."""
     tn, tp = (grid.ravel() for grid in np.mgrid[0:305, 0:76])
     return tn, 304 - tn, 75 - tp, tp
 
 
-def test_rows_are_the_printed_ones():
+def test_rows_have_the_printed_numbers():
     rows = paper_table_1()
 
     assert [row["method"] for row in rows] == [*QUOTED, *PRINTED]
@@ -42,7 +42,7 @@ def test_rows_are_the_printed_ones():
 
 
 @pytest.mark.parametrize("method", PRINTED)
-def test_exactly_one_matrix_has_the_printed_npv_and_misses(method):
+def test_exactly_one_matrix_has_the_printed_npv_and_fn(method):
     _, printed, printed_fn = PRINTED[method]
     tn, fp, fn, tp = _all_matrices()
     with np.errstate(invalid="ignore"):
@@ -67,7 +67,7 @@ def test_exactly_one_matrix_has_the_printed_npv_and_misses(method):
 
 
 @pytest.mark.parametrize("method", PRINTED)
-def test_no_matrix_has_the_printed_number_as_its_sensitivity(method):
+def test_no_matrix_has_the_printed_number_as_sensitivity(method):
     _, printed, printed_fn = PRINTED[method]
     _, _, fn, tp = _all_matrices()
 
@@ -93,13 +93,13 @@ def test_quoted_rows_are_sensitivities(method):
         ((("too many", 8000, 10000, 0),), r"\[1, 2, 3"),
     ],
 )
-def test_anything_but_one_solution_raises(monkeypatch, rows, found):
+def test_rows_without_a_unique_solution_raise(monkeypatch, rows, found):
     monkeypatch.setattr(_paper_table, "_OWN_ROWS", rows)
     with pytest.raises(ValueError, match=f"exactly one count between 0 and 304. Found: {found}"):
         paper_table_1()
 
 
-def test_every_snippet_of_the_page_gives_what_it_shows():
+def test_snippets_of_the_page_print_the_shown_output():
     snippets = re.findall(r"^( *)```python\n(.*?)^ *```", PAGE.read_text("utf-8"), re.M | re.S)
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner()
     names = {}
@@ -109,13 +109,13 @@ def test_every_snippet_of_the_page_gives_what_it_shows():
         output = []
         runner.run(test, out=output.append, clear_globs=False)
         assert not runner.failures, "".join(output)
-        names = test.globs  # the page's snippets build on each other
+        names = test.globs  # later snippets use earlier names
 
     assert runner.tries >= 20
     assert len(snippets) == PAGE.read_text("utf-8").count("```") / 2
 
 
-def test_the_tables_of_the_page_are_the_functions():
+def test_the_table_of_the_page_equals_the_function():
     cells = [
         [cell.strip() for cell in line.strip("|\n").split("|")]
         for line in PAGE.read_text("utf-8").splitlines()

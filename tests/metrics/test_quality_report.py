@@ -7,12 +7,12 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
 from melanet.metrics import judge_class, quality_report
-from melanet.metrics._quality_samples import cross_fit
+from melanet.metrics._recognition import assign_folds, cross_recognise, make_classifier
 
 
 @pytest.fixture(scope="module")
 def digits():
-    """Threes and eights, shuffled: 100 and 20 to train, the others held out."""
+    """Return 100 threes and 20 eights for training, and the others, shuffled."""
     X, y = load_digits(return_X_y=True)
     rng = np.random.default_rng(0)
     threes, eights = (rng.permutation(np.flatnonzero(y == c)) for c in (3, 8))
@@ -33,7 +33,7 @@ def held_out(digits):
     return _report(digits, digits[3], source_indices=np.arange(100))
 
 
-def test_real_samples_that_were_held_out_are_of_use(digits, held_out):
+def test_held_out_real_samples_are_good(digits, held_out):
     m = held_out.classes[8]
     assert held_out.verdict == "use"
     assert held_out.reasons == []
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_report(digits, held_out):
     assert again.to_dict() == held_out.to_dict()
 
 
-def test_noise_is_of_no_use(digits):
+def test_noise_is_rejected(digits):
     noise = np.random.default_rng(0).uniform(0, 16, (100, 8, 8))
     report = _report(digits, noise)
     assert report.verdict == "do not use"
@@ -61,7 +61,7 @@ def test_noise_is_of_no_use(digits):
     assert report.classes[8]["two_sample"]["auc"] > 0.99
 
 
-def test_planted_copies_are_found_with_their_rows(digits):
+def test_copies_are_listed_with_their_rows(digits):
     X, _, _, eights = digits
     made = eights[:40].copy()
     made[[3, 17]] = X[[105, 110]]
@@ -74,7 +74,7 @@ def test_planted_copies_are_found_with_their_rows(digits):
     ]
 
 
-def test_random_over_sampling_is_called_so(digits):
+def test_random_over_sampling_is_named(digits):
     X = digits[0]
     report = _report(digits, X[100 + np.arange(100) % 20])
     assert report.verdict == "use with care"
@@ -83,7 +83,7 @@ def test_random_over_sampling_is_called_so(digits):
     assert "random over-sampling" in str(report)
 
 
-def test_identity_map_is_found_out(digits):
+def test_identity_map_is_detected(digits):
     X = digits[0]
     made = np.clip(X[:100] + np.random.default_rng(0).normal(0, 0.2, (100, 8, 8)), 0, 16)
     report = _report(digits, made, source_indices=np.arange(100))
@@ -96,14 +96,14 @@ def test_identity_map_is_found_out(digits):
     assert any("hardly differ from their sources" in reason for reason in report.reasons)
 
 
-def test_copies_of_the_own_class_are_no_translations(digits):
+def test_copies_of_the_same_class_do_not_count_as_translations(digits):
     X = digits[0]
     m = _report(digits, X[100:], source_indices=np.arange(100, 120)).classes[8]
     assert m["n_translations"] == 0
     assert math.isnan(m["identity"])
 
 
-def test_collapse_is_found(digits):
+def test_collapse_is_detected(digits):
     rng = np.random.default_rng(0)
     made = np.clip(digits[3][:1] + rng.normal(0, 0.1, (60, 8, 8)), 0, 16)
     report = _report(digits, made)
@@ -112,7 +112,7 @@ def test_collapse_is_found(digits):
     assert report.classes[8]["distinct"] == pytest.approx(1 / 60)
 
 
-def test_swapped_labels_are_found(digits):
+def test_swapped_labels_are_detected(digits):
     _, _, threes, eights = digits
     n = min(len(threes), len(eights))
     made, labels = np.concatenate([threes[:n], eights[:n]]), np.repeat([8, 3], n)
@@ -124,20 +124,20 @@ def test_swapped_labels_are_found(digits):
 
 
 @pytest.mark.parametrize("kind", ["images", "table"])
-def test_a_judge_has_not_seen_the_source(kind):
-    # No rule to learn: who judges a copy as its source is judged has not seen the source.
+def test_samples_are_judged_by_a_classifier_that_has_not_seen_the_source(kind):
+    # The labels are random, so a classifier recognises only samples that it has seen.
     rng = np.random.default_rng(0)
     real, codes = rng.normal(size=(90, 40)), rng.integers(2, size=90)
     rows = rng.permutation(90)
-    options = {"n_folds": 3, "seed": 0}
-    of_real, fair = cross_fit(kind, real, codes, real[rows], codes[rows], rows, **options)
-    _, unfair = cross_fit(kind, real, codes, real[rows], codes[rows], None, **options)
+    samples = (make_classifier(kind, 0), real, codes, assign_folds(codes, 3, 0))
+    of_real, fair = cross_recognise(*samples, real[rows], codes[rows], rows)
+    _, unfair = cross_recognise(*samples, real[rows], codes[rows], None)
     np.testing.assert_array_equal(fair, of_real[rows])
     assert abs(fair.mean() - 0.5) < 0.2
     assert unfair.mean() > fair.mean() + 0.2
 
 
-def test_values_that_are_not_finite_are_counted_and_named_by_index(digits):
+def test_values_that_are_not_finite_are_counted(digits):
     X, _, _, eights = digits
     made = eights[:30].copy()
     made[4, 0, 0], made[7, 2, 2] = np.nan, np.inf
@@ -154,7 +154,7 @@ def test_values_that_are_not_finite_are_counted_and_named_by_index(digits):
     assert report.to_picture().width > 0
 
 
-def test_constant_images_are_found(digits):
+def test_constant_images_are_detected(digits):
     made = digits[3][:20].copy()
     made[:5] = 3.0
     report = _report(digits, made)
@@ -163,7 +163,7 @@ def test_constant_images_are_found(digits):
 
 
 @pytest.mark.parametrize("n_real", [2, 3, 5])
-def test_tiny_classes_are_judged_with_care(digits, n_real):
+def test_tiny_classes_need_care(digits, n_real):
     X, y, _, eights = digits
     options = {"value_range": (0, 16), "random_state": 0}
     report = quality_report(X[: 100 + n_real], y[: 100 + n_real], eights[:20], [8] * 20, **options)
@@ -176,7 +176,7 @@ def test_tiny_classes_are_judged_with_care(digits, n_real):
     json.dumps(one.to_dict(), allow_nan=False)
 
 
-def test_one_class_alone_has_nothing_to_be_told_from(digits):
+def test_recognition_of_a_single_class_is_undefined(digits):
     X, y, _, eights = digits
     report = quality_report(X[y == 8], y[y == 8], eights, [8] * 100, value_range=(0, 16))
     assert report.verdict == "use"
@@ -199,7 +199,7 @@ def test_table_rows():
         good.to_picture()
 
 
-def test_users_features_take_samples_as_given(digits):
+def test_callable_features_receive_the_samples_in_the_users_form(digits):
     seen = []
 
     def embed(X):
@@ -219,7 +219,7 @@ def test_picture_page(digits, held_out, tmp_path):
     page = np.asarray(Image.open(tmp_path / "page.png").convert("RGB"))
     without = np.asarray(_report(digits, digits[3]).to_picture())
     assert page.shape[0] > without.shape[0]  # no row of sources
-    # The sources' row holds the first training image, enlarged.
+    # The row of sources starts with the first training image, enlarged.
     rows, framed = held_out._pictures[8]
     assert set(rows) == {"source", "synthetic", "nearest real"}
     first = np.rint((rows["source"][0, ..., 0] + 1) * 127.5).repeat(7, 0).repeat(7, 1)
@@ -228,7 +228,7 @@ def test_picture_page(digits, held_out, tmp_path):
     assert red.any() == framed.any()
 
 
-def test_the_text_gives_every_measure_and_no_diagnosis(held_out):
+def test_text_of_a_report(held_out):
     m, text = held_out.classes[8], str(held_out)
     lines = {line[2:34].strip(): line[34:].split() for line in text.splitlines()}
     assert lines["recognised as the class"][:2] == [
@@ -240,7 +240,7 @@ def test_the_text_gives_every_measure_and_no_diagnosis(held_out):
     assert "verdict: use\nNo basis for a diagnosis." in text
 
 
-def test_verdict_takes_the_worst_and_nothing_undefined():
+def test_the_worst_measure_decides_and_nan_is_ignored():
     assert judge_class({"n_real": 50, "success_ratio": math.nan, "kid_ratio": math.nan}) == (
         "use",
         [],
@@ -255,8 +255,8 @@ def test_verdict_takes_the_worst_and_nothing_undefined():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"X_synthetic": np.zeros((2, 9, 9))}, r"one shape. Received: shapes \(120, 8, 8\)"),
-        ({"X_synthetic": np.full((2, 8, 8), 40.0)}, "X_synthetic is not in the form of X"),
+        ({"X_synthetic": np.zeros((2, 9, 9))}, r"same shape. Received: shapes \(120, 8, 8\)"),
+        ({"X_synthetic": np.full((2, 8, 8), 40.0)}, "X_synthetic must have the form of X"),
         ({"y_synthetic": [8]}, r"y_synthetic must hold .*shape \(2,\)"),
         ({"y_synthetic": [8, 5]}, r"Received: \[5\]"),
         ({"source_indices": [0.0, 1.0]}, "source_indices must hold a row of X"),
@@ -266,7 +266,7 @@ def test_verdict_takes_the_worst_and_nothing_undefined():
         ({"X": np.full((120, 8, 8), np.nan)}, "X must be finite. Received: 120 of 120"),
     ],
 )
-def test_bad_input_is_named(digits, change, message):
+def test_invalid_input_is_rejected(digits, change, message):
     X, y, _, eights = digits
     options = {"X": X, "y": y, "X_synthetic": eights[:2], "y_synthetic": [8, 8]} | change
     with pytest.raises(ValueError, match=message):
