@@ -10,8 +10,9 @@ import numpy as np
 
 from melanet import GANOversampler, MelaNet, __version__
 from melanet.classifier._dataset import hold_out
-from melanet.cli._train_gan import train_gan
+from melanet.gan.training import train_and_save
 from melanet.metrics import screening_report
+from melanet.over_sampling import resolve_recipe
 from melanet.utils import reproducible
 from melanet.utils._files import atomic_path, history_rows, write_csv
 
@@ -41,8 +42,9 @@ class Study:
         X, y = self.X[rows], self.y[rows]
 
         def make(folder):
-            options = {"epochs": self.scale.gan_epochs, "seed": seed, "verbose": 1}
-            train_gan(X[y == 0], X[y == 1], folder / "gan.keras", preset="paper", **options)
+            recipe = resolve_recipe("paper", X.shape[1:], epochs=self.scale.gan_epochs)
+            sets = X[y == 0], X[y == 1]
+            train_and_save(*sets, folder / "gan.keras", recipe, seed=seed, verbose=1)
 
         return self._stage(f"seed-{seed}/cyclegan", make, {"epochs": self.scale.gan_epochs})
 

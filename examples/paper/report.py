@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import keras
-from melanet._notices import NOT_FOR_DIAGNOSIS
 from results import CAPTION, DIFFERENCE_CAPTION, wide
 
+from melanet import NOT_FOR_DIAGNOSIS
 from melanet.metrics import paper_table_1
 from melanet.utils._files import atomic_path
 

@@ -21,12 +21,12 @@ from pathlib import Path
 import arms
 import numpy as np
 import pictures
-from melanet._notices import NOT_FOR_DIAGNOSIS
 from protocols import PROTOCOLS, Study
 from report import read_table, write_report
 from results import tabulate
 from stages import Stages, digest_of_files
 
+from melanet import NOT_FOR_DIAGNOSIS
 from melanet.classifier import _backbones
 from melanet.utils._files import atomic_path, write_csv
 

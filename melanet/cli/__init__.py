@@ -1,4 +1,4 @@
-"""The command ``melanet``."""
+"""The command ``melanet``: each command is a thin call of the public API."""
 
 from melanet.cli._parser import build_parser, main
 

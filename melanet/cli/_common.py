@@ -1,114 +1,104 @@
-"""Folders of labelled images, read for the commands, and histories as rows of a table."""
+"""Helpers of several commands; nothing here imports a backend before it is needed."""
 
-import csv
-from pathlib import Path
+from __future__ import annotations
 
-import numpy as np
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+CLASSES_HELP = "folder with a folder of images for each class"
+DEFAULT_HELP = "default: %(default)s"
 
 
-def read_folder(path, size, *, subset="train"):
-    """Read a folder of labelled images into memory.
+def add_size_and_seed(add: Callable[..., Any]) -> None:
+    """Add the arguments ``--size`` and ``--seed``."""
+    add("--size", type=int, default=256, metavar="PIXELS", help=f"image side ({DEFAULT_HELP})")
+    add("--seed", type=int, default=0, help=DEFAULT_HELP)
+
+
+def quiet_backend() -> None:
+    """Import Keras without the backend's messages, and show that something happens meanwhile.
+
+    TensorFlow's compiled code writes to standard error before its log level can be set, so the
+    file descriptor is redirected while it starts. Nothing is lost if it fails: the messages are
+    then written out.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    from rich.console import Console
+
+    with Console().status("Loading Keras ..."), tempfile.TemporaryFile() as messages:
+        saved = os.dup(2)
+        os.dup2(messages.fileno(), 2)
+        try:
+            import keras
+
+            keras.ops.zeros(1)  # starts the devices, which reports more
+        except BaseException:
+            messages.seek(0)
+            os.write(saved, messages.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def read_folder(
+    path: str, size: int | tuple[int, int], subset: str = "train"
+) -> tuple[np.ndarray, np.ndarray, list[Path]]:
+    """Load a folder of labelled images.
 
     Parameters
     ----------
-    path : str or path-like
-        A folder with one folder for each class, or one of trainA, trainB, testA and testB.
+    path : str
+        Folder with a folder for each class, or with trainA, trainB, testA and testB.
     size : int or (int, int)
         Side, or height and width, that images are resized to.
     subset : {"train", "test"}, default="train"
-        Which part of a folder of the second kind.
+        Part of a folder of the second kind.
 
     Returns
     -------
     X : ndarray of shape (n, height, width, 3), uint8
-        Images in [0, 255].
+        Images.
     y : ndarray of str of shape (n,)
         Names of their classes.
     paths : list of Path
         Their files.
-
-    Raises
-    ------
-    ValueError, OSError
-        If there are no images, or some cannot be read.
     """
-    from melanet.images._io import load_images
+    from pathlib import Path
 
-    paths, y = list_folder(path, subset=subset)
+    from melanet.datasets import load_images
+
+    paths, y = list_folder(path, subset)
     return load_images(paths, size), y, [Path(file) for file in paths]
 
 
-def list_folder(path, *, subset="train"):
-    """List a folder of labelled images; see `read_folder`.
+def list_folder(path: str, subset: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    """List the files and class names of a folder of labelled images; see `read_folder`."""
+    from pathlib import Path
 
-    Returns
-    -------
-    paths, y : ndarray of str of shape (n,)
-        Files, and names of their classes.
-    """
-    from melanet.datasets._folders import load_image_folder
+    import numpy as np
+
+    from melanet.datasets import load_image_folder
 
     if not any((Path(path) / f"test{side}").is_dir() for side in "AB"):
-        subset = "train"  # a folder for each class has no other part
-    found = load_image_folder(path, subset=subset)
+        subset = "train"  # the only part of a folder with a folder for each class
+    found = load_image_folder(path, subset="test" if subset == "test" else "train")
     return found.paths, np.asarray(found.target_names)[np.asarray(found.target)]
 
 
-def list_table(path):
-    r"""List the images that a CSV file names.
+def count_classes(y: np.ndarray, path: str) -> dict[str, int]:
+    """Return class -> number of images, by name; raise ValueError for fewer than two classes."""
+    import numpy as np
 
-    Parameters
-    ----------
-    path : str or path-like
-        Has a header line and the columns ``path`` (absolute, or as seen from the CSV's folder) and
-        ``label``; others are passed over.
-
-    Returns
-    -------
-    paths, y : ndarray of str of shape (n,)
-        Files, and names of their classes.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing, a row lacks a value, a file comes twice, or it is no UTF-8 text.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from melanet.cli._common import list_table
-    >>> table = Path(tempfile.mkdtemp(), "lesions.csv")
-    >>> _ = table.write_text("path,label\na.jpg,benign\n")
-    >>> paths, y = list_table(table)
-    >>> Path(paths[0]).name, y.tolist()
-    ('a.jpg', ['benign'])
-    """
-    path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = [(reader.line_num, row.get("path"), row.get("label")) for row in reader]
-            columns = reader.fieldnames or []
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is no CSV file of UTF-8 text ({error})") from error
-    if not {"path", "label"} <= set(columns):
-        raise ValueError(f"{path} must have the columns path and label. Received: {columns}")
-    empty = [f"line {number}" for number, *values in rows if not all(values)]
-    if empty or not rows:
-        raise ValueError(
-            f"{path} must have a path and a label in every row. Received: none in "
-            f"{', '.join(empty[:20]) or 'the whole file, which is a header alone'}"
-        )
-    files = [str(path.parent / name) for _, name, _ in rows]
-    if len(set(files)) < len(files):
-        double = next(name for name in files if files.count(name) > 1)
-        raise ValueError(f"{path} must name every file once. Received: {double!r} again")
-    return np.array(files), np.array([label for _, _, label in rows])
-
-
-def two_or_more(y, path):
-    """Return class -> number of images, by name; refuse a folder of one class."""
     names, counts = np.unique(y, return_counts=True)
     if len(names) < 2:
         raise ValueError(

@@ -1,19 +1,107 @@
-"""``melanet oversample``: synthetic pictures for a folder of images, and where they came from."""
+"""``melanet oversample``: write synthetic images of the rare classes, and a manifest."""
 
+import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from melanet.cli._common import list_folder, list_table, two_or_more
-from melanet.over_sampling._files import oversample_files
+from melanet.cli._common import CLASSES_HELP, DEFAULT_HELP, count_classes, list_folder
 
 
-def parse_strategy(text):
-    """Turn the command's text into a `sampling_strategy`.
+def add_arguments(add: Callable[..., Any]) -> None:
+    """Add the command's arguments to a parser; `add` is its ``add_argument``."""
+    add("source", metavar="SRC", help=f"{CLASSES_HELP}, or a CSV file with columns path and label")
+    add("destination", metavar="DST", help="new folder for synthetic images and manifest.csv")
+    add(
+        "--model",
+        action="append",
+        default=[],
+        metavar="[CLASS=]FILE",
+        help="CycleGAN to use instead of training, or isic2016; without CLASS for the rarest class",
+    )
+    add(
+        "--sampling-strategy",
+        default="auto",
+        metavar="STRATEGY",
+        help="auto, a ratio such as 0.5, or numbers to reach such as malignant=900 (%(default)s)",
+    )
+    add(
+        "--preset", choices=("default", "paper"), default="default", help=f"recipe ({DEFAULT_HELP})"
+    )
+    add("--size", type=int, metavar="PIXELS", help="image side (default: the model's, or 256)")
+    add("--seed", type=int, default=0, help=DEFAULT_HELP)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the images; see `melanet.over_sampling.oversample_files`."""
+    made = oversample_folder(
+        arguments.source,
+        arguments.destination,
+        arguments.model,
+        sampling_strategy=parse_strategy(arguments.sampling_strategy),
+        preset=arguments.preset,
+        size=arguments.size,
+        seed=arguments.seed,
+        verbose=1,
+    )
+    counts = ", ".join(f"{n} of {label}" for label, n in made.items())
+    print(f"Wrote {counts} to {arguments.destination}; manifest.csv names their sources")
+
+
+def oversample_folder(
+    source: str | Path, destination: str | Path, models: Sequence[str] = (), **options: Any
+) -> dict[str, int]:
+    """Over-sample a folder of classes or a CSV file of paths.
+
+    Parameters
+    ----------
+    source : str or path-like
+        Folder with a folder for each class, or CSV file with the columns ``path`` and ``label``.
+    destination : str or path-like
+        New or empty folder. Its manifest names sources relative to `source`, or to the folder of
+        the CSV file.
+    models : sequence of str, default=()
+        CycleGANs to use instead of training: ``FILE``, which fills up the rarest class, or
+        ``CLASS=FILE``.
+    **options
+        Passed to `melanet.over_sampling.oversample_files`.
+
+    Returns
+    -------
+    dict
+        Class -> number of images written.
+    """
+    from melanet.datasets import load_image_table
+    from melanet.over_sampling import oversample_files
+
+    source = Path(source)
+    table = source.is_file()
+    if table:
+        found = load_image_table(source)
+        paths, y = found.paths, found.labels
+    else:
+        paths, y = list_folder(str(source))
+    counts = count_classes(y, str(source))
+    rarest = min(counts, key=lambda name: counts[name])
+    named = [_split_model(model) for model in models]
+    return oversample_files(
+        paths,
+        y,
+        destination,
+        names=[_relative(path, source.parent if table else source) for path in paths],
+        models={label or rarest: file for label, file in named},
+        **options,
+    )
+
+
+def parse_strategy(text: str) -> str | float | dict[str, int]:
+    """Parse ``--sampling-strategy``.
 
     Parameters
     ----------
     text : str
-        A word of imbalanced-learn's such as "auto", a ratio such as "0.5", or numbers of images
-        that classes shall have, such as "malignant=900,other=300".
+        A word of imbalanced-learn's such as "auto", a ratio such as "0.5", or the number of
+        images that classes should reach, such as "malignant=900,other=300".
 
     Returns
     -------
@@ -22,7 +110,7 @@ def parse_strategy(text):
     Raises
     ------
     ValueError
-        If a number of images is not a whole number.
+        If a number of images is not whole.
 
     Examples
     --------
@@ -43,83 +131,12 @@ def parse_strategy(text):
         return text
 
 
-def oversample_folder(
-    source,
-    destination,
-    *,
-    models=(),
-    sampling_strategy="auto",
-    preset="default",
-    size=None,
-    seed=0,
-    verbose=0,
-):
-    """Write synthetic pictures that fill up the rare classes of a folder of images.
-
-    A run that was killed goes on when it is called again; see
-    `melanet.over_sampling.oversample_files`.
-
-    Parameters
-    ----------
-    source : str or path-like
-        A folder with a folder for each class, or a CSV file with the columns ``path`` and
-        ``label``; nothing in it is changed.
-    destination : str or path-like
-        Folder to write, which must be new or empty, as of `melanet.over_sampling.oversample_files`.
-        Its manifest names sources as seen from `source`, or from the CSV file's folder.
-    models : sequence of str, default=()
-        Files of CycleGANs to use instead of training: ``FILE``, which fills up the rarest
-        class, or ``CLASS=FILE``.
-    sampling_strategy : float, str or dict, default="auto"
-        As in imbalanced-learn, with the folders' names as labels.
-    preset : {"default", "paper"}, default="default"
-        Recipe of the training; with `models`, whether translations are judged ("default") or
-        stretched ("paper").
-    size : int or None, default=None
-        Side that images are resized to; None takes that of the first model, or 256.
-    seed : int, default=0
-        Seed of it all.
-    verbose : int, default=0
-        1 shows progress.
-
-    Returns
-    -------
-    dict
-        Class -> number of pictures written.
-
-    Raises
-    ------
-    ValueError
-        If the folders or parameters do not fit, or nothing has to be made.
-    OSError
-        If an image or model cannot be read.
-    """
-    source = Path(source)
-    table = source.is_file()
-    paths, y = list_table(source) if table else list_folder(source)
-    counts = two_or_more(y, source)
-    rarest = min(counts, key=counts.get)
-    named = [_split(model) for model in models]
-    return oversample_files(
-        paths,
-        y,
-        destination,
-        names=[_seen_from(source.parent if table else source, path) for path in paths],
-        models={label or rarest: file for label, file in named},
-        sampling_strategy=sampling_strategy,
-        preset=preset,
-        size=size,
-        seed=seed,
-        verbose=verbose,
-    )
+def _relative(path: str, folder: Path) -> str:
+    file = Path(path)
+    return (file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix()
 
 
-def _seen_from(folder, path):
-    path = Path(path)
-    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
-
-
-def _split(model):
-    """Return (class or None, file) of ``FILE`` or ``CLASS=FILE``."""
+def _split_model(model: str) -> tuple[str | None, str]:
+    """Split ``CLASS=FILE``; the class of ``FILE`` alone is None."""
     label, sign, file = model.partition("=")
     return (label, file) if sign and not Path(model).exists() else (None, model)

@@ -36,13 +36,3 @@ def run(arguments: argparse.Namespace) -> None:
         port=arguments.port,
         labels=None if arguments.labels is None else arguments.labels.split(","),
     )
-
-
-SERVE = (
-    "serve",
-    "answer over HTTP, with a page: probabilities, heat map, translation",
-    "Serve a classifier and a CycleGAN on an address of this machine: a page to try them, and the "
-    "released project's endpoint POST /api/predict. Needs melanet[app]. Not for diagnosis.",
-    add_arguments,
-    run,
-)

@@ -1,7 +1,8 @@
-"""Data sets to try melanet on, and helpers for folders of pictures."""
+"""Example data sets, and utilities for folders of images."""
 
 from melanet.datasets._duplicates import Duplicate, check_overlap, find_duplicates
 from melanet.datasets._folders import export_cyclegan_folders, load_image_folder
+from melanet.datasets._image_table import load_image_table
 from melanet.datasets._isic import (
     fetch_isic,
     fetch_isic2016,
@@ -27,6 +28,7 @@ __all__ = [
     "fetch_isic2020",
     "find_duplicates",
     "load_image_folder",
+    "load_image_table",
     "load_images",
     "make_lesions",
 ]

@@ -1,103 +1,111 @@
-"""The ISIC challenges' images and labels, fetched once and kept."""
+"""Images and labels of the ISIC challenges, downloaded once and cached."""
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from melanet.datasets._isic_archives import check_archive, find_pictures, unpack
 from melanet.datasets._isic_catalogue import ADDRESSES, CHALLENGES
 from melanet.datasets._isic_labels import check_table, read_labels
 from melanet.utils._download import cache_folder, fetch_file
+from melanet.utils._typing import PathLike
 
-_UNPACKED = 1.02  # an archive's pictures take, in multiples of its size: JPEGs do not shrink
+_UNPACKED = 1.02  # size of the extracted images relative to the archive; JPEGs hardly compress
 _PARAMETERS = """
     Parameters
     ----------
     subset : {subsets}, default="train"
-        Which part.
+        Subset of the challenge.
     data_home : str, path-like or None, default=None
-        Where files are kept, in a folder ``isic{year}``. None takes ``datasets`` in
+        Cache folder; files are stored in its subfolder ``isic{year}``. None uses ``datasets`` in
         ``MELANET_HOME`` (default ``~/.cache/melanet``, or ``melanet`` in ``XDG_CACHE_HOME``).
     download_if_missing : bool, default=True
-        Whether to fetch what is not there.
+        Whether to download missing files. False raises an error instead.
     return_X_y : bool, default=False
         Whether to return ``(paths, target)``.
     mirror : str or None, default=None
-        Address of a copy that serves ``<mirror>/{year}/<file>``, in place of ISIC's own two. None
-        takes the environment variable ``MELANET_ISIC_MIRROR``, if it is set.
+        URL of a mirror that serves ``<mirror>/{year}/<file>``, used in place of ISIC's own two
+        servers. None uses the environment variable ``MELANET_ISIC_MIRROR``, if it is set.
     verbose : int, default=0
         1 shows progress bars.
 
     Returns
     -------
     Bunch
-        - ``paths``: ndarray of str of shape (n,), the picture files; `load_images` decodes them
-        - ``target``: ndarray of int64 of shape (n,), positions in ``target_names``
+        - ``paths``: ndarray of str of shape (n,), image files; `load_images` decodes them
+        - ``target``: ndarray of int64 of shape (n,), indices into ``target_names``
         - ``target_names``: list of str
-        - ``ids``: ndarray of str of shape (n,), the images' names
-        - ``frame``: pandas DataFrame of metadata (age, sex, lesion ...), a row for each image,
-          indexed by ids; None where none was published, or pandas is not installed
-        - ``DESCR``: str, what it is, licence and citation
+        - ``ids``: ndarray of str of shape (n,), names of the images
+        - ``frame``: pandas DataFrame of metadata (such as age, sex and lesion), one row for each
+          image, indexed by ids; None if none were published or pandas is not installed
+        - ``DESCR``: str, description, licence and citations
 
-        With `return_X_y`, the tuple ``(paths, target)`` alone.
+        With `return_X_y`, only the tuple ``(paths, target)``.
 
     Raises
     ------
     ValueError
-        If a parameter is unknown, or a file is not what was published; all that is missing, too
-        much or damaged is named.
+        If a parameter is invalid, or files differ from the published ones; the message lists all
+        missing, unexpected and corrupt images.
     FileNotFoundError
-        If files are missing and may not be fetched.
+        If files are missing and `download_if_missing` is False.
     ConnectionError
-        If no address gave a file.
+        If no server provided a file.
     OSError
-        If there is no room, or the folder cannot be written.
+        If the disk is full, or the folder is not writable.
 
     Notes
     -----
-    Downloads are resumed after a cut, and checked. The archive may be deleted once it is unpacked:
-    the folder of pictures beside it is all that is read from then on. Not for diagnosis.
+    Interrupted downloads are resumed, and files are verified. The archive may be deleted after it
+    was extracted, since only the extracted images are read. Not for diagnosis.
 """
 
 
 def fetch_isic(
-    year,
+    year: int,
     *,
-    subset="train",
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    mirror=None,
-    verbose=0,
-):
-    """Fetch the images and labels of an ISIC challenge.
+    subset: str = "train",
+    data_home: PathLike | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    mirror: str | None = None,
+    verbose: int = 0,
+) -> Bunch | tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """Download and cache the images and labels of an ISIC challenge.
+
+    `fetch_isic2016` describes the parameters, results and errors in detail.
 
     Parameters
     ----------
     year : {2016, 2017, 2018, 2019, 2020}
-        Which challenge.
+        Year of the challenge.
     subset : str, default="train"
-        Which part, of those that the year has. This and all others as for `fetch_isic2016`.
+        Subset of the challenge.
     data_home : str, path-like or None, default=None
-        Where files are kept.
-    download_if_missing, return_X_y : bool, default=True, False
-        Whether to fetch what is not there, and to return ``(paths, target)``.
+        Cache folder.
+    download_if_missing : bool, default=True
+        Whether to download missing files.
+    return_X_y : bool, default=False
+        Whether to return ``(paths, target)``.
     mirror : str or None, default=None
-        Address of a copy.
+        URL of a mirror.
     verbose : int, default=0
         1 shows progress bars.
 
     Returns
     -------
     Bunch or (paths, target)
-        As from `fetch_isic2016`.
+        The same as `fetch_isic2016` returns.
 
     Raises
     ------
     ValueError
-        If the year is unknown, and as `fetch_isic2016` does.
+        If there was no challenge in that year, another parameter is invalid, or files differ from
+        the published ones.
 
     Examples
     --------
@@ -112,22 +120,22 @@ def fetch_isic(
         raise ValueError(f"year must be one of {years}. Received: year={year!r}")
     challenge = CHALLENGES[year]
     part = _find_subset(year, challenge, subset)
-    folder = _find_home(data_home) / f"isic{year}"
-    addresses = _find_addresses(mirror)
+    folder = _resolve_home(data_home) / f"isic{year}"
+    servers = _resolve_servers(mirror)
 
     def get(file, check, unpacked=0.0):
         path = folder / file
         if not download_if_missing and not path.is_file():
             raise FileNotFoundError(
-                f"{path} is not there, and download_if_missing is False. Set it to True, or put "
-                "the file there"
+                f"{path} does not exist, and download_if_missing is False. Set it to True, or "
+                "put the file there"
             )
         return fetch_file(
-            [f"{address}/{year}/{file}" for address in addresses],
+            [f"{server}/{year}/{file}" for server in servers],
             path,
             check=check,
-            remedy=f"Without a network: get the file elsewhere and put it at {path}, or give the "
-            "address of a copy by mirror= or MELANET_ISIC_MIRROR",
+            remedy=f"Without network access, copy the file to {path}, or set mirror= or "
+            "MELANET_ISIC_MIRROR to the URL of a mirror",
             sha256=part.sha256.get(file),
             unpacked=unpacked,
             verbose=verbose,
@@ -137,12 +145,12 @@ def fetch_isic(
         read_labels(path, challenge.classes, part.n_images)
 
     ids, target = read_labels(get(part.labels, check_labels), challenge.classes, part.n_images)
-    pictures = folder / Path(part.archive).stem
-    beside = [part.metadata] if part.metadata else []
-    if not pictures.is_dir():
-        archive = get(part.archive, lambda path: check_archive(path, ids, beside), _UNPACKED)
-        unpack(archive, pictures, ids, beside, verbose)
-    paths = np.array(find_pictures(pictures, ids))
+    images = folder / Path(part.archive).stem
+    extra = [part.metadata] if part.metadata else []
+    if not images.is_dir():
+        archive = get(part.archive, lambda path: check_archive(path, ids, extra), _UNPACKED)
+        unpack(archive, images, ids, extra, verbose)
+    paths = np.array(find_pictures(images, ids))
     if return_X_y:
         return paths, target
     return Bunch(
@@ -150,7 +158,7 @@ def fetch_isic(
         target=target,
         target_names=list(challenge.classes),
         ids=np.array(ids),
-        frame=_read_frame(part, pictures, ids, get),
+        frame=_read_frame(part, images, ids, get),
         DESCR=_describe(year, challenge, subset, target),
     )
 
@@ -169,7 +177,7 @@ def _find_subset(year, challenge, subset):
     return challenge.subsets[subset]
 
 
-def _find_home(data_home):
+def _resolve_home(data_home):
     if data_home is None:
         return cache_folder() / "datasets"
     if not isinstance(data_home, (str, os.PathLike)) or not os.fspath(data_home):
@@ -177,28 +185,28 @@ def _find_home(data_home):
     return Path(data_home).expanduser()
 
 
-def _find_addresses(mirror):
+def _resolve_servers(mirror):
     mirror = mirror or os.environ.get("MELANET_ISIC_MIRROR")
     if not mirror:
         return ADDRESSES
     if not str(mirror).startswith(("http://", "https://")):
         raise ValueError(
-            "mirror (or MELANET_ISIC_MIRROR) must be an address that starts with http:// or "
-            f"https://. Received: {mirror!r}. Files on a disk: put them into data_home"
+            "mirror (or MELANET_ISIC_MIRROR) must be a URL that starts with http:// or "
+            f"https://. Received: {mirror!r}. If the files are on a disk, put them into data_home"
         )
     return (str(mirror).rstrip("/"),)
 
 
-def _read_frame(part, pictures, ids, get):
-    """Return the metadata as a DataFrame, None without it or without pandas."""
+def _read_frame(part, images, ids, get):
+    """Return the metadata as a DataFrame; None if there are none or pandas is missing."""
     try:
         import pandas as pd
     except ImportError:
         return None
     if part.metadata is None:
         return None
-    if "_Data_" in part.metadata:  # in the archive, and so beside the pictures
-        path = next(iter(sorted(pictures.rglob(part.metadata))), None)
+    if "_Data_" in part.metadata:  # extracted with the images
+        path = next(iter(sorted(images.rglob(part.metadata))), None)
         if path is None:
             return None
     else:
@@ -223,19 +231,34 @@ def _describe(year, challenge, subset, target):
     return "\n\n".join(lines)
 
 
-def _fetcher(year):
+class _Fetcher(Protocol):
+    """Signature of `fetch_isic2016` and the functions of the other years."""
+
+    def __call__(
+        self,
+        *,
+        subset: str = "train",
+        data_home: PathLike | None = None,
+        download_if_missing: bool = True,
+        return_X_y: bool = False,
+        mirror: str | None = None,
+        verbose: int = 0,
+    ) -> Bunch | tuple[NDArray[np.str_], NDArray[np.int64]]: ...
+
+
+def _make_fetcher(year: int) -> _Fetcher:
     challenge = CHALLENGES[year]
     name = f"fetch_isic{year}"
 
     def fetch(
         *,
-        subset="train",
-        data_home=None,
-        download_if_missing=True,
-        return_X_y=False,
-        mirror=None,
-        verbose=0,
-    ):
+        subset: str = "train",
+        data_home: PathLike | None = None,
+        download_if_missing: bool = True,
+        return_X_y: bool = False,
+        mirror: str | None = None,
+        verbose: int = 0,
+    ) -> Bunch | tuple[NDArray[np.str_], NDArray[np.int64]]:
         return fetch_isic(
             year,
             subset=subset,
@@ -251,7 +274,7 @@ def _fetcher(year):
     classes = "\n".join(f"    - {i}: {label}" for i, label in enumerate(challenge.classes))
     fetch.__name__ = fetch.__qualname__ = name
     fetch.__doc__ = (
-        f"Fetch the ISIC {year} challenge's images and labels.\n\n"
+        f"Download and cache the images and labels of the ISIC {year} challenge.\n\n"
         f"    {challenge.task}. {sizes} images; {challenge.licence}. Targets:\n\n{classes}\n"
         + _PARAMETERS.format(subsets=subsets, year=year)
         + f"""
@@ -266,5 +289,5 @@ def _fetcher(year):
 
 
 fetch_isic2016, fetch_isic2017, fetch_isic2018, fetch_isic2019, fetch_isic2020 = map(
-    _fetcher, (2016, 2017, 2018, 2019, 2020)
+    _make_fetcher, (2016, 2017, 2018, 2019, 2020)
 )

@@ -1,4 +1,4 @@
-"""The ISIC challenges as a table: a year is a row, its subsets are files."""
+"""Catalogue of the ISIC challenges: subsets, files, classes and licences of each year."""
 
 from dataclasses import dataclass, field
 
@@ -38,7 +38,7 @@ _ISIC_2020 = (
 _SHARED = (
     "The years share images: at least 353 of the 379 test images of 2016 are in the training set "
     "of 2019, and 82 in that of 2017. Remove them before you train on one year and test on "
-    "another: melanet.datasets.check_overlap finds them."
+    "another; melanet.datasets.check_overlap finds them."
 )
 
 
@@ -49,54 +49,54 @@ class Subset:
     Attributes
     ----------
     archive : str
-        Zip of the pictures.
+        Zip file of the images.
     labels : str
-        Csv of the labels, or a zip that holds one.
+        CSV file of the labels, or a zip file that holds one.
     n_images : int
-        Number of labelled pictures.
+        Number of labelled images.
     metadata : str or None
-        Csv of further facts: a file of its own, or the labels' or one in the archive.
+        CSV file of metadata: a file of its own, the labels' file, or a member of the archive.
     sha256 : dict
-        file -> hash, where one was published.
+        File -> SHA-256, if one was published.
     """
 
     archive: str
     labels: str
     n_images: int
     metadata: str | None = None
-    sha256: dict = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """One year.
+    """The challenge of one year.
 
     Attributes
     ----------
     task : str
-        What was asked for.
+        Task of the challenge.
     classes : dict
-        Target name -> its column in the labels. A name without one (None) stands for rows in
-        which no column has a 1. A single name with a column gives labels of 0 and 1.
+        Target name -> column of the labels. None marks the class of rows in which no column has
+        a 1. With a single column, labels are 0 and 1.
     subsets : dict
         Name -> Subset.
     unlabelled : tuple of str
         Subsets whose labels were not published.
     licence, citations, remarks : str, tuple of str, tuple of str
-        For DESCR.
+        Parts of the description (DESCR).
     """
 
     task: str
-    classes: dict
-    subsets: dict
+    classes: dict[str, str | None]
+    subsets: dict[str, Subset]
     licence: str
-    citations: tuple
-    unlabelled: tuple = ()
-    remarks: tuple = (_SHARED,)
+    citations: tuple[str, ...]
+    unlabelled: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = (_SHARED,)
 
 
 def _part_2017(stem, n_images):
-    # The ages and sexes lie beside the pictures, in the archive.
+    # The metadata (age and sex) are in the archive of the images.
     return Subset(
         f"{stem}_Data.zip", f"{stem}_Part3_GroundTruth.csv", n_images, f"{stem}_Data_metadata.csv"
     )
@@ -112,8 +112,8 @@ def _part_2019(part, n_images):
     return Subset(f"{stem}_Input.zip", f"{stem}_GroundTruth.csv", n_images, f"{stem}_Metadata.csv")
 
 
-_BENIGN_MALIGNANT = {"benign": None, "malignant": "target"}
-_SEVEN = {
+_BENIGN_MALIGNANT: dict[str, str | None] = {"benign": None, "malignant": "target"}
+_SEVEN: dict[str, str | None] = {
     "melanoma": "MEL",
     "nevus": "NV",
     "basal cell carcinoma": "BCC",
@@ -213,7 +213,7 @@ CHALLENGES = {
         unlabelled=("test",),
         remarks=(
             "Split by the metadata's patient_id. 425 pairs of duplicates are listed by the "
-            "publisher; melanet.datasets.find_duplicates looks for them.",
+            "publisher; melanet.datasets.find_duplicates finds duplicates.",
             _SHARED,
         ),
     ),

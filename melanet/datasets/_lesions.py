@@ -1,22 +1,26 @@
-"""Procedural toy pictures in the manner of dermoscopy.
+"""Procedurally generated toy images that imitate dermoscopy.
 
-Lengths are in units of half the picture's shorter side, so a seed gives the same scene at every
-size. Colour is one optical model: light is lost to melanin and blood, in the skin as in the lesion.
+Lengths are in units of half the shorter side, so that a seed gives the same scene at every size.
+Colours come from one optical model for skin and lesions: melanin and blood absorb light.
 """
 
+from collections.abc import Sequence
 from math import cos, exp, pi, sin
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.special import ndtr
 from sklearn.utils import check_random_state, check_scalar
 
+from melanet.images import check_size
+
 _SMALLEST_SIDE = 8
-_SMALLEST_CANVAS = 128  # thin structures need pixels to be drawn with, whatever is kept of them
+_SMALLEST_CANVAS = 128  # pixels; thin structures are drawn at this size or more, then reduced
 _SEPARATION = 2.7  # between the classes' mean severities at difficulty 0, in standard deviations
 _ANGLES = np.linspace(-np.pi, np.pi, 512, endpoint=False)
-# Reflected red, green and blue: skin without pigment, and what is lost per unit of each pigment.
+# Reflected red, green and blue of skin without pigment, and absorption per unit of each pigment.
 _PALE = np.array([0.93, 0.80, 0.73], dtype=np.float32)
 _MELANIN = np.array([0.52, 0.88, 1.16], dtype=np.float32)
 _BLOOD = np.array([0.10, 0.80, 0.65], dtype=np.float32)
@@ -26,57 +30,63 @@ _HAIR = np.array([[0.10, 0.07, 0.05], [0.30, 0.19, 0.11]], dtype=np.float32)
 
 
 def make_lesions(
-    n_samples=100, *, weights=(0.8, 0.2), image_size=64, difficulty=0.5, random_state=None
-):
-    """Draw toy pictures of benign and malignant skin lesions.
+    n_samples: int = 100,
+    *,
+    weights: ArrayLike = (0.8, 0.2),
+    image_size: int | Sequence[int] = 64,
+    difficulty: float = 0.5,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Generate toy images of benign and malignant skin lesions.
 
-    The pictures imitate dermoscopy by the criteria of the ABCD rule [1]_ [2]_: asymmetry, border,
-    colour and differential structures. Each lesion draws a severity in (0, 1) for each criterion,
-    from distributions that differ between the classes and overlap; skin tone, lesion size and
+    The images imitate dermoscopy by the criteria of the ABCD rule [1]_ [2]_: asymmetry, border,
+    colour and differential structures. For each lesion, a severity in (0, 1) is drawn for each
+    criterion, from distributions that overlap between the classes. Skin tone, lesion size and
     darkness, hair, lighting, blur and sensor noise do not depend on the class.
 
     Parameters
     ----------
     n_samples : int, default=100
-        Number of pictures, at least 1.
+        Number of images, at least 1.
     weights : sequence of two floats, default=(0.8, 0.2)
-        Proportions of the benign and of the malignant class, in [0, 1], with a sum of 1. Counts are
-        rounded to the nearest integer; a class of positive weight has at least one picture where
+        Proportions of the benign and the malignant class, in [0, 1], with a sum of 1. Counts are
+        rounded to the nearest integer; a class of positive weight has at least one image if
         `n_samples` is at least 2.
-    image_size : int or tuple of two ints, default=64
-        Side of a square picture, or ``(height, width)``, in pixels, each at least 8.
+    image_size : int or (int, int), default=64
+        Side of a square, or ``(height, width)``, in pixels, each at least 8.
     difficulty : float, default=0.5
-        Overlap of the classes, in [0, 1]. At 0 they are easily told apart; at 1 they have the same
-        distribution and no classifier beats chance.
+        Overlap of the classes, in [0, 1]. At 0 they are easy to distinguish; at 1 they have the
+        same distribution, so that no classifier beats chance.
     random_state : int, RandomState instance or None, default=None
-        Determines labels and pictures. Pass an int for reproducible output across calls.
+        Seed of labels and images. Pass an int for reproducible output across calls.
 
     Returns
     -------
     X : ndarray of shape (n_samples, height, width, 3), dtype uint8
-        RGB pictures, values in [0, 255].
+        RGB images, values in [0, 255].
     y : ndarray of shape (n_samples,), dtype int64
         Labels in random order: 0 is benign, 1 is malignant.
 
     Raises
     ------
     TypeError
-        If `n_samples`, a side of `image_size` or `difficulty` is not a number of the right kind.
+        If `n_samples` is not an integer or `difficulty` is not a number.
     ValueError
-        If a parameter is out of its range, `weights` is not two proportions that sum to 1, or
-        `image_size` has not one or two sides.
+        If a parameter is out of range, `weights` is not two proportions that sum to 1, or
+        `image_size` is not one or two integers.
 
     Notes
     -----
-    **Toy data**, for tests, examples and teaching. Nothing learned from it or measured on it says
-    anything about real lesions; never use it for diagnosis.
+    **Toy data**, for tests, examples and teaching. Results on these images do not carry over to
+    real lesions; never use them for diagnosis.
 
-    With `s` the standard deviation of a class, the means of each criterion's latent severity lie
-    ``2.7 * (1 - difficulty) * s`` apart, and the normal distribution function maps them to (0, 1).
-    A small convolutional network taught with 800 balanced pictures has a test AUC of about 0.98,
-    0.86 and 0.52 at difficulty 0.1, 0.5 and 0.9 (``examples/benchmarks/make_lesions_auc.py``).
+    The latent severity of each criterion is normally distributed. The means of the classes are
+    ``2.7 * (1 - difficulty)`` standard deviations apart, and the normal distribution function maps
+    severities to (0, 1). A small convolutional network trained on 800 balanced images has a test
+    AUC of about 0.98, 0.86 and 0.52 at difficulty 0.1, 0.5 and 0.9
+    (``examples/benchmarks/make_lesions_auc.py``).
 
-    With an int as `random_state`, picture ``i`` depends on its label and its seed alone: it is the
+    With an int as `random_state`, image ``i`` depends only on its label and its seed: it is the
     same in a larger data set if its label is.
 
     References
@@ -101,31 +111,19 @@ def make_lesions(
     check_scalar(n_samples, "n_samples", Integral, min_val=1)
     check_scalar(difficulty, "difficulty", Real, min_val=0, max_val=1)
     if np.isnan(difficulty):
-        raise ValueError(f"difficulty == {difficulty}, must be in [0, 1]. Pass a number.")
-    shape = _check_image_size(image_size)
+        raise ValueError(f"difficulty must be in [0, 1]. Received: difficulty={difficulty!r}")
+    shape = check_size(image_size, "image_size", _SMALLEST_SIDE)
     n_malignant = _count_malignant(n_samples, weights)
-    random_state = check_random_state(random_state)
+    rng = check_random_state(random_state)
 
-    # Seeds come before the shuffle, which draws a number of values that depends on n_samples.
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_samples)
-    y = random_state.permutation(np.arange(n_samples) >= n_samples - n_malignant).astype(np.int64)
+    # Seeds are drawn before the permutation, whose number of draws depends on n_samples.
+    seeds = rng.randint(np.iinfo(np.int32).max, size=n_samples)
+    y = rng.permutation(np.arange(n_samples) >= n_samples - n_malignant).astype(np.int64)
     shift = _SEPARATION * (1 - difficulty) * (y - 0.5)
     X = np.empty((n_samples, *shape, 3), dtype=np.uint8)
     for i in range(n_samples):
-        X[i] = _picture(np.random.default_rng(seeds[i]), shift[i], shape)
+        X[i] = _render(np.random.default_rng(seeds[i]), shift[i], shape)
     return X, y
-
-
-def _check_image_size(image_size):
-    sides = (image_size, image_size) if np.ndim(image_size) == 0 else tuple(image_size)
-    if len(sides) != 2:
-        raise ValueError(
-            f"image_size == {image_size!r}, must be an int or (height, width). "
-            "Pass the number of pixels along each of the two sides, without channels."
-        )
-    for side in sides:
-        check_scalar(side, "image_size", Integral, min_val=_SMALLEST_SIDE)
-    return tuple(int(side) for side in sides)  # Pillow does not take NumPy's integers
 
 
 def _count_malignant(n_samples, weights):
@@ -135,8 +133,8 @@ def _count_malignant(n_samples, weights):
         shares = np.empty(0)
     if shares.shape != (2,) or not (shares >= 0).all() or not np.isclose(shares.sum(), 1):
         raise ValueError(
-            f"weights == {weights!r}, must be two proportions in [0, 1] that sum to 1. "
-            "Pass (benign, malignant), for instance (0.8, 0.2)."
+            "weights must be the proportions of the benign and the malignant class, in [0, 1] and "
+            f"with a sum of 1, such as (0.8, 0.2). Received: weights={weights!r}"
         )
     n_malignant = round(n_samples * shares[1])
     if n_samples > 1 and shares.all():
@@ -144,8 +142,8 @@ def _count_malignant(n_samples, weights):
     return n_malignant
 
 
-def _picture(rng, shift, shape):
-    """One uint8 picture of `shape` and three channels; `shift` moves the latent severities."""
+def _render(rng, shift, shape):
+    """Return an RGB image, uint8, of a size; `shift` is added to the latent severities."""
     asymmetry, border, colour, structure = ndtr(rng.standard_normal(4) + shift).tolist()
     scale = -(-_SMALLEST_CANVAS // min(shape))
     canvas = (scale * shape[0], scale * shape[1])
@@ -168,13 +166,13 @@ def _picture(rng, shift, shape):
 
 
 def _coordinates(shape):
-    """Pixels' x and y: 0 in the middle, 1 at the edges of the shorter side."""
+    """Return x and y of the pixels: 0 in the middle, 1 at the edges of the shorter side."""
     y, x = ((2 * np.arange(n, dtype=np.float32) + 1 - n) / min(shape) for n in shape)
     return np.meshgrid(x, y)
 
 
 def _noise(rng, shape, cells):
-    """Smooth random field of zero mean with `cells` independent values along the longer side."""
+    """Return a smooth random field with `cells` independent values along the longer side."""
     grid = Image.fromarray(rng.standard_normal((cells, cells), dtype=np.float32))
     height, width = (0.5 * cells * n / max(shape) for n in shape)
     middle = 0.5 * cells
@@ -183,19 +181,19 @@ def _noise(rng, shape, cells):
 
 
 def _step(values, width):
-    """Smooth step from 0 to 1 about 0, in a band of twice `width`."""
+    """Return a smooth step from 0 to 1 about 0, in a band of twice `width`."""
     t = np.clip(0.5 + 0.5 * values / width, 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def _around(table, u, v):
-    """Values at the angles of (u, v) of a table over `_ANGLES`."""
+    """Look up the angles of (u, v) in a table over `_ANGLES`."""
     turn = np.arctan2(v, u) / (2 * np.pi) + 0.5
     return table[(turn * len(table)).astype(int) % len(table)]
 
 
 def _waves(rng, harmonics):
-    """Sum of cosines of random phase and falling amplitude over `_ANGLES`, of unit variance."""
+    """Return a sum of cosines of random phases over `_ANGLES`, scaled to unit variance."""
     harmonics = np.asarray(harmonics)[:, None]
     phases = rng.uniform(0, 2 * np.pi, harmonics.shape)
     waves = (np.cos(harmonics * _ANGLES + phases) / harmonics).sum(axis=0)
@@ -203,31 +201,32 @@ def _waves(rng, harmonics):
 
 
 def _outline(rng, asymmetry, border):
-    """Distance of the border from the centre over `_ANGLES`."""
+    """Return the distance of the border from the centre over `_ANGLES`."""
     size = rng.uniform(0.38, 0.66)
     ellipse = rng.uniform(0, 0.17) * _waves(rng, [2])  # symmetric about two axes
     lopsided = (0.02 + 0.17 * asymmetry) * _waves(rng, [2, 3, 4, 5])
     ragged = (0.004 + 0.05 * border) * _waves(rng, range(6, 18))
     outline = np.exp(ellipse + lopsided + ragged)
-    return outline * (size / np.sqrt(np.mean(outline**2)).item())  # the area tells nothing
+    # The area does not depend on the class.
+    return outline * (size / np.sqrt(np.mean(outline**2)).item())
 
 
 def _depth(rng, u, v, outline, border):
-    """1 in the lesion's centre, 0 at its border, below 0 outside."""
+    """Return the depth: 1 in the centre of the lesion, 0 at its border, negative outside."""
     strength = 0.03 + 0.06 * border
     fray = strength * _noise(rng, u.shape, 14) + 0.5 * strength * _noise(rng, u.shape, 30)
     return 1 - np.hypot(u, v) / _around(outline, u, v) + fray
 
 
 def _cover(rng, u, v, depth, border):
-    """Share of the lesion's pigment: fades out when benign, is cut off in parts when malignant."""
+    """Return the opacity of the lesion, whose border is gradual if benign, partly sharp if not."""
     abrupt = border * _step(_waves(rng, [1, 2, 3, 4]) + 1, 0.5)
     softness = rng.uniform(0.18, 0.4) * (1 - 0.8 * abrupt)
     return _step(depth, _around(softness.astype(np.float32), u, v))
 
 
 def _body(rng, u, v, depth, asymmetry):
-    """Melanin without structures: darker inwards, and to one side by asymmetry."""
+    """Return melanin without structures: more inwards and, with asymmetry, to one side."""
     turn = rng.uniform(0, 2 * pi)
     slope = 1.2 * asymmetry * (u * cos(turn) + v * sin(turn))
     mottle = 0.15 * _noise(rng, u.shape, 8) + 0.10 * _noise(rng, u.shape, 22)
@@ -236,7 +235,7 @@ def _body(rng, u, v, depth, asymmetry):
 
 
 def _pattern(rng, u, v, depth, structure):
-    """Factor of the pigment network or globules: regular when benign, broken when malignant."""
+    """Return the factor of the pigment network or globules: regular if benign, broken if not."""
     kind = rng.choice(3, p=[0.5, 0.2, 0.3])  # network, globules, homogeneous
     turn, period = rng.uniform(0, pi), rng.uniform(0.10, 0.15)
     warp = period * (0.25 + 0.45 * structure)
@@ -246,14 +245,14 @@ def _pattern(rng, u, v, depth, structure):
         for a in (0, pi / 3, 2 * pi / 3)
     )
     relief = (0.6 - _step(lattice, 1.3), _step(lattice - 0.9, 0.8) - 0.2, 0 * lattice)[kind]
-    # Regular patterns thin out towards the border, irregular ones come in patches.
+    # Regular patterns fade towards the border, irregular ones are patchy.
     even, patchy = _step(depth, 0.5), 0.5 + 0.9 * _noise(rng, u.shape, 5)
     strength = (1 - structure) * even + structure * np.clip(patchy, 0, 2)
     return np.clip(1 + rng.uniform(0.3, 0.9) * strength * relief, 0.15, None)
 
 
 def _marks(rng, shape, centre, outline, structure):
-    """Irregular dots, and streaks that run out over the border, in [0, 1]."""
+    """Return irregular dots, and streaks that cross the border, in [0, 1]."""
     side = rng.uniform(-pi, pi)
 
     def place(spread):
@@ -275,7 +274,7 @@ def _marks(rng, shape, centre, outline, structure):
 
 
 def _draw(shape, paint):
-    """Let `paint` draw at twice the resolution; the result is in [0, 1]."""
+    """Call `paint` at twice the resolution and return the reduced drawing, in [0, 1]."""
     drawn = Image.new("L", (2 * shape[1], 2 * shape[0]))
     unit = min(shape)
 
@@ -287,29 +286,29 @@ def _draw(shape, paint):
 
 
 def _reflect(rng, tone, melanin, cover, colour):
-    """Light that skin and lesion give back, of shape (height, width, 3)."""
+    """Return the light reflected by skin and lesion, of shape (height, width, 3)."""
     shape = cover.shape
-    # Colours beyond brown come one after the other, in random order, as the severity grows.
+    # As the severity grows, colours other than brown are added one by one, in random order.
     amounts = np.clip(4 * colour**1.5 - rng.permutation(4), 0, 1)
     black, red, blue, white = (cover * _patch(rng, shape, amount) for amount in amounts.tolist())
     skin = tone * (1 + 0.08 * _noise(rng, shape, 5)) + 0.035 * _noise(rng, shape, 60)
     blood = rng.uniform(0, 0.18) + 0.04 * _noise(rng, shape, 8) + 0.5 * red
     melanin = skin + melanin * (1 - 0.5 * red) * (1 - 0.6 * white) + 1.8 * black
     light = np.exp(-melanin[..., None] * _MELANIN - blood[..., None] * _BLOOD) * _PALE
-    dim = exp(-0.6 * tone)  # veils shine less through dark skin
+    dim = exp(-0.6 * tone)  # veils are fainter on dark skin
     for mask, veil in ((0.6 * blue, _BLUE_GREY), (0.35 * white, _SCAR_WHITE)):
         light += mask[..., None] * (dim * veil - light)
     return light
 
 
 def _patch(rng, shape, amount):
-    """Where in the lesion a colour lies: a cloudy region that grows with `amount`."""
+    """Return the mask of a colour in the lesion: a cloudy region that grows with `amount`."""
     cloud = _noise(rng, shape, 6) + 0.3 * _noise(rng, shape, 16)
     return amount * _step(cloud + 0.5 * amount - 0.75, 0.5)
 
 
 def _illumination(rng, x, y):
-    """Uneven light, its tint, the lens's vignetting and at times the round edge of the scope."""
+    """Return uneven, tinted light with vignetting and, at times, the round edge of the scope."""
     turn, radius = rng.uniform(0, 2 * pi), np.hypot(x, y)
     light = rng.uniform(0.88, 1.06) + rng.uniform(0, 0.07) * (x * cos(turn) + y * sin(turn))
     light *= 1 - rng.uniform(0, 0.3) * np.clip(radius / 1.4, 0, 1.3) ** 3
@@ -324,7 +323,7 @@ def _add_hair(rng, light, x, y):
 
     def paint(draw, to_pixels, unit):
         count = rng.poisson(rng.choice([0, 2, 9], p=[0.45, 0.35, 0.2]))
-        lie = rng.uniform(0, pi)  # hairs of a place lie roughly one way
+        lie = rng.uniform(0, pi)  # neighbouring hairs have similar directions
         for _ in range(count):
             angle = lie + rng.normal(0, 0.45)
             along = np.array([cos(angle), sin(angle)])
@@ -339,9 +338,9 @@ def _add_hair(rng, light, x, y):
 
 
 def _photograph(rng, light, shape):
-    """Reduce to `shape`, blur, add the sensor's noise and quantise."""
-    picture = Image.fromarray((255 * np.clip(light, 0, 1)).astype(np.uint8))
-    picture = picture.resize(shape[::-1], Image.Resampling.BOX)
-    picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.002, 0.009) * min(shape)))
+    """Reduce to a size, blur, add sensor noise and quantize."""
+    image = Image.fromarray((255 * np.clip(light, 0, 1)).astype(np.uint8))
+    image = image.resize(shape[::-1], Image.Resampling.BOX)
+    image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.002, 0.009) * min(shape)))
     noise = rng.uniform(1, 4) * rng.standard_normal((*shape, 3), dtype=np.float32)
-    return np.clip(np.rint(np.asarray(picture) + noise), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(np.asarray(image) + noise), 0, 255).astype(np.uint8)

@@ -1,10 +1,10 @@
-"""What can go wrong between ISIC's server and the cache: each fault, tried many times.
+"""Faults between ISIC's server and the cache, in many variants each.
 
-``python tests/isic_faults.py`` prints the table; test_isic_faults.py asserts that each holds.
-A trial fetches the 2016 training set through the faulty server into an empty folder. Either all
-pictures and labels come out as they were served, or there is an error that says why; nothing is
-then under a final name that is not whole, nothing is outside the folder, and a second call,
-through a sound server, succeeds.
+``python tests/_helpers/isic_faults.py`` prints the table; test_isic_faults.py checks it.
+A trial downloads the 2016 training set from the faulty server into an empty folder. Either the
+result equals the served images and labels, or an error states the reason. In both cases, files
+under final names are complete, nothing is written outside the folder, and a second call, with a
+correct server, succeeds.
 """
 
 import contextlib
@@ -30,13 +30,13 @@ WHOLE = isic_server.build(2016)[ARCHIVE]
 TABLE = isic_server.build(2016)[LABELS]
 IDS, PICTURES = ids(2016, "train"), pictures(2016, "train")
 MEMBERS = [(f"{STEM}/{name}.jpg", data) for name, data in zip(IDS, PICTURES)]
-FETCHED, REFUSED, EITHER = "fetched", "refused", "fetched or refused"
+FETCHED, REJECTED, EITHER = "fetched", "rejected", "fetched or rejected"
 _FOREVER = 99
 
 
 @dataclass
 class Fault:
-    """Cases (a plan for each file) and what must come of them."""
+    """Cases (plans for files) and their expected outcome."""
 
     cases: list
     expected: str
@@ -45,7 +45,7 @@ class Fault:
 
 
 def spread(data, count):
-    """Return `count` places in data, the ends included."""
+    """Return `count` positions in data, including both ends."""
     return sorted({round(k * (len(data) - 1) / (count - 1)) for k in range(count)})
 
 
@@ -58,10 +58,10 @@ def always(step, file=ARCHIVE):
 
 
 def member(name, data=b"x", mode=0o100644, flags=0):
-    """Return a zip of all pictures and one more member."""
+    """Return a zip file of all images and one more member."""
     file = io.BytesIO(zipped(MEMBERS))
     info = zipfile.ZipInfo(name)
-    info.filename = info.orig_filename = name  # as it is, backslashes and all
+    info.filename = info.orig_filename = name  # unchanged, including backslashes
     info.create_system, info.external_attr = 3, mode << 16
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr(info, data)
@@ -77,7 +77,7 @@ def bomb(size):
     return zipped(members, compression=zipfile.ZIP_DEFLATED)
 
 
-CLIMBING = [
+OUTSIDE = [
     "../ISIC_2016000.jpg",
     "../../etc/passwd",
     f"{STEM}/../../ISIC_2016001.jpg",
@@ -95,7 +95,7 @@ LINKS = [
     member(f"{STEM}/device.jpg", b"", 0o020644),
     member(f"{STEM}/secret.jpg", b"x", flags=1),
 ]
-UNPROMISED = [
+UNEXPECTED = [
     member(f"{STEM}/ISIC_9999999.jpg", PICTURES[0]),
     member(f"other/{IDS[0]}.jpg", PICTURES[0]),
     member(f"{STEM}/{IDS[0]}.JPEG", PICTURES[0]),
@@ -104,49 +104,49 @@ UNPROMISED = [
     zipped([]),
     isic_server.build(2016)["ISBI2016_ISIC_Part3_Test_Data.zip"],
 ]
-NO_PICTURES = [
+UNREADABLE = [
     zipped([*MEMBERS[:-1], (MEMBERS[-1][0], data)])
     for data in (b"", b"MZ an executable", b"<html>", PICTURES[0][:-40], PICTURES[0][:200])
 ]
 
 FAULTS = {
-    "line cut in the archive, at any byte": Fault(
+    "archive cut off, at any byte": Fault(
         [{ARCHIVE: [{"cut": k}]} for k in spread(WHOLE, 100)], FETCHED
     ),
-    "line cut in the labels, at any byte": Fault(
+    "labels cut off, at any byte": Fault(
         [{LABELS: [{"cut": k}]} for k in spread(TABLE, 110)], FETCHED
     ),
-    "line cut twice, then Range ignored": Fault(
+    "cut off twice, then Range ignored": Fault(
         [{ARCHIVE: [{"cut": k}, {"cut": k // 2 + 1}, {"no_range": 1}]} for k in spread(WHOLE, 20)],
         FETCHED,
     ),
-    "line cut at both addresses, no second try": Fault(
+    "cut off at both servers, without retries": Fault(
         [{ARCHIVE: [{"cut": k}] * 2} for k in spread(WHOLE, 20)],
-        REFUSED,
+        REJECTED,
         "IncompleteRead|Timeout",
         tries=1,
     ),
-    "length told too long, once": Fault(
+    "Content-Length too large, once": Fault(
         [{ARCHIVE: [{"lie": k}]} for k in (1, 2, 100, 10**4, 10**6)], FETCHED
     ),
-    "length told too long, always": Fault(
+    "Content-Length too large, always": Fault(
         [always({"lie": k}, file) for k in (1, 100, 10**6) for file in (ARCHIVE, LABELS)],
-        REFUSED,
+        REJECTED,
         "IncompleteRead",
     ),
-    "length told too short, always": Fault(
+    "Content-Length too small, always": Fault(
         [always({"lie": -k}) for k in (1, 2, 100, 2000)]
         + [always({"lie": -k}, LABELS) for k in (5, 20, 100)],
-        REFUSED,
-        "no whole zip|labelled images|neither|no table",
+        REJECTED,
+        "not a complete zip|labelled images|has labels other|not a table",
     ),
-    "404 at the first address": Fault(
+    "404 at the first server": Fault(
         [{f"new/2016/{file}": [{"status": s}]} for file in (ARCHIVE, LABELS) for s in (403, 404)],
         FETCHED,
     ),
-    "404 at both addresses": Fault(
+    "404 at both servers": Fault(
         [always({"status": s}, file) for file in (ARCHIVE, LABELS) for s in (403, 404, 410)],
-        REFUSED,
+        REJECTED,
         "the server answers 4",
     ),
     "500, 502, 503 or 504, up to three times": Fault(
@@ -158,7 +158,7 @@ FAULTS = {
         FETCHED,
     ),
     "500 always": Fault(
-        [always({"status": 500}, file) for file in (ARCHIVE, LABELS)], REFUSED, "answers 500"
+        [always({"status": 500}, file) for file in (ARCHIVE, LABELS)], REJECTED, "answers 500"
     ),
     "429 with Retry-After, or without": Fault(
         [
@@ -169,66 +169,68 @@ FAULTS = {
         FETCHED,
     ),
     "429 with a Retry-After of an hour": Fault(
-        [always({"status": 429, "retry_after": "3600"})], REFUSED, "a pause of 3600 seconds"
+        [always({"status": 429, "retry_after": "3600"})], REJECTED, "a pause of 3600 seconds"
     ),
     "archive with one byte changed, anywhere": Fault(
         [always({"body": flipped(WHOLE, k)}) for k in spread(WHOLE, 100)],
         EITHER,
-        "no whole zip|not what it promised|no whole picture",
+        "not a complete zip|not hold the expected|unreadable images",
     ),
-    "archive cut short by its server": Fault(
-        [always({"body": WHOLE[:k]}) for k in spread(WHOLE, 40)[:-1]], REFUSED, "no whole zip"
+    "archive truncated on the server": Fault(
+        [always({"body": WHOLE[:k]}) for k in spread(WHOLE, 40)[:-1]],
+        REJECTED,
+        "not a complete zip",
     ),
-    "web page, or nothing, in place of a file": Fault(
+    "web page, or an empty body, instead of a file": Fault(
         [
             always({"body": body}, file)
             for body in (b"<html>Log in</html>", b"")
             for file in (ARCHIVE, LABELS)
         ],
-        REFUSED,
-        "no whole zip|no table of ISIC|is empty",
+        REJECTED,
+        "not a complete zip|not a table of ISIC|is empty",
     ),
-    "corrupt at the first address, sound at the second": Fault(
+    "corrupt on the first server, correct on the second": Fault(
         [{f"new/2016/{ARCHIVE}": [{"body": flipped(WHOLE, k)}]} for k in spread(WHOLE, 20)],
         FETCHED,
     ),
     "member outside the folder": Fault(
-        [always({"body": member(name)}) for name in CLIMBING], REFUSED, "leaves the folder"
+        [always({"body": member(name)}) for name in OUTSIDE], REJECTED, "is outside the folder"
     ),
     "link, pipe, device, encrypted member": Fault(
-        [always({"body": body}) for body in LINKS], REFUSED, "is a link|is encrypted"
+        [always({"body": body}) for body in LINKS], REJECTED, "is a link|is encrypted"
     ),
-    "picture that is missing, twice there, or has no label": Fault(
-        [always({"body": body}) for body in UNPROMISED],
-        REFUSED,
+    "missing, duplicate or unlabelled image": Fault(
+        [always({"body": body}) for body in UNEXPECTED],
+        REJECTED,
         "missing|twice|no label",
     ),
-    "member that is no whole picture": Fault(
-        [always({"body": body}) for body in NO_PICTURES], REFUSED, r"ISIC_2016009\.jpg \("
+    "incomplete or invalid image": Fault(
+        [always({"body": body}) for body in UNREADABLE], REJECTED, r"ISIC_2016009\.jpg \("
     ),
     "zip bomb": Fault(
         [always({"body": bomb(size)}) for size in (4 << 20, 20 << 20, 70 << 20)],
-        REFUSED,
-        "unpacks to",
+        REJECTED,
+        "expands to",
     ),
     "slow: a packet of 500 bytes every 10 ms": Fault(
         [{ARCHIVE: [{"packet": 500, "between": 0.01}]}], FETCHED
     ),
-    "stalls longer than the time-out, once": Fault(
+    "stall longer than the timeout, once": Fault(
         [{file: [{"wait": 1.5}]} for file in (ARCHIVE, LABELS)], FETCHED
     ),
 }
 
 
 def fetch(server, home):
-    """Fetch; return whether all came out as served, and the error, None if there was none."""
+    """Download; return whether the result equals the served files, and the error or None."""
     try:
         data = fetch_isic2016(data_home=home)
     except (OSError, ValueError) as error:
         return False, error
     bodies = [Path(path).read_bytes() for path in data.paths]
-    sound = bodies == PICTURES and data.ids.tolist() == IDS
-    return sound and data.target.tolist() == targets(2016), None
+    equal = bodies == PICTURES and data.ids.tolist() == IDS
+    return equal and data.target.tolist() == targets(2016), None
 
 
 def names_in(folder):
@@ -236,7 +238,7 @@ def names_in(folder):
 
 
 def final_names_are_whole(home):
-    """Tell whether what has its final name is what it should be."""
+    """Return whether all files under final names are complete."""
     folder = home / "isic2016"
     unpacked = folder / STEM
     archive, labels = folder / ARCHIVE, folder / LABELS
@@ -248,33 +250,33 @@ def final_names_are_whole(home):
 
 
 def try_case(server, plan, tries, parent):
-    """Return whether a trial fetched, its error, and what was wrong afterwards."""
+    """Return whether a trial succeeded, its error, and a list of violations."""
     server.plans = {
         file if "/" in file else f"2016/{file}": list(steps) for file, steps in plan.items()
     }
     home = parent / "home"
     with mock.patch.object(_download, "_TRIES", tries):
-        sound, error = fetch(server, home)
+        equal, error = fetch(server, home)
     wrong = []
-    if error is None and not sound:
-        wrong.append("other data than were served")
+    if error is None and not equal:
+        wrong.append("data differ from the served files")
     if not final_names_are_whole(home):
-        wrong.append("something half under its final name")
+        wrong.append("incomplete file under a final name")
     if names_in(parent) - names_in(home) != {"home"}:
-        wrong.append("something outside the folder")
+        wrong.append("file outside the folder")
     server.plans = {}
     if fetch(server, home) != (True, None):
-        wrong.append("the next call did not heal it")
-    return sound, error, wrong
+        wrong.append("the next call failed")
+    return equal, error, wrong
 
 
 def try_fault(server, fault):
-    """Return the number of trials that fetched, the errors, and all that was wrong."""
+    """Return the number of successful trials, the errors, and all violations."""
     fetched, errors, wrong = 0, [], []
     for plan in fault.cases:
         with tempfile.TemporaryDirectory() as parent:
-            sound, error, found = try_case(server, plan, fault.tries, Path(parent))
-        fetched += sound
+            equal, error, found = try_case(server, plan, fault.tries, Path(parent))
+        fetched += equal
         errors += [] if error is None else [error]
         wrong += found
     return fetched, errors, wrong
@@ -291,11 +293,11 @@ def server():
 
 def main():
     with server() as running:
-        print(f"{'fault':<56}{'tried':>6}{'fetched':>9}{'refused':>9}{'wrong':>7}")
+        print(f"{'fault':<56}{'trials':>7}{'fetched':>9}{'rejected':>10}{'violations':>12}")
         for name, fault in FAULTS.items():
             fetched, errors, wrong = try_fault(running, fault)
             print(
-                f"{name:<56}{len(fault.cases):>6}{fetched:>9}{len(errors):>9}{len(wrong):>7}",
+                f"{name:<56}{len(fault.cases):>7}{fetched:>9}{len(errors):>10}{len(wrong):>12}",
                 flush=True,
             )
 

@@ -1,8 +1,8 @@
-"""A server on loopback that serves small ISIC challenges, and misbehaves on demand.
+"""Loopback server of small ISIC challenges, with faults on demand.
 
-Files have the names, layouts and label spellings of the published ones; their pictures are toy
-lesions. What each file does is `Server.plans[file]`, a list of steps, one for each request; then it
-is served well. ``python tests/_helpers/isic_server.py`` serves until it is interrupted.
+Files have the names, layouts and label spellings of the published ones; their images are toy
+lesions. `Server.plans[file]` lists the faults of a file, one step for each request; later requests
+are served correctly. ``python tests/_helpers/isic_server.py`` serves until it is interrupted.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ from PIL import Image
 from melanet.datasets import _isic, _isic_catalogue, make_lesions
 from melanet.utils import _download
 
-N = 10  # pictures in a subset
-MALIGNANT = (2, 5, 7)  # of each ten
+N = 10  # images in a subset
+MALIGNANT = (2, 5, 7)  # of each ten images
 _SUBSETS = ("train", "validation", "test")
-_DIFFERENT = 500  # pictures in a subset; larger ones show them again
+_DIFFERENT = 500  # distinct images in a subset; larger subsets repeat them
 
 
 def pictures(year, subset, n=N, image_size=32):
-    """Return the JPEGs of a subset; toy melanomas where the labels say melanoma."""
+    """Return the JPEGs of a subset, with toy melanomas for the malignant labels."""
     classes = list(_isic_catalogue.CHALLENGES[year].classes)
     malignant = classes.index("malignant" if "malignant" in classes else "melanoma")
     first = _DIFFERENT * _SUBSETS.index(subset)
@@ -49,7 +49,7 @@ def _picture(seed, malignant, image_size):
 
 
 def zipped(members, **options):
-    """Return a zip of (name, bytes)."""
+    """Return a zip file, as bytes, of (name, bytes) pairs."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", **options) as archive:
         for name, data in members:
@@ -64,7 +64,7 @@ def ids(year, subset, n=N):
 
 
 def targets(year, n=N):
-    """Return the labels that a year's pictures have."""
+    """Return the labels of the images of a year."""
     n_classes = len(_isic_catalogue.CHALLENGES[year].classes)
     return [int(i % 10 in MALIGNANT) if n_classes == 2 else i % n_classes for i in range(n)]
 
@@ -168,7 +168,7 @@ def build(year, n=N, image_size=32):
 
 
 def small_table(n=N):
-    """Return the table of years with subsets of `n` pictures and no published hashes."""
+    """Return the catalogue with subsets of `n` images and without published hashes."""
     return {
         year: dataclasses.replace(
             row,
@@ -182,7 +182,7 @@ def small_table(n=N):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves the years at /<any>/<year>/<file>."""
+    """Server of the challenges at /<any>/<year>/<file>."""
 
     daemon_threads = True
 
@@ -247,7 +247,7 @@ def _tag(data):
 
 @contextlib.contextmanager
 def running(n=N, **options):
-    """Run a server, with the table of years made to its size and no pauses between tries."""
+    """Run a server, with a catalogue of the same size and no pauses between attempts."""
     with Server(n, **options) as server, contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(_isic_catalogue.CHALLENGES, small_table(n)))
         stack.enter_context(mock.patch.object(_download, "_PAUSE", 0.0))

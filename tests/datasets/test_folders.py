@@ -187,9 +187,7 @@ def test_existing_files_are_not_overwritten(tmp_path, flat):
     export_cyclegan_folders(tmp_path / "b2m", *flat, random_state=0)  # empty: taken
     before = sorted(tmp_path.rglob("*"))
     for existing in (tmp_path / "b2m", Path(flat[0][0])):
-        with pytest.raises(
-            FileExistsError, match="destination must not exist"
-        ):
+        with pytest.raises(FileExistsError, match="destination must not exist"):
             export_cyclegan_folders(existing, *flat, random_state=1)
     assert sorted(tmp_path.rglob("*")) == before
 

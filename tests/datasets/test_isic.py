@@ -39,7 +39,7 @@ def server(shared):
 
 @pytest.fixture
 def folder():
-    """A folder that users without rights can enter, unlike pytest's own."""
+    """Return a folder that other users can enter, unlike pytest's own."""
     path = Path(tempfile.mkdtemp())
     path.chmod(0o755)
     yield path
@@ -47,8 +47,8 @@ def folder():
 
 
 @contextlib.contextmanager
-def without_rights():
-    """Act as a user who may not write where root may."""
+def without_root():
+    """Drop root privileges in the block."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
@@ -61,7 +61,7 @@ def without_rights():
 
 @contextlib.contextmanager
 def disk_full_after(size):
-    """Let no file grow beyond `size` bytes: the kernel then answers as a full disk does."""
+    """Limit the size of files to `size` bytes; the kernel reports that as a full disk does."""
     resource = pytest.importorskip("resource")
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
@@ -72,7 +72,7 @@ def disk_full_after(size):
 
 
 @pytest.mark.parametrize(("year", "subset"), SUBSETS)
-def test_each_subset_is_fetched_with_its_labels(server, tmp_path, year, subset):
+def test_each_subset_is_downloaded_with_its_labels(server, tmp_path, year, subset):
     fetch = getattr(datasets, f"fetch_isic{year}")
     data = fetch(subset=subset, data_home=tmp_path, mirror=server.mirror)
     assert data.ids.tolist() == ids(year, subset)
@@ -90,10 +90,10 @@ def test_each_subset_is_fetched_with_its_labels(server, tmp_path, year, subset):
     paths, target = fetch_isic(year, subset=subset, data_home=tmp_path, return_X_y=True)
     assert paths.tolist() == data.paths.tolist()
     assert target.tolist() == data.target.tolist()
-    assert len(server.seen) == n  # the second call fetches nothing
+    assert len(server.seen) == n  # the second call downloads nothing
 
 
-def test_metadata_come_in_the_order_of_the_images(server, tmp_path):
+def test_metadata_are_in_the_order_of_the_images(server, tmp_path):
     pytest.importorskip("pandas")
     frames = {
         year: fetch_isic(year, data_home=tmp_path, mirror=server.mirror).frame
@@ -114,7 +114,7 @@ def test_frame_is_none_without_pandas(server, tmp_path, monkeypatch):
     assert fetch_isic(2020, data_home=tmp_path, mirror=server.mirror).frame is None
 
 
-def test_metadata_without_an_image_are_refused(server, tmp_path):
+def test_incomplete_metadata_are_rejected(server, tmp_path):
     pytest.importorskip("pandas")
     name = "2018/ISIC2018_Task3_Training_LesionGroupings.csv"
     lines = server.files[name].splitlines(keepends=True)
@@ -151,19 +151,19 @@ def test_both_addresses_are_tried_in_turn(server, tmp_path):
         ({"year": 2016, "data_home": ""}, "data_home must be a path"),
     ],
 )
-def test_wrong_parameters_are_named(arguments, message):
+def test_invalid_parameters_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         fetch_isic(**arguments)
 
 
-def test_nothing_is_fetched_where_that_is_not_permitted(server, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"GroundTruth\.csv is not there, and download_if"):
+def test_nothing_is_downloaded_without_permission(server, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"GroundTruth\.csv does not exist, and"):
         fetch_isic2016(data_home=tmp_path, download_if_missing=False)
     assert not server.seen
     assert not list(tmp_path.iterdir())
 
 
-def test_published_hash_is_compared(server, tmp_path, monkeypatch):
+def test_the_published_hash_is_compared(server, tmp_path, monkeypatch):
     row = _isic_catalogue.CHALLENGES[2016]
     body = server.files[f"2016/{STEM}.zip"]
     for wrong in (False, True):
@@ -180,7 +180,7 @@ def test_published_hash_is_compared(server, tmp_path, monkeypatch):
             fetch_isic2016(data_home=home)
 
 
-def test_files_that_were_put_there_are_taken(server, tmp_path):
+def test_files_in_the_cache_folder_are_used(server, tmp_path):
     home = tmp_path / "isic2020"
     (home / "ISIC_2020_Training_JPEG" / "train").mkdir(parents=True)
     for name, jpeg in zip(ids(2020, "train"), pictures(2020, "train")):
@@ -193,20 +193,20 @@ def test_files_that_were_put_there_are_taken(server, tmp_path):
     assert not server.seen
     path.rename(path.with_name("ISIC_9999998.jpg"))
     (path.parent / "ISIC_9999999.jpg").write_bytes(b"")
-    with pytest.raises(ValueError, match="not hold the labelled pictures") as caught:
+    with pytest.raises(ValueError, match="not hold the labelled images") as caught:
         fetch_isic(2020, data_home=tmp_path)
     for words in (f"{path.name} is missing", "9998.jpg has no label", "9999.jpg has no label"):
         assert words in str(caught.value)
 
 
-def test_archive_may_be_deleted_once_unpacked(server, tmp_path):
+def test_the_archive_may_be_deleted_after_extraction(server, tmp_path):
     data = fetch_isic2016(data_home=tmp_path)
     (tmp_path / "isic2016" / f"{STEM}.zip").unlink()
     again = fetch_isic2016(data_home=tmp_path, download_if_missing=False)
     assert again.paths.tolist() == data.paths.tolist()
 
 
-def test_interrupted_unpacking_goes_on(server, tmp_path):
+def test_interrupted_extraction_is_resumed(server, tmp_path):
     data = fetch_isic2016(data_home=tmp_path)
     unpacked = tmp_path / "isic2016" / STEM
     partial = unpacked.with_name(f".{STEM}.partial")
@@ -219,7 +219,7 @@ def test_interrupted_unpacking_goes_on(server, tmp_path):
         if done:
             kept = partial / names[0]
             os.utime(kept, (1, 1))
-        if done > 1:  # torn by a power cut, and left by another version
+        if done > 1:  # corrupted by a power cut, and left by another version
             (partial / names[1]).write_bytes(bytes(len(jpegs[1])))
             (partial / ".half.jpg").write_bytes(b"x")
         assert fetch_isic2016(data_home=tmp_path).paths.tolist() == data.paths.tolist()
@@ -227,11 +227,11 @@ def test_interrupted_unpacking_goes_on(server, tmp_path):
         assert {p.name for p in unpacked.iterdir()} == {f"{i}.jpg" for i in data.ids}
         assert [Path(path).read_bytes() for path in data.paths] == jpegs
         if done:
-            assert (unpacked / names[0]).stat().st_mtime == 1  # not unpacked again
+            assert (unpacked / names[0]).stat().st_mtime == 1  # not extracted again
 
 
 @pytest.mark.parametrize("room", [0, 100, 5000])
-def test_full_disk_leaves_nothing_half_written(server, tmp_path, room):
+def test_a_full_disk_leaves_no_incomplete_file(server, tmp_path, room):
     with disk_full_after(room), pytest.raises(OSError, match="does not fit on its disk") as caught:
         fetch_isic2016(data_home=tmp_path)
     assert caught.value.errno == errno.EFBIG
@@ -241,7 +241,7 @@ def test_full_disk_leaves_nothing_half_written(server, tmp_path, room):
     assert fetch_isic2016(data_home=tmp_path).ids.tolist() == ids(2016, "train")
 
 
-def test_disk_that_fills_up_while_unpacking(server, tmp_path):
+def test_the_disk_may_fill_up_during_extraction(server, tmp_path):
     fetch_isic2016(data_home=tmp_path)
     unpacked = tmp_path / "isic2016" / STEM
     shutil.rmtree(unpacked)
@@ -252,7 +252,7 @@ def test_disk_that_fills_up_while_unpacking(server, tmp_path):
     assert not list(unpacked.parent.glob(".*partial*"))
 
 
-def test_room_is_asked_for_before_bytes_come(server, tmp_path, monkeypatch):
+def test_disk_space_is_checked_before_the_download(server, tmp_path, monkeypatch):
     usage = type(shutil.disk_usage(tmp_path))
     need = len(server.files[f"2016/{STEM}.zip"])
     for free, enough in ((2 * need, False), (3 * need, True)):
@@ -265,10 +265,10 @@ def test_room_is_asked_for_before_bytes_come(server, tmp_path, monkeypatch):
         assert not list((tmp_path / "isic2016").glob(f"*{STEM}.zip.partial"))
 
 
-def test_folder_that_cannot_be_written(server, folder):
+def test_an_unwritable_folder_is_reported(server, folder):
     shut = folder / "shut"
     shut.mkdir(mode=0o555)
-    with without_rights(), pytest.raises(PermissionError, match="cannot be written") as caught:
+    with without_root(), pytest.raises(PermissionError, match="cannot be written") as caught:
         fetch_isic2016(data_home=shut)
     assert "data_home" in str(caught.value)
     assert not list(shut.iterdir())
@@ -279,37 +279,37 @@ def test_folder_that_cannot_be_written(server, folder):
     assert file.read_bytes() == b"kept"
 
 
-def test_cache_that_is_whole_may_be_read_only(server, folder):
+def test_a_complete_cache_may_be_read_only(server, folder):
     data = fetch_isic2016(data_home=folder)
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    with without_rights():
+    with without_root():
         assert fetch_isic2016(data_home=folder).paths.tolist() == data.paths.tolist()
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755)
 
 
-def test_archive_that_was_put_there_is_checked(server, tmp_path):
+def test_an_archive_in_the_cache_folder_is_checked(server, tmp_path):
     path = tmp_path / "isic2016" / f"{STEM}.zip"
     path.parent.mkdir()
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("../evil.jpg", b"x")
     path.write_bytes(file.getvalue())
-    with pytest.raises(ValueError, match=r"Training_Data\.zip is not what it should be.*leaves"):
+    with pytest.raises(ValueError, match=r"Training_Data\.zip is not what it should be.*outside"):
         fetch_isic2016(data_home=tmp_path)
     assert path.read_bytes() == file.getvalue()
     assert not (tmp_path / "evil.jpg").exists()
 
 
-def test_progress_is_shown_when_asked_for(server, tmp_path, capsys):
+def test_progress_is_shown_on_request(server, tmp_path, capsys):
     fetch_isic2016(data_home=tmp_path / "a")
     assert capsys.readouterr() == ("", "")
     fetch_isic2016(data_home=tmp_path / "b", verbose=1)
     assert "unpacking" in capsys.readouterr().err
 
 
-def test_table_has_what_was_published():
+def test_the_catalogue_lists_the_published_sizes():
     sizes = {key: PUBLISHED[key[0]].subsets[key[1]].n_images for key in SUBSETS}
     assert sizes == {
         (2016, "train"): 900,

@@ -46,7 +46,7 @@ def test_columns_are_found_by_name(write):
     assert read_labels(write(text), SEVEN)[1].tolist() == [1, 0, 2]
 
 
-def test_target_is_taken_where_other_columns_are_there(write):
+def test_other_columns_than_the_target_are_ignored(write):
     text = "image_name,age,benign_malignant,target\nISIC_1,40,benign,0\nISIC_2,,malignant,1\n"
     assert read_labels(write(text), TWO)[1].tolist() == [0, 1]
 
@@ -59,15 +59,15 @@ def zipped(*members):
     return file.getvalue()
 
 
-def test_table_in_a_zip(write):
+def test_a_table_may_be_zipped(write):
     table = ("folder/labels.csv", "ISIC_1,benign\nISIC_2,malignant\n")
     packed = zipped(table, ("__MACOSX/folder/._labels.csv", "x"), ("LICENSE.txt", "y"))
-    # Downloads are read before they have their final name.
+    # Downloads are read before they get their final name.
     for name in ("labels.zip", ".labels.zip.partial"):
         assert read_labels(write(packed, name), TWO)[1].tolist() == [0, 1]
-    with pytest.raises(ValueError, match=r"labels\.zip must hold one csv. Received: 2"):
+    with pytest.raises(ValueError, match=r"labels\.zip must hold one CSV file. Received: 2"):
         read_labels(write(zipped(table, ("b.csv", "")), ".labels.zip.partial"), TWO)
-    with pytest.raises(ValueError, match="no whole zip"):
+    with pytest.raises(ValueError, match="not a complete zip archive"):
         read_labels(write(packed[:-30], "labels.zip"), TWO)
     with pytest.raises(ValueError, match="too large for a table"):
         read_labels(write(zipped(("a.csv", bytes(65 << 20))), "labels.zip"), TWO)
@@ -78,8 +78,8 @@ def test_table_in_a_zip(write):
     [
         ("", TWO, ["is empty"]),
         ("\n\n", TWO, ["is empty"]),
-        ("image,target\n", TWO, ["a header alone"]),
-        ("<html>\n<body>\n", TWO, ["no table of ISIC images", "'<body>'"]),
+        ("image,target\n", TWO, ["only a header"]),
+        ("<html>\n<body>\n", TWO, ["not a table of ISIC images", "'<body>'"]),
         ("ISIC_1,0\nlesion2,1\nISIC_3,0\nx,1\n", TWO, ["line 2 ('lesion2')", "line 4 ('x')"]),
         ("ISIC_1,maybe\nISIC_2,0\nISIC_3,0.5\n", TWO, ["line 1 (ISIC_1): 'maybe'", "'0.5'"]),
         ("ISIC_1,nan\nISIC_2,\nISIC_3\n", TWO, ["'nan'", "line 2", "(ISIC_3): 'no label'"]),
@@ -90,32 +90,32 @@ def test_table_in_a_zip(write):
         (
             "image,melanoma,seborrheic_keratosis\nISIC_1,1,1\nISIC_2,0,0\n",
             THREE,
-            ["line 2 (ISIC_1): of 2 classes"],
+            ["line 2 (ISIC_1): 2 classes"],
         ),
         (
             "image,MEL,NV,BCC\nISIC_1,0,0,0\nISIC_2,1,0,1\nISIC_3,1,0,0\nISIC_4,1,0\n",
             SEVEN,
-            ["line 2 (ISIC_1): of 0 classes", "line 3 (ISIC_2): of 2", "line 5 (ISIC_4): '1, 0'"],
+            ["line 2 (ISIC_1): 0 classes", "line 3 (ISIC_2): 2", "line 5 (ISIC_4): '1, 0'"],
         ),
         (b"ISIC_1,\xff\xfe\n", TWO, ["UTF-8"]),
-        ('ISIC_1,"benign\n', TWO, ["no csv"]),
+        ('ISIC_1,"benign\n', TWO, ["not a CSV file"]),
     ],
 )
-def test_all_that_is_wrong_is_named_at_once(write, text, classes, words):
+def test_all_problems_are_listed_at_once(write, text, classes, words):
     with pytest.raises(ValueError, match=r"labels\.csv") as caught:
         read_labels(write(text), classes)
     for word in words:
         assert word in str(caught.value)
 
 
-def test_number_of_rows_is_compared(write):
+def test_the_number_of_rows_is_checked(write):
     path = write("ISIC_1,0\nISIC_2,1\n")
     assert len(read_labels(path, TWO, 2)[0]) == 2
-    with pytest.raises(ValueError, match="has 2 labelled images; 900 were published"):
+    with pytest.raises(ValueError, match="have 900 labelled images, as published. Received: 2"):
         read_labels(path, TWO, 900)
 
 
-def test_long_lists_are_counted(write):
+def test_long_lists_are_shortened(write):
     path = write("".join(f"ISIC_{i},?\n" for i in range(1000)))
     with pytest.raises(ValueError, match="and 800 more") as caught:
         read_labels(path, TWO)
@@ -123,7 +123,7 @@ def test_long_lists_are_counted(write):
     assert "ISIC_200)" not in str(caught.value)
 
 
-def test_metadata_are_checked(write):
+def test_metadata_tables_are_checked(write):
     path = write("image,age\nISIC_1,30\nISIC_2,\nISIC_2,40\nISIC_3,4,5\n")
     check_table(path, ["ISIC_1"])
     for ids, words in (

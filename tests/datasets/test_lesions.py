@@ -14,18 +14,18 @@ from melanet.datasets import make_lesions
 
 @pytest.fixture(scope="module")
 def clear():
-    """Balanced pictures of classes that are easily told apart."""
+    """Return balanced images of classes that are easy to distinguish."""
     return make_lesions(160, weights=(0.5, 0.5), difficulty=0.0, random_state=0)
 
 
 @pytest.fixture(scope="module")
 def usual():
-    """Balanced pictures at the default difficulty."""
+    """Return balanced images at the default difficulty."""
     return make_lesions(300, weights=(0.5, 0.5), random_state=1)
 
 
 def lesion_mask(image):
-    """Pixels about the middle that are darker than the skin by half of the darkest tenth's step."""
+    """Return the pixels near the middle that are closer to the darkest ones than to the skin."""
     grey = np.median(image.astype(float), axis=2)
     middle = np.zeros(grey.shape, dtype=bool)
     height, width = grey.shape
@@ -36,7 +36,7 @@ def lesion_mask(image):
 
 
 def mirror_mismatch(image):
-    """Share of the lesion not covered by its mirror image, at the axis where that is least."""
+    """Return the share of the lesion outside its mirror image, at the axis of best symmetry."""
     mask = lesion_mask(image)
     rows, columns = np.nonzero(mask)
     centre = columns.mean(), rows.mean()
@@ -52,7 +52,7 @@ def mirror_mismatch(image):
 
 
 def colour_spread(image):
-    """Standard deviation of the hue-like ratio of blue to red within the lesion."""
+    """Return the standard deviation of log(blue / red) within the lesion."""
     inside = image[lesion_mask(image)].astype(float) + 10
     return np.std(np.log(inside[:, 2] / inside[:, 0]))
 
@@ -115,7 +115,7 @@ def test_same_seed_same_bytes():
     assert not np.array_equal(first[0], other)
 
 
-def test_random_state_instance_moves_on():
+def test_a_random_state_instance_advances():
     random_state = np.random.RandomState(0)
     first, _ = make_lesions(2, image_size=16, random_state=random_state)
     second, _ = make_lesions(2, image_size=16, random_state=random_state)
@@ -131,7 +131,7 @@ def test_global_generator_is_left_alone():
     assert before[2:] == after[2:]
 
 
-def test_pictures_do_not_depend_on_their_number():
+def test_images_do_not_depend_on_their_number():
     few, y_few = make_lesions(10, weights=(0.5, 0.5), image_size=16, random_state=5)
     many, y_many = make_lesions(30, weights=(0.5, 0.5), image_size=16, random_state=5)
     same = y_few == y_many[:10]
@@ -147,7 +147,7 @@ def test_size_does_not_change_the_scene():
     assert np.abs(reduced - small[::-1]).mean() > 16
 
 
-def test_label_does_not_reach_the_picture_at_difficulty_1():
+def test_the_label_does_not_affect_the_image_at_difficulty_1():
     benign, _ = make_lesions(4, weights=(1, 0), image_size=16, difficulty=1, random_state=0)
     malignant, _ = make_lesions(4, weights=(0, 1), image_size=16, difficulty=1, random_state=0)
     np.testing.assert_array_equal(benign, malignant)
@@ -201,14 +201,14 @@ def test_skin_tones_range_from_light_to_dark(usual):
         ({"n_samples": 2.5}, TypeError, "n_samples"),
         ({"difficulty": 1.5}, ValueError, "difficulty == 1.5"),
         ({"difficulty": -0.1}, ValueError, "difficulty == -0.1"),
-        ({"difficulty": float("nan")}, ValueError, "difficulty == nan"),
+        ({"difficulty": float("nan")}, ValueError, "difficulty must be in .* difficulty=nan"),
         ({"difficulty": "hard"}, TypeError, "difficulty"),
-        ({"image_size": 7}, ValueError, "image_size == 7"),
-        ({"image_size": 64.0}, TypeError, "image_size"),
-        ({"image_size": None}, TypeError, "image_size"),
-        ({"image_size": (64, 4)}, ValueError, "image_size == 4"),
-        ({"image_size": (64, 64, 3)}, ValueError, r"image_size == \(64, 64, 3\).*two sides"),
-        ({"weights": (0.8, 0.1)}, ValueError, r"weights == \(0.8, 0.1\).*sum to 1"),
+        ({"image_size": 7}, ValueError, "image_size must be .* image_size=7"),
+        ({"image_size": 64.0}, ValueError, "image_size=64.0"),
+        ({"image_size": None}, ValueError, "image_size=None"),
+        ({"image_size": (64, 4)}, ValueError, r"image_size=\(64, 4\)"),
+        ({"image_size": (64, 64, 3)}, ValueError, r"image_size=\(64, 64, 3\)"),
+        ({"weights": (0.8, 0.1)}, ValueError, r"sum of 1, .*weights=\(0.8, 0.1\)"),
         ({"weights": (1.2, -0.2)}, ValueError, "weights"),
         ({"weights": (np.nan, 1)}, ValueError, "weights"),
         ({"weights": 0.5}, ValueError, "weights"),
@@ -217,7 +217,7 @@ def test_skin_tones_range_from_light_to_dark(usual):
         ({"random_state": "seed"}, ValueError, "seed"),
     ],
 )
-def test_bad_input(parameters, error, message):
+def test_invalid_parameters_are_rejected(parameters, error, message):
     with pytest.raises(error, match=message):
         make_lesions(**parameters)
 

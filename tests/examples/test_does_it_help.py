@@ -188,12 +188,14 @@ def test_synthetic_samples_are_made_once(tmp_path, made):
 
 
 def test_a_new_recipe_makes_only_its_own_arms_stale(task, monkeypatch):
-    from melanet.over_sampling import _presets
+    from dataclasses import replace
+
+    from melanet.over_sampling import PRESETS
 
     plan = running.Plan(tasks.scale("quick"), "out", tuple(arms.ARMS))
     before = plan.keys(task, 0)
-    changed = {**_presets.PRESETS["default"], "filters": 17}
-    monkeypatch.setitem(_presets.PRESETS, "default", changed)
+    changed = replace(PRESETS["default"], filters=17)
+    monkeypatch.setitem(PRESETS, "default", changed)
     after = plan.keys(task, 0)
     stale = {name for key, (name, _) in before.items() if key not in after}
     assert stale == {name for name, arm in arms.ARMS.items() if arm.sampler == "default"}

@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from melanet.callbacks import PictureGrid
+from melanet.datasets import make_lesions
 from melanet.exceptions import TrainingDiverged
 from melanet.gan import training
 from melanet.over_sampling import PRESETS
@@ -44,3 +46,38 @@ def test_the_share_of_training_images_that_is_changed(samples, augment, share):
     known = {image.tobytes() for image in samples}
     seen = [a.tobytes() in known for i in range(len(batches)) for a in batches[i][0][0]]
     assert 1 - np.mean(seen) == pytest.approx(share, abs=0.25 * share * (1 - share) * 4)
+
+
+def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, monkeypatch):
+    class Cut(Exception):
+        pass
+
+    class CutOff(PictureGrid):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            if epoch == 1:
+                raise Cut
+
+    X, y = make_lesions(6, image_size=16, weights=(0.5, 0.5), random_state=0)
+    small = {"steps": 3, "filters": 2, "discriminator_filters": 2}
+    recipe = replace(PRESETS["default"], **small)
+    options = {"recipe": recipe, "checkpoint_seconds": 0, "seed": 1}
+    sets = X[y == 0], X[y == 1]
+    uninterrupted = training.train_and_save(*sets, tmp_path / "whole.keras", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "PictureGrid", CutOff)
+        with pytest.raises(Cut):
+            training.train_and_save(*sets, tmp_path / "cut.keras", **options)
+    assert not (tmp_path / "cut.keras").exists()
+    assert len(list((tmp_path / ".cut.keras.training").glob("epoch-00000002.*.npz"))) == 1
+    resumed = training.train_and_save(*sets, tmp_path / "cut.keras", **options)
+    assert (tmp_path / "cut.record.csv").read_text() == (tmp_path / "whole.record.csv").read_text()
+    for a, b in zip(uninterrupted.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_file_must_be_a_keras_file():
+    with pytest.raises(ValueError, match="path must end in .keras"):
+        training.train_and_save(np.zeros((1, 8, 8, 1)), [], "a.h5", PRESETS["paper"])
+    with pytest.raises(ValueError, match="B must hold at least one image"):
+        training.train_and_save(np.zeros((1, 8, 8, 1)), [], "a.keras", PRESETS["paper"])

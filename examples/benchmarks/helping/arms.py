@@ -183,7 +183,7 @@ class Arm:
 REFERENCE = "random"
 # Raised when melanet's code changes what a sampler makes and its recipe stays: the recipe is part
 # of a result's key, the code is not.
-VERSIONS = {"default": 1, "paper": 1}
+VERSIONS = {"default": 2, "paper": 1}
 ARMS = {
     "nothing": Arm(nothing),
     "class weights": Arm(class_weights),

@@ -73,12 +73,18 @@ class Plan:
 
 
 def _recipe(task, options):
-    """Resolve a sampler's options; what is off is left out, so that new settings may come."""
-    from melanet import GANOversampler
-    from melanet.over_sampling import _presets
+    """Resolve a sampler's options, without settings that are off: new ones may come."""
+    from dataclasses import fields
 
-    recipe = _presets.resolve(GANOversampler(**options), (task.side, task.side, task.channels))
-    return {name: value for name, value in recipe.items() if value}
+    from melanet.over_sampling import Recipe, resolve_recipe
+
+    names = {field.name for field in fields(Recipe)} & options.keys()
+    recipe = resolve_recipe(
+        options.get("preset", "default"),
+        (task.side, task.side, task.channels),
+        **{name: options[name] for name in names},
+    )
+    return {name: value for name, value in recipe.as_dict().items() if value}
 
 
 def run(plan, jobs=2, report=print):

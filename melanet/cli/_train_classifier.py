@@ -1,0 +1,103 @@
+"""``melanet train-classifier``: train MelaNet on a folder of images."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from melanet.cli._common import (
+    CLASSES_HELP,
+    DEFAULT_HELP,
+    add_size_and_seed,
+    count_classes,
+    read_folder,
+)
+
+
+def add_arguments(add: Callable[..., Any]) -> None:
+    """Add the command's arguments to a parser; `add` is its ``add_argument``."""
+    add("source", metavar="SRC", help=CLASSES_HELP)
+    add("--out", required=True, metavar="FILE", help="file to write, such as classifier.melanet")
+    add("--synthetic", metavar="DST", help="folder that `melanet oversample SRC DST` wrote")
+    add("--validation", metavar="DIR", help="images to validate on (default: a fifth of SRC)")
+    add(
+        "--backbone",
+        default="vgg16",
+        help=f"vgg16, small, ...: as in melanet.MelaNet ({DEFAULT_HELP})",
+    )
+    add(
+        "--backbone-weights",
+        default="imagenet",
+        metavar="FILE",
+        help="imagenet, which is downloaded, a file without the top, or none (%(default)s)",
+    )
+    add("--epochs", type=int, default=300, metavar="N", help=f"maximum ({DEFAULT_HELP})")
+    add("--balanced", action="store_true", help="weight classes by the inverse of their size")
+    add("--augment", action="store_true", help="augment training images anew in every epoch")
+    add_size_and_seed(add)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train and save; see `melanet.MelaNet`.
+
+    Synthetic images are trained on and never validated on; those whose source image validates are
+    left out.
+    """
+    import numpy as np
+
+    from melanet import MelaNet
+    from melanet.classifier._dataset import hold_out
+    from melanet.images import Augmentation
+    from melanet.utils._files import history_rows, write_csv
+
+    X, y, paths = read_folder(arguments.source, arguments.size)
+    count_classes(y, arguments.source)
+    held: Any = []
+    if arguments.validation is None:
+        rows, held = hold_out(np.unique(y, return_inverse=True)[1], 0.2, arguments.seed)
+        validation_data = X[held], y[held]
+        X, y = X[rows], y[rows]
+    else:
+        validation_data = read_folder(arguments.validation, arguments.size)[:2]
+    if arguments.synthetic is not None:
+        held_paths = [paths[i] for i in held]
+        X_made, y_made = read_synthetic(arguments, held_paths)
+        X, y = np.concatenate([X, X_made]), np.concatenate([y, y_made])
+    weights = arguments.backbone_weights
+    model = MelaNet(
+        input_size=arguments.size,
+        augment=Augmentation(flip="both") if arguments.augment else False,
+        random_state=arguments.seed,
+        backbone=arguments.backbone,
+        backbone_weights=None if weights == "none" else weights,
+        class_weight="balanced" if arguments.balanced else None,
+        epochs=arguments.epochs,
+        verbose=2,
+    )
+    model.fit(X, y, validation_data=validation_data)
+    out = Path(arguments.out)
+    write_csv(out.with_suffix(".record.csv"), history_rows(model.history_))
+    # A file cannot hold a callable, and a loaded model only predicts.
+    model.set_params(augment=arguments.augment).save(out)
+    print(f"Wrote {out} after {len(model.history_['loss'])} epochs. Not for diagnosis")
+
+
+def read_synthetic(arguments: argparse.Namespace, held_paths: list[Path]) -> tuple[Any, Any]:
+    """Load synthetic images and labels, without those made of held-out images.
+
+    Raises
+    ------
+    ValueError
+        If they were made of another folder.
+    """
+    from melanet.over_sampling import load_synthetic
+
+    source = Path(arguments.source)
+    held = [path.relative_to(source).as_posix() for path in held_paths]
+    X, y, sources = load_synthetic(arguments.synthetic, arguments.size, exclude_sources=held)
+    if missing := sorted(name for name in set(sources) if not (source / name).is_file()):
+        raise ValueError(
+            f"synthetic must have been made of {source}. Received: {arguments.synthetic}, made of "
+            f"{missing[0]} and others that are not there"
+        )
+    return X, y
