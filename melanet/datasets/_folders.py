@@ -245,7 +245,7 @@ def _choose_classes(classes, target, target_names):
     if classes is None:
         if len(labels) != 2:
             raise ValueError(
-                "target must have two classes; choose two of more with classes=(a, b). Received: "
+                "target must have two classes, or classes=(a, b) must select two. Received: "
                 f"{labels.tolist()[:20]}"
             )
         rare = int(counts[1] <= counts[0])

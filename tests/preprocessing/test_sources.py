@@ -49,3 +49,9 @@ def test_unreadable_files_are_listed(tmp_path):
     files = PictureFiles([tmp_path / "a.png", tmp_path / "b.png"], 8)
     with pytest.raises(ValueError, match=r"2 of 2 images cannot be read: .*a\.png.*b\.png"):
         files[:]
+
+
+def test_a_subset_is_a_source_of_its_own(files):
+    subset = files.subset(np.array([3, 1]))
+    assert subset.shape == (2, 4, 6, 3)
+    np.testing.assert_array_equal(subset[:], files[[3, 1]])
