@@ -1,4 +1,4 @@
-"""The arms of the comparison: what each does to the training pictures."""
+"""The arms of the comparison: ways to build a training set."""
 
 import numpy as np
 from imblearn.over_sampling import RandomOverSampler
@@ -10,67 +10,67 @@ from melanet.preprocessing._forms import read_form
 
 BENIGN, MALIGNANT = 0, 1
 ARMS = {
-    "vgg-gap": "VGG-GAP: nothing is done",
+    "vgg-gap": "VGG-GAP: imbalanced training set",
     "class-weights": "class weights",
     "random-over-sampling": "random over-sampling",
-    "augment-5x": "Augment-5x: 5 changed copies of every picture",
-    "augment-10x": "Augment-10x: 10 changed copies of every picture",
-    "gan": "MelaNet: benign pictures translated by the CycleGAN",
+    "augment-5x": "Augment-5x: 5 augmented copies of every image",
+    "augment-10x": "Augment-10x: 10 augmented copies of every image",
+    "gan": "MelaNet: benign images translated by the CycleGAN",
     "codec-control": "control: over-sampled copies in the GAN's codec and stretch, untranslated",
 }
-# The notebooks': nothing that balances the classes but the GAN.
+# The arms of the notebooks: only the GAN balances the classes.
 RELEASED = ("vgg-gap", "augment-5x", "augment-10x", "gan")
 AGAINST = "random-over-sampling"
 
 
-def training_set(arm, X, y, made, seed):
-    """Return what an arm trains on.
+def training_set(arm, X, y, synthetic, seed):
+    """Return the training set of an arm.
 
     Parameters
     ----------
     arm : str
         A key of `ARMS`.
     X, y : ndarray of shape (n, H, W, 3), uint8, and (n,), int
-        Real training pictures; 0 is benign, 1 malignant.
-    made : ndarray of shape (n_synthetic, H, W, 3), uint8
-        The GAN's malignant pictures. The arms that over-sample add as many.
+        Real training images; 0 is benign, 1 malignant.
+    synthetic : ndarray of shape (n_synthetic, H, W, 3), uint8
+        The GAN's malignant images. The arms that over-sample add the same number.
     seed : int
-        Seed of copies and changes.
+        Seed of copies and augmentation.
 
     Returns
     -------
     X, y : ndarray
-        The real pictures first.
+        Training set, the real images first.
     """
     if arm == "gan":
-        return np.concatenate([X, made]), np.append(y, np.full(len(made), MALIGNANT))
+        return np.concatenate([X, synthetic]), np.append(y, np.full(len(synthetic), MALIGNANT))
     if arm in ("random-over-sampling", "codec-control"):
-        rows = over_sampled_rows(y, len(made), seed)
+        rows = over_sampled_rows(y, len(synthetic), seed)
         copies = X[rows]
         if arm == "codec-control":
-            copies = through_codec(copies)
+            copies = encode_and_decode(copies)
         return np.concatenate([X, copies]), np.append(y, y[rows])
     if arm.startswith("augment-"):
         times = int(arm.removeprefix("augment-").removesuffix("x"))
         rng = np.random.default_rng(seed)
-        copies = [np.stack([changed(picture, rng) for picture in X]) for _ in range(times)]
+        copies = [np.stack([augment(image, rng) for image in X]) for _ in range(times)]
         return np.concatenate([X, *copies]), np.tile(y, times + 1)
     return X, y
 
 
 def over_sampled_rows(y, n, seed):
-    """Draw n rows of malignant pictures, by imbalanced-learn."""
-    wanted = {MALIGNANT: int((y == MALIGNANT).sum()) + n}
-    sampler = RandomOverSampler(sampling_strategy=wanted, random_state=seed)
+    """Draw n rows of malignant images by imbalanced-learn's RandomOverSampler."""
+    strategy = {MALIGNANT: int((y == MALIGNANT).sum()) + n}
+    sampler = RandomOverSampler(sampling_strategy=strategy, random_state=seed)
     sampler.fit_resample(np.arange(len(y))[:, None], y)
     return sampler.sample_indices_[len(y) :]
 
 
-def through_codec(X):
-    """Encode, stretch and decode pictures as the paper's upsampler does, without translating.
+def encode_and_decode(X):
+    """Encode, stretch and decode images as the paper's upsampler does, without translating.
 
-    If this arm differs from random over-sampling, a part of the GAN's effect may be the range of
-    intensities, by which a synthetic picture can be told.
+    If this arm differs from random over-sampling, part of the GAN's effect may come from the
+    range of intensities, which identifies synthetic images.
     """
 
     class Untranslated:
@@ -81,21 +81,21 @@ def through_codec(X):
     return form.decode(translate(Untranslated(), form.encode(X), PRESETS["paper"]))
 
 
-def changed(picture, rng):
-    """Change a picture by the paper's list for Augment-5x and -10x, in ranges of its code.
+def augment(pixels, rng):
+    """Augment an image by the paper's list for Augment-5x and -10x, in the ranges of its code.
 
-    Contrast .5 to 1.5; crop of 0 to 20 %; blur or noise for half of the pictures; rotation and
+    Contrast .5 to 1.5; crop of 0 to 20 %; blur or noise for half of the images; rotation and
     shear by up to 25 degrees and translation by up to 20 % for all; coarse dropout for a quarter;
-    hue. Order and shares are this study's.
+    hue. The order and the shares are this study's own.
     """
-    height, width = picture.shape[:2]
-    image = Image.fromarray(picture)
+    height, width = pixels.shape[:2]
+    image = Image.fromarray(pixels)
     image = ImageEnhance.Contrast(image).enhance(rng.uniform(0.5, 1.5))
     cut = rng.uniform(0, 0.2, 4) / 2 * (width, height, width, height)
     image = image.resize(
         (width, height), Image.BILINEAR, box=(*cut[:2], *(-cut[2:] + (width, height)))
     )
-    image = _moved(image, rng)
+    image = _transform(image, rng)
     if rng.random() < 0.5:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.01) * width))
     hue, *rest = image.convert("HSV").split()
@@ -111,8 +111,8 @@ def changed(picture, rng):
     return np.clip(np.rint(pixels), 0, 255).astype("uint8")
 
 
-def _moved(image, rng):
-    """Rotate, shear and shift about the centre; what comes in repeats the border's mean."""
+def _transform(image, rng):
+    """Rotate, shear and shift about the centre; new pixels get the mean colour of the border."""
     angle, shear = np.deg2rad(rng.uniform(-25, 25, 2))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.array([[1, np.tan(shear)], [0, 1]])

@@ -1,4 +1,4 @@
-"""The study's figures, and the number behind the claim that goes with one of them."""
+"""Figures of the study, and the distances behind the claim about one of them."""
 
 import numpy as np
 from intervals import percentiles
@@ -10,69 +10,75 @@ from melanet.utils._files import write_csv
 _LABELS = np.array(["benign", "malignant"])
 
 
-def translations(path, sources, made):
-    """Write benign pictures above what they were translated to."""
-    plotting.plot_images([sources, made], row_titles=["benign", "translated"], path=path)
+def translations(path, sources, translated):
+    """Plot benign images above their translations."""
+    plotting.plot_images([sources, translated], row_titles=["benign", "translated"], path=path)
 
 
 def grad_cam(path, model, X, y, seed=0, n=8):
-    """Write test pictures, half of them malignant, with what spoke for malignant laid over."""
+    """Plot test images, half of them malignant, with Grad-CAM overlays for malignant."""
     rng = np.random.default_rng(seed)
     rows = np.concatenate(
         [rng.permutation(np.flatnonzero(y == label))[: n // 2] for label in (1, 0)]
     )
     _, overlays = model.explain(X[rows], label=1, return_overlay=True)
-    chances = model.predict_proba(X[rows])[:, 1]
-    titles = [f"{_LABELS[y[i]]}\np = {p:.2f}" for i, p in zip(rows, chances)]
+    probabilities = model.predict_proba(X[rows])[:, 1]
+    titles = [f"{_LABELS[y[i]]}\np = {p:.2f}" for i, p in zip(rows, probabilities)]
     plotting.plot_images([X[rows], overlays], titles=titles, path=path)
 
 
-def umap(path, features, y, made_features, seed=0):
-    """Write a layout of all features, once without and once with the synthetic ones."""
-    points = plotting.umap_embedding(np.concatenate([features, made_features]), random_state=seed)
-    labels = np.append(_LABELS[y], ["synthetic"] * len(made_features))
+def umap(path, features, y, synthetic_features, seed=0):
+    """Plot a layout of all features, without and with the synthetic images."""
+    every = np.concatenate([features, synthetic_features])
+    points = plotting.umap_embedding(every, random_state=seed)
+    labels = np.append(_LABELS[y], ["synthetic"] * len(synthetic_features))
     n = len(y)
     panels = {"real": (points[:n], labels[:n]), "real and synthetic": (points, labels)}
     plotting.plot_embedding(panels, path=path)
 
 
 def curves(path, records):
-    """Write the losses of trainings; `records` maps a title to {name: values by epoch}."""
+    """Plot the losses of trainings; `records` maps a title to {name: values by epoch}."""
     plotting.plot_curves(records, path=path)
 
 
-def distances(path, made, groups, *, n_draws=1000, seed=0):
-    """Write how much nearer the synthetic pictures' features lie to malignant than to benign.
+def distances(path, synthetic, groups, *, n_draws=1000, seed=0):
+    """Measure how much nearer the synthetic images' features are to malignant than to benign.
 
-    For a picture, the gap is its mean Euclidean distance to the real benign pictures less that to
-    the real malignant ones: positive if it lies nearer to the malignant. A row gives the mean gap
-    of a set of pictures, and its percentile interval from a bootstrap that draws the pictures of
-    the set and of both real classes anew.
+    The gap of an image is its mean Euclidean distance to the real benign images minus that to
+    the real malignant ones; it is positive if the image is nearer to the malignant ones. A row
+    holds the mean gap of a set of images and its percentile interval from a bootstrap that
+    resamples the images of the set and of both real classes.
 
     Parameters
     ----------
     path : path-like
         Table to write.
-    made : ndarray of shape (n, n_features)
-        Features of the synthetic pictures.
+    synthetic : ndarray of shape (n, n_features)
+        Features of the synthetic images.
     groups : dict
-        What the real pictures are -> (features, labels).
+        Name of a set of real images -> (features, labels).
+
+    Returns
+    -------
+    list of dict
+        Rows of the table.
     """
     rows = []
     for name, (features, y) in groups.items():
         real = [features[y == label] for label in (0, 1)]
-        for title, which, own in (
-            ("synthetic malignant", made, None),
+        for title, points, label in (
+            ("synthetic malignant", synthetic, None),
             ("real benign", real[0], 0),
             ("real malignant", real[1], 1),
         ):
-            gaps = _gap(which, real, own, n_draws, np.random.default_rng(seed))
+            gaps = _mean_gaps(points, real, label, n_draws, np.random.default_rng(seed))
             low, high = percentiles(gaps[1:])
             rows.append(
                 {
                     "pictures": title,
                     "distances to": name,
-                    "n": len(which),
+                    "n": len(points),
                     "nearer to malignant by": float(gaps[0]),
                     "low": low,
                     "high": high,
@@ -82,24 +88,24 @@ def distances(path, made, groups, *, n_draws=1000, seed=0):
     return rows
 
 
-def _gap(which, real, own, n_draws, rng):
-    """Return the mean gap of the pictures themselves, and of bootstrap draws."""
-    between = [cdist(which, part) for part in real]
+def _mean_gaps(points, real, label, n_draws, rng):
+    """Return the mean gap of the points, followed by those of the bootstrap draws."""
+    distances_to = [cdist(points, part) for part in real]
     gaps = []
     for draw in range(1 + n_draws):
-        weights = [_times(len(part), draw, rng) for part in real]
-        outer = _times(len(which), draw, rng) if own is None else weights[own]
-        to = []
-        for label, (distance, weight) in enumerate(zip(between, weights)):
-            pairs = outer.sum() * weight.sum()
-            if label == own:  # a picture's distance to itself is none
-                pairs -= outer @ weight
-            # No pairs are left where a draw of a few pictures holds one of them alone.
-            to.append(outer @ distance @ weight / pairs if pairs else np.nan)
-        gaps.append(to[0] - to[1])
+        weights = [_draw_counts(len(part), draw, rng) for part in real]
+        point_weights = _draw_counts(len(points), draw, rng) if label is None else weights[label]
+        means = []
+        for code, (distance, weight) in enumerate(zip(distances_to, weights)):
+            pairs = point_weights.sum() * weight.sum()
+            if code == label:  # an image is not compared with itself
+                pairs -= point_weights @ weight
+            # A draw of a small class may hold a single image, which leaves no pairs.
+            means.append(point_weights @ distance @ weight / pairs if pairs else np.nan)
+        gaps.append(means[0] - means[1])
     return np.array(gaps)
 
 
-def _times(n, draw, rng):
-    """Tell how often each of n pictures counts: once at first, then as drawn."""
+def _draw_counts(n, draw, rng):
+    """Return how often each of n images is drawn; draw 0 is the original sample."""
     return np.ones(n) if draw == 0 else np.bincount(rng.integers(n, size=n), minlength=n)

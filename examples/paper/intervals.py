@@ -1,8 +1,8 @@
-"""Measures of scores under many weightings of the test pictures at once: the bootstrap's core."""
+"""Screening measures under many weightings of the test images at once, for the bootstrap."""
 
 import numpy as np
 
-# Column of the tables -> what it is called in them.
+# Column name -> heading in the tables.
 MEASURES = {
     "auc": "AUC",
     "average_precision": "average precision",
@@ -20,21 +20,21 @@ def measures(positive, score, weights, threshold=0.5, at_specificity=0.9):
     Parameters
     ----------
     positive : ndarray of bool of shape (n,)
-        Which samples are positive, both kinds present.
+        Whether each sample is positive; both classes are present.
     score : ndarray of shape (n,)
-        The larger, the more positive.
+        Scores; a larger one is more positive.
     weights : ndarray of shape (n_weightings, n)
-        How often each sample counts; with ones, the measures are those of
+        Weight of each sample. With ones, the measures equal those of
         `melanet.metrics.screening_report`.
     threshold : float, default=0.5
-        Score from which a sample is called positive.
+        Score from which a sample is predicted positive.
     at_specificity : float, default=0.9
-        Least specificity of the point of the ROC curve whose sensitivity is taken.
+        Minimum specificity of the ROC point whose sensitivity is reported.
 
     Returns
     -------
     dict
-        Name -> ndarray of shape (n_weightings,); NaN where nothing is called negative (NPV).
+        Name -> ndarray of shape (n_weightings,); NPV is NaN if no sample is predicted negative.
     """
     order = np.argsort(-score, kind="stable")
     score, positive, weights = score[order], positive[order], weights[:, order]
@@ -44,8 +44,8 @@ def measures(positive, score, weights, threshold=0.5, at_specificity=0.9):
     p, n = tp[:, -1:], fp[:, -1:]
     zero = np.zeros_like(p)
     tpr, fpr = np.hstack([zero, tp / p]), np.hstack([zero, fp / n])
-    called = tp + fp
-    precision = np.divide(tp, called, out=np.zeros_like(tp), where=called > 0)
+    predicted = tp + fp
+    precision = np.divide(tp, predicted, out=np.zeros_like(tp), where=predicted > 0)
     at = np.searchsorted(-score[last], -threshold, side="right")  # thresholds at or above
     sensitivity, specificity = tpr[:, at], 1 - fpr[:, at]
     fn, tn = p[:, 0] * (1 - sensitivity), n[:, 0] * specificity
@@ -69,7 +69,7 @@ def bootstrap_weights(positive, n_draws, seed):
     Returns
     -------
     ndarray of int of shape (1 + n_draws, n)
-        How often each sample was drawn; the first row is the sample itself, all ones.
+        Number of times each sample was drawn. The first row, all ones, is the original sample.
     """
     rng = np.random.default_rng(seed)
     weights = np.ones((1 + n_draws, len(positive)), int)
@@ -80,7 +80,7 @@ def bootstrap_weights(positive, n_draws, seed):
 
 
 def percentiles(draws, confidence=0.95):
-    """Return the ends of the percentile interval of draws, NaN left out."""
+    """Return the ends of the percentile interval of draws, ignoring NaN."""
     draws = draws[np.isfinite(draws)]
     if not len(draws):
         return float("nan"), float("nan")

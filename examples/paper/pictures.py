@@ -1,4 +1,4 @@
-"""The study's pictures: ISIC 2016, a folder of one's own, or toy lesions laid out as ISIC 2016."""
+"""Images of the study: ISIC 2016, a folder, or toy lesions in the layout of ISIC 2016."""
 
 import csv
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from melanet.datasets import (
     fetch_isic2016,
     find_duplicates,
     load_image_folder,
-    load_images,
     make_lesions,
 )
 from melanet.datasets._isic_archives import find_pictures
@@ -21,7 +20,7 @@ from melanet.datasets._isic_labels import read_labels
 
 _STEM = "ISBI2016_ISIC_Part3"
 NAMES = ("benign", "malignant")
-# Part of the set -> (name in the files, benign, malignant, how the labels are spelled).
+# Subset -> (name in the files, number of benign, of malignant, spelling of the labels).
 _ISIC_2016 = {
     "train": ("Training", 727, 173, ("benign", "malignant")),
     "test": ("Test", 304, 75, ("0.0", "1.0")),
@@ -30,30 +29,30 @@ _ISIC_2016 = {
 
 @dataclass
 class Files:
-    """Picture files of one part and their labels, 0 for benign and 1 for malignant."""
+    """Image files of one subset and their labels, 0 for benign and 1 for malignant."""
 
     paths: list
     y: np.ndarray
 
     def counts(self):
-        """Return class -> number of pictures."""
+        """Return class -> number of images."""
         return {name: int((self.y == i).sum()) for i, name in enumerate(NAMES)}
 
 
 def find(data, *, stages, scale, data_home=None, mirror=None):
-    """Return the training and the test files, and one line that says what they are.
+    """Return the training files, the test files, and a one-line description.
 
     Parameters
     ----------
     data : str
-        "lesions", "isic2016" or a folder: ISIC 2016's files; train and test with the folders
-        benign and malignant in each; or trainA (benign), trainB, testA and testB.
+        "lesions", "isic2016" or a folder. A folder holds ISIC 2016's files; train and test, each
+        with the folders benign and malignant; or trainA (benign), trainB, testA and testB.
     stages : Stages
-        Where toy lesions are drawn.
+        Stages; toy lesions are drawn in one of them.
     scale : Scale
-        Side of toy lesions, and how many pictures to keep.
+        Side of toy lesions, and number of images to keep.
     data_home, mirror : str or None
-        As of `melanet.datasets.fetch_isic2016`.
+        Options of `melanet.datasets.fetch_isic2016`.
 
     Returns
     -------
@@ -63,13 +62,13 @@ def find(data, *, stages, scale, data_home=None, mirror=None):
     Raises
     ------
     ValueError, OSError
-        If there is nothing of the kind, or a class is missing.
+        If the files are not found, or a class is missing.
     """
     numbers = {"train": scale.n_train, "test": scale.n_test}
     if data == "lesions":
         settings = {"size": scale.size, **numbers, "version": __version__}
         home = stages.run("lesions", lambda f: draw_lesions(f, scale.size, numbers), settings)
-        about = "make_lesions: toy pictures, drawn by a program, laid out as ISIC 2016"
+        about = "make_lesions: toy images drawn by a program, in the layout of ISIC 2016"
         parts = [_isic_files(home / "isic2016", subset) for subset in _ISIC_2016]
     elif data == "isic2016":
         about = "ISIC 2016 Part 3, dermoscopic images (CC-0)"
@@ -77,27 +76,27 @@ def find(data, *, stages, scale, data_home=None, mirror=None):
         found = [fetch_isic2016(subset=subset, **options) for subset in _ISIC_2016]
         parts = [Files(list(part.paths), part.target) for part in found]
     else:
-        parts, about = _folder(Path(data))
+        parts, about = find_in_folder(Path(data))
     for name, part in zip(_ISIC_2016, parts):
         if 0 in part.counts().values():
             raise ValueError(
-                f"The {name} set of {data} must hold benign and malignant pictures. "
+                f"The {name} set of {data} must hold benign and malignant images. "
                 f"Received: {part.counts()}"
             )
-    return *(_fewer(part, n) for part, n in zip(parts, numbers.values())), about
+    return *(_subsample(part, n) for part, n in zip(parts, numbers.values())), about
 
 
 def draw_lesions(folder, size, numbers):
-    """Write toy lesions as ISIC 2016 is laid out: its names, class ratios and label spellings.
+    """Write toy lesions with the file names, class ratios and label spellings of ISIC 2016.
 
     Parameters
     ----------
     folder : path-like
-        Gets the folder isic2016.
+        Parent of the new folder isic2016.
     size : int
-        Side of the pictures.
+        Side of the images.
     numbers : dict
-        Part -> number of pictures; None takes ISIC 2016's.
+        Subset -> number of images; None takes ISIC 2016's.
     """
     home = Path(folder) / "isic2016"
     first = 0
@@ -118,20 +117,15 @@ def draw_lesions(folder, size, numbers):
 
 
 def overlap(train, test):
-    """Return pairs of training and test files that show the same picture, as dicts."""
+    """Return pairs of training and test files that show the same image, as dicts."""
     return [
         {"training": Path(a).name, "test": Path(b).name, "reason": reason, "bits": int(bits)}
         for a, b, reason, bits in find_duplicates(train.paths, test.paths)
     ]
 
 
-def read(files, size):
-    """Return the pictures as (n, size, size, 3) uint8."""
-    return load_images(files.paths, size)
-
-
-def _fewer(files, n):
-    """Return a stratified part of n files, in order; all of them if n is None."""
+def _subsample(files, n):
+    """Return a stratified sample of n files, in order; all of them if n is None."""
     if n is None or n >= len(files.y):
         return files
     _, kept = hold_out(files.y, n / len(files.y), 0)
@@ -140,41 +134,42 @@ def _fewer(files, n):
 
 
 def _isic_files(home, subset):
-    """Read ISIC 2016's files where they lie, in any number and without their published hashes."""
+    """Find ISIC 2016's files in a folder, without checking their number and hashes."""
     stem = f"{_STEM}_{_ISIC_2016[subset][0]}"
     table, pictures = home / f"{stem}_GroundTruth.csv", home / f"{stem}_Data"
     for path in (table, pictures):
         if not path.exists():
             raise FileNotFoundError(
-                f"{path} is missing. `melanet fetch isic2016` gets ISIC 2016's files"
+                f"{path} is missing. Download ISIC 2016's files by `melanet fetch isic2016`"
             )
     ids, y = read_labels(table, {"benign": None, "malignant": "target"})
     return Files(find_pictures(pictures, ids), y)
 
 
-def _folder(path):
+def find_in_folder(path):
+    """Return the training and test files of a folder in one of three layouts, and a description."""
     if not path.is_dir():
         raise FileNotFoundError(
             f"--data must be lesions, isic2016 or a folder of images. Received: {str(path)!r}"
         )
-    names = sorted(place.name for place in path.iterdir())
+    names = sorted(entry.name for entry in path.iterdir())
     if "isic2016" in names or any(name.startswith(_STEM) for name in names):
         home = path / "isic2016" if "isic2016" in names else path
         parts = [_isic_files(home, subset) for subset in _ISIC_2016]
-        return parts, f"images of {path}, laid out as ISIC 2016"
+        return parts, f"images of {path}, in the layout of ISIC 2016"
     if any(f"{subset}{side}" in names for subset in _ISIC_2016 for side in "AB"):
         found = [load_image_folder(path, subset=subset) for subset in _ISIC_2016]
     elif set(_ISIC_2016) <= set(names):
         found = [load_image_folder(path / subset) for subset in _ISIC_2016]
         if wrong := [part.target_names for part in found if part.target_names != list(NAMES)]:
             raise ValueError(
-                f"{path} must hold train and test, and each of them the folders benign and "
-                f"malignant. Received: {wrong[0]}"
+                f"{path} must hold train and test, each with the folders benign and malignant. "
+                f"Received: {wrong[0]}"
             )
     else:
         raise ValueError(
-            f"{path} must hold ISIC 2016's files, as `melanet fetch` leaves them; train and test "
-            "with the folders benign and malignant in each; or trainA, trainB, testA and testB. "
+            f"{path} must hold ISIC 2016's files, as `melanet fetch` writes them; train and test, "
+            "each with the folders benign and malignant; or trainA, trainB, testA and testB. "
             f"Received: {', '.join(names[:5]) or 'an empty folder'}"
         )
     return [Files(list(part.paths), part.target) for part in found], f"images of {path}"

@@ -1,12 +1,12 @@
-"""The two protocols: who is trained on what, and who watches the training."""
+"""The two protocols: the training, validation and test sets of each model."""
 
-import csv
 import gc
 
 import arms
 import figures
 import keras
 import numpy as np
+from results import read_table
 
 from melanet import GANOversampler, MelaNet, __version__
 from melanet.classifier._dataset import hold_out
@@ -23,21 +23,21 @@ PROTOCOLS = {
 
 
 class Study:
-    """One protocol on one set of pictures, stage by stage."""
+    """One protocol on one set of images, stage by stage."""
 
     def __init__(self, protocol, scale, weights, stages, train, test):
         self.protocol, self.scale, self.weights, self.stages = protocol, scale, weights, stages
         (self.X, self.y), (self.X_test, self.y_test) = train, test
 
     def split(self, seed):
-        """Return the rows to train on, and what to validate on."""
+        """Return the rows to train on, and the validation data."""
         if self.protocol == "released":
             return np.arange(len(self.y)), (self.X_test, self.y_test)
         rows, held = hold_out(self.y, 0.2, seed)
         return rows, (self.X[held], self.y[held])
 
     def train_cyclegan(self, seed):
-        """Train benign -> malignant on the training part alone, by the paper's recipe."""
+        """Train benign -> malignant on the training split alone, by the paper's recipe."""
         rows, _ = self.split(seed)
         X, y = self.X[rows], self.y[rows]
 
@@ -49,7 +49,7 @@ class Study:
         return self._stage(f"seed-{seed}/cyclegan", make, {"epochs": self.scale.gan_epochs})
 
     def over_sample(self, seed):
-        """Translate every benign training picture once: 727 + 173 become 727 + 900."""
+        """Translate every benign training image once: 727 + 173 become 727 + 900."""
         rows, _ = self.split(seed)
         X, y = self.X[rows], self.y[rows]
         n_benign, n_malignant = np.bincount(y).tolist()
@@ -58,7 +58,7 @@ class Study:
             sampler = GANOversampler(
                 preset="paper",
                 sampling_strategy={arms.MALIGNANT: n_malignant + n_benign},
-                pretrained={arms.MALIGNANT: self._name(f"seed-{seed}/cyclegan") / "gan.keras"},
+                pretrained={arms.MALIGNANT: self._path(f"seed-{seed}/cyclegan") / "gan.keras"},
                 random_state=seed,
             )
             X_res, _ = sampler.fit_resample(X, y)
@@ -68,14 +68,14 @@ class Study:
         return self._stage(f"seed-{seed}/translations", make, {}, [f"seed-{seed}/cyclegan"])
 
     def run(self, arm, seed):
-        """Train MelaNet on what an arm makes of the training part; score the test pictures."""
+        """Train MelaNet on the training set of an arm; score the test images."""
         rows, validation = self.split(seed)
         settings = {"arm": arm, "backbone": self.scale.backbone, "epochs": self.scale.epochs}
         settings |= {"weights": self.weights and str(self.weights)}
 
         def make(folder):
-            made = np.load(self._name(f"seed-{seed}/translations") / "made.npz")["X"]
-            X, y = arms.training_set(arm, self.X[rows], self.y[rows], made, seed)
+            synthetic = np.load(self._path(f"seed-{seed}/translations") / "made.npz")["X"]
+            X, y = arms.training_set(arm, self.X[rows], self.y[rows], synthetic, seed)
             model = MelaNet(
                 backbone=self.scale.backbone,
                 backbone_weights=self.weights,
@@ -90,39 +90,40 @@ class Study:
             write_csv(folder / "record.csv", history_rows(model.history_))
             labels = zip(self.y_test.tolist(), scores.tolist())
             write_csv(folder / "scores.csv", [{"malignant": y, "score": s} for y, s in labels])
-            if seed == 0 and arm in ("vgg-gap", "gan"):  # what the figures need
+            if seed == 0 and arm in ("vgg-gap", "gan"):  # used by the figures
                 model.save(folder / "model.melanet")
             report = screening_report(self.y_test, scores)
-            print(f"  {np.bincount(y).tolist()} pictures, AUC {report['auc']:.3f}", flush=True)
+            print(f"  {np.bincount(y).tolist()} images, AUC {report['auc']:.3f}", flush=True)
             keras.utils.clear_session()
             gc.collect()
 
         return self._stage(f"seed-{seed}/{arm}", make, settings, [f"seed-{seed}/translations"])
 
     def draw(self, folder):
-        """Draw the figures of seed 0, and write the distances behind the UMAP figure."""
+        """Draw the figures of seed 0, and write the table of feature distances."""
         rows, _ = self.split(0)
         X, y = self.X[rows], self.y[rows]
-        made = np.load(self._name("seed-0/translations") / "made.npz")
-        real_only = MelaNet.load(self._name("seed-0/vgg-gap") / "model.melanet")
-        melanet = MelaNet.load(self._name("seed-0/gan") / "model.melanet")
-        figures.translations(folder / "translations.png", X[made["sources"][:8]], made["X"][:8])
-        features, made_features = real_only.embed(X), real_only.embed(made["X"])
-        figures.umap(folder / "umap.png", features, y, made_features)
+        synthetic = np.load(self._path("seed-0/translations") / "made.npz")
+        real_only = MelaNet.load(self._path("seed-0/vgg-gap") / "model.melanet")
+        melanet = MelaNet.load(self._path("seed-0/gan") / "model.melanet")
+        sources = X[synthetic["sources"][:8]]
+        figures.translations(folder / "translations.png", sources, synthetic["X"][:8])
+        features, synthetic_features = real_only.embed(X), real_only.embed(synthetic["X"])
+        figures.umap(folder / "umap.png", features, y, synthetic_features)
         figures.distances(
             folder / "distances.csv",
-            made_features,
+            synthetic_features,
             {
                 "training pictures": (features, y),
                 "test pictures": (real_only.embed(self.X_test), self.y_test),
             },
         )
         figures.grad_cam(folder / "grad-cam.png", melanet, self.X_test, self.y_test)
-        cyclegan = read_history(self._name("seed-0/cyclegan") / "gan.record.csv")
+        cyclegan = read_history(self._path("seed-0/cyclegan") / "gan.record.csv")
         losses = ("discriminator_loss", "adversarial_loss", "cycle_loss", "identity_loss")
         curves = {"CycleGAN": {name: cyclegan[name] for name in losses}}
         for arm in ("vgg-gap", "gan"):
-            history = read_history(self._name(f"seed-0/{arm}") / "record.csv")
+            history = read_history(self._path(f"seed-0/{arm}") / "record.csv")
             curves[arm] = {name: history[name] for name in ("loss", "val_loss")}
         figures.curves(folder / "curves.png", curves)
 
@@ -132,12 +133,11 @@ class Study:
         after = ["pictures", *(f"{self.protocol}/{other}" for other in after)]
         return self.stages.run(f"{self.protocol}/{name}", make, settings, after)
 
-    def _name(self, name):
+    def _path(self, name):
         return self.stages.folder / self.protocol / name
 
 
 def read_history(path):
-    """Return a record of losses as name -> values by epoch."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    """Return a table of losses as name -> values by epoch."""
+    rows = read_table(path)
     return {name: [float(row[name]) for row in rows] for name in rows[0]}

@@ -1,14 +1,13 @@
-"""One HTML file that holds the whole study: tables, pictures inlined, settings, versions."""
+"""A self-contained HTML report of the study: tables, figures, settings, versions."""
 
 import base64
-import csv
 import html
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
 import keras
-from results import CAPTION, DIFFERENCE_CAPTION, wide
+from results import CAPTION, DIFFERENCE_CAPTION, pivot, read_table
 
 from melanet import NOT_FOR_DIAGNOSIS
 from melanet.metrics import paper_table_1
@@ -36,7 +35,7 @@ th { background: #eee } img { max-width: 100% } pre { background: #eee; padding:
 
 
 def write_report(path, *, about, command, settings, warnings, stages, tables, figures):
-    """Write the report.
+    """Write the HTML report.
 
     Parameters
     ----------
@@ -49,12 +48,13 @@ def write_report(path, *, about, command, settings, warnings, stages, tables, fi
     settings : dict
         Name -> value.
     warnings : list of str
-        What a reader must know before anything else.
-    stages : list of (name, seconds, whether it was there already)
+        Warnings to the reader, shown before the results.
+    stages : list of (str, float, bool)
+        Name of a stage, its seconds, and whether it was skipped because it was complete.
     tables : path-like
         Folder with results.csv, differences.csv, runs.csv and distances.csv.
-    figures : list of (path, caption)
-        PNG files, in order.
+    figures : list of (path-like, str)
+        PNG files and their captions, in order.
     """
     tables = Path(tables)
     results, differences, runs, distances = (
@@ -67,34 +67,34 @@ def write_report(path, *, about, command, settings, warnings, stages, tables, fi
         *(f'<p class="notice">{html.escape(text)}</p>' for text in warnings),
         _table(["", ""], about),
         "<h2>Results on the test set</h2>",
-        _table(*wide(results, ("arm", "protocol"))),
+        _table(*pivot(results, ("arm", "protocol"))),
         _paragraph(CAPTION),
     ]
     if differences:
         body += [
             "<h2>Paired differences</h2>",
-            _table(*wide(differences, ("arm", "protocol"))),
+            _table(*pivot(differences, ("arm", "protocol"))),
             _paragraph(DIFFERENCE_CAPTION),
         ]
-    body += ["<h2>Each run</h2>", _table(*_rows(runs))]
-    body += ["<h2>Do the translations lie nearer to malignant pictures?</h2>"]
-    body += [_paragraph(_DISTANCES), _table(*_rows(distances)), "<h2>Figures</h2>"]
+    body += ["<h2>Each run</h2>", _table(*_shorten(runs))]
+    body += ["<h2>Are the translations nearer to malignant images?</h2>"]
+    body += [_paragraph(_DISTANCES), _table(*_shorten(distances)), "<h2>Figures</h2>"]
     for file, caption in figures:
         data = base64.b64encode(Path(file).read_bytes()).decode()
         text = html.escape(caption)
         body.append(f'<figure><img alt="{text}" src="data:image/png;base64,{data}">')
         body.append(f"<figcaption>{text}</figcaption></figure>")
-    body += ["<h2>The paper's own table, with its names put right</h2>", _table(*_paper())]
-    body += [_paragraph("Percent, ISIC 2016's 379 test images; see docs/table-1.md.")]
-    body += ["<h2>How it was made</h2>", f"<pre>{html.escape(command)}</pre>"]
+    body += ["<h2>The paper's own table, with corrected names</h2>", _table(*_paper_table())]
+    body += [_paragraph("In percent, on ISIC 2016's 379 test images; see docs/table-1.md.")]
+    body += ["<h2>How to reproduce it</h2>", f"<pre>{html.escape(command)}</pre>"]
     body += [
         _table(["setting", "value"], settings.items()),
-        _table(["what", "version"], _versions()),
+        _table(["software", "version"], _versions()),
     ]
     body.append(
         _table(
             ["stage", "seconds", ""],
-            [(name, f"{s:.1f}", "was there already" if old else "") for name, s, old in stages],
+            [(name, f"{s:.1f}", "skipped: complete" if old else "") for name, s, old in stages],
         )
     )
     page = (
@@ -106,18 +106,12 @@ def write_report(path, *, about, command, settings, warnings, stages, tables, fi
 
 
 _DISTANCES = (
-    "For each picture, its mean Euclidean distance to the real benign pictures less that to the "
-    "real malignant ones, averaged; positive means nearer to malignant. 95 % bootstrap interval "
-    "over pictures. The space: MelaNet.embed (the pooled features) of the network that was trained "
-    "on real pictures only, the arm vgg-gap. It was trained on the training pictures, so the test "
-    "pictures are the fairer measure. Of the UMAP figure itself no distance is taken."
+    "The mean over images of the mean Euclidean distance to the real benign images minus that to "
+    "the real malignant ones; positive means nearer to malignant. 95 % bootstrap interval over "
+    "images. Distances are between the pooled features (MelaNet.embed) of the network that was "
+    "trained on real images only, the arm vgg-gap. It has seen the training images, so the test "
+    "images are the fairer comparison. No distance is measured in the UMAP figure."
 )
-
-
-def read_table(path):
-    """Return a CSV file as a list of dicts of text."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def _paragraph(text):
@@ -132,19 +126,20 @@ def _table(header, body):
     return f'<div class="wide"><table><tr>{cells("th", header)}</tr>{rows}</table></div>'
 
 
-def _rows(table):
+def _shorten(table):
+    """Return the header and the cells of a table, numbers with three decimals."""
     header = list(table[0])
-    return header, [[_short(row[name]) for name in header] for row in table]
+    return header, [[_shorten_number(row[name]) for name in header] for row in table]
 
 
-def _short(text):
+def _shorten_number(text):
     try:
         return f"{float(text):.3f}".rstrip("0").rstrip(".") if "." in text else text
     except ValueError:
         return text
 
 
-def _paper():
+def _paper_table():
     names = ("tp", "fn", "tn", "fp")
     rates = ("sensitivity", "specificity", "balanced_accuracy", "npv")
     rows = []

@@ -1,4 +1,4 @@
-"""From the scores of all runs to the tables: means, intervals, paired differences."""
+"""Tables from the scores of all runs: means, intervals, paired differences."""
 
 import csv
 from pathlib import Path
@@ -14,13 +14,17 @@ N_DRAWS = 2000
 COUNTS = ("tp", "fn", "tn", "fp")
 
 
+def read_table(path):
+    """Return a CSV file as a list of dicts of text."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def read_scores(folder):
     """Return the labels and the scores of a run, as arrays."""
-    with (Path(folder) / "scores.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return np.array([int(r["malignant"]) for r in rows]), np.array(
-        [float(r["score"]) for r in rows]
-    )
+    rows = read_table(Path(folder) / "scores.csv")
+    y = np.array([int(row["malignant"]) for row in rows])
+    return y, np.array([float(row["score"]) for row in rows])
 
 
 def tabulate(runs, out, n_draws=N_DRAWS):
@@ -29,26 +33,31 @@ def tabulate(runs, out, n_draws=N_DRAWS):
     Parameters
     ----------
     runs : list of (protocol, arm, seed, folder)
-        Folders with a scores.csv of the same test pictures.
+        Runs; each folder holds a scores.csv of the same test images.
     out : path-like
-        Folder to write into.
+        Output folder.
     n_draws : int, default=2000
-        Bootstrap draws of the test pictures, the same for all runs.
+        Number of bootstrap draws of the test images, which all runs share.
     """
     out = Path(out)
-    drawn, each = {}, []
+    draws, run_rows = {}, []
     for protocol, arm, seed, folder in runs:
         y, scores = read_scores(folder)
         weights = bootstrap_weights(y == 1, n_draws, seed=0)
-        drawn.setdefault((protocol, arm), []).append(measures(y == 1, scores, weights))
+        draws.setdefault((protocol, arm), []).append(measures(y == 1, scores, weights))
         report = screening_report(y, scores)
         names = [*COUNTS, *MEASURES, "auc_low", "auc_high"]
         row = {"protocol": protocol, "arm": arm, "seed": seed}
-        each.append(row | {name: report[name] for name in names})
-    # Arms in order, the two protocols of an arm one below the other.
-    order = sorted(drawn, key=lambda k: (list(ARMS).index(k[1]), k[0]))
+        run_rows.append(row | {name: report[name] for name in names})
+    # In the order of the arms; the two protocols of an arm are adjacent.
+    order = sorted(draws, key=lambda k: (list(ARMS).index(k[1]), k[0]))
     results = [
-        {"protocol": protocol, "arm": arm, "measure": name, **_mean(drawn[protocol, arm], name)}
+        {
+            "protocol": protocol,
+            "arm": arm,
+            "measure": name,
+            **_summarize(draws[protocol, arm], name),
+        }
         for protocol, arm in order
         for name in MEASURES
     ]
@@ -58,21 +67,21 @@ def tabulate(runs, out, n_draws=N_DRAWS):
             "arm": arm,
             "less": AGAINST,
             "measure": name,
-            **_mean(_less(drawn[protocol, arm], drawn[protocol, AGAINST]), name),
+            **_summarize(_subtract(draws[protocol, arm], draws[protocol, AGAINST]), name),
         }
         for protocol, arm in order
-        if (protocol, AGAINST) in drawn and arm != AGAINST
+        if (protocol, AGAINST) in draws and arm != AGAINST
         for name in MEASURES
     ]
-    write_csv(out / "runs.csv", each)
+    write_csv(out / "runs.csv", run_rows)
     write_csv(out / "results.csv", results)
     write_csv(out / "differences.csv", differences)
     with atomic_path(out / "results.md") as partial:
         partial.write_text(_markdown(results, differences), encoding="utf-8")
 
 
-def _mean(draws, name):
-    """Average a measure over seeds; give its interval over pictures and spread over seeds."""
+def _summarize(draws, name):
+    """Return a measure's mean over seeds, interval over images and deviation over seeds."""
     values = np.array([draw[name] for draw in draws])  # (n_seeds, 1 + n_draws)
     mean = values.mean(axis=0)
     low, high = percentiles(mean[1:])
@@ -86,24 +95,26 @@ def _mean(draws, name):
     }
 
 
-def _less(draws, others):
-    """Subtract run by run: the same seed and the same pictures on both sides."""
+def _subtract(draws, others):
+    """Subtract run by run: both sides have the same seed and test images."""
     return [{k: a[k] - b[k] for k in a} for a, b in zip(draws, others, strict=True)]
 
 
-def wide(rows, keys):
-    """Turn one row for each measure into one row for each arm, as text for people.
+def pivot(rows, keys):
+    """Convert rows of one measure each to rows of one arm each, formatted as text.
 
     Returns
     -------
     header : list of str
+        Names of the columns.
     body : list of list of str
+        Cells, row by row.
     """
     body = {}
     for row in rows:
         cells = body.setdefault(tuple(row[key] for key in keys), {"seeds": str(row["seeds"])})
         spread = float(row["sd_over_seeds"])
-        text = _text(row["mean"], row["low"], row["high"])
+        text = _format_interval(row["mean"], row["low"], row["high"])
         cells[row["measure"]] = text + (f" ± {spread:.3f}" if np.isfinite(spread) else "")
     header = [*keys, "seeds", *MEASURES.values()]
     table = [
@@ -112,25 +123,25 @@ def wide(rows, keys):
     return header, table
 
 
-def _text(mean, low, high):
+def _format_interval(mean, low, high):
     return f"{float(mean):.3f} [{float(low):.3f}, {float(high):.3f}]"
 
 
 CAPTION = (
-    "Mean over seeds [95 % interval from a bootstrap of the test pictures] ± standard deviation "
-    "over seeds. The protocol “released” looks at the test set while it trains, as the notebooks "
-    "do. Sensitivity at 90 % specificity is a point of the test set's own ROC curve."
+    "Mean over seeds [95 % interval from a bootstrap of the test images] ± standard deviation "
+    "over seeds. The protocol “released” uses the test set for early stopping, as the notebooks "
+    "do. Sensitivity at 90 % specificity is read from the ROC curve of the test set."
 )
 DIFFERENCE_CAPTION = (
-    f"Arm less {AGAINST}: the same seeds, the same drawn test pictures on both sides. An interval "
-    "that holds 0 shows no difference; one that does not may still be the luck of few trainings."
+    f"Arm minus {AGAINST}, with the same seeds and bootstrap draws. An interval that includes 0 "
+    "shows no difference; one that excludes it may still be due to the small number of seeds."
 )
 
 
 def _markdown(results, differences):
-    parts = ["# Results", _table(*wide(results, ("arm", "protocol"))), CAPTION]
+    parts = ["# Results", _table(*pivot(results, ("arm", "protocol"))), CAPTION]
     if differences:
-        rows = wide(differences, ("arm", "protocol"))
+        rows = pivot(differences, ("arm", "protocol"))
         parts += ["## Paired differences", _table(*rows), DIFFERENCE_CAPTION]
     parts.append("Not for diagnosis.")
     return "\n\n".join(parts) + "\n"

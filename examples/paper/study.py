@@ -1,8 +1,8 @@
-"""The paper's study from pictures to a report, by its own protocol and by a sound one.
+"""The paper's study from images to a report, by its own protocol and by a sound one.
 
     python examples/paper/study.py --scale smoke --protocol both --data lesions --out study
 
-See docs/paper.md. A run that was killed goes on where it was; what is done is not done again.
+See docs/paper.md. An interrupted run resumes; finished stages are skipped.
 Not for diagnosis.
 """
 
@@ -22,12 +22,13 @@ import arms
 import numpy as np
 import pictures
 from protocols import PROTOCOLS, Study
-from report import read_table, write_report
-from results import tabulate
+from report import write_report
+from results import read_table, tabulate
 from stages import Stages, digest_of_files
 
 from melanet import NOT_FOR_DIAGNOSIS
 from melanet.classifier import _backbones
+from melanet.datasets import load_images
 from melanet.utils._files import atomic_path, write_csv
 
 
@@ -35,11 +36,11 @@ from melanet.utils._files import atomic_path, write_csv
 class Scale:
     """Sizes of a study."""
 
-    size: int  # side of the pictures
+    size: int  # side of the images
     seeds: int  # of the sound protocol
     gan_epochs: int
     backbone: str
-    epochs: int  # at most, of a classifier
+    epochs: int  # maximum, of a classifier
     n_train: int | None = None  # None takes all
     n_test: int | None = None
 
@@ -56,12 +57,12 @@ def parse(argv):
     add = parser.add_argument
     add("--scale", choices=SCALES, default="smoke", help="default: %(default)s")
     add("--protocol", choices=(*PROTOCOLS, "both"), default="sound", help="default: %(default)s")
-    add("--data", default="lesions", help="lesions (toy pictures), isic2016, or a folder")
-    add("--out", default="study", metavar="DIR", help="where to write, and to go on")
-    add("--seeds", type=int, metavar="N", help="of the sound protocol (default: the scale's)")
+    add("--data", default="lesions", help="lesions (toy images), isic2016, or a folder")
+    add("--out", default="study", metavar="DIR", help="output folder; a run resumes from it")
+    add("--seeds", type=int, metavar="N", help="seeds of the sound protocol (default: by scale)")
     add("--backbone-weights", metavar="FILE", help="VGG16's ImageNet weights without the top")
-    add("--data-home", metavar="DIR", help="where isic2016 is kept")
-    add("--mirror", metavar="URL", help="where isic2016 is fetched from")
+    add("--data-home", metavar="DIR", help="folder of the downloaded isic2016")
+    add("--mirror", metavar="URL", help="server to download isic2016 from")
     options = parser.parse_args(argv)
     if options.seeds is not None and options.seeds < 1:
         parser.error(f"--seeds must be at least 1. Received: {options.seeds}")
@@ -69,26 +70,26 @@ def parse(argv):
 
 
 def check_needs(scale, weights):
-    """Say at once what would otherwise be missing hours from now; return the weights to use."""
+    """Raise an error now if something is missing that is needed later; return the weights."""
     for module, package in (("matplotlib", "matplotlib"), ("umap", "umap-learn")):
         if importlib.util.find_spec(module) is None:
             raise ImportError(f'The figures need {package}: pip install "melanet[plot]"')
     if scale.backbone == "small":
         if weights is not None:
-            raise ValueError("--backbone-weights are VGG16's; take --scale full")
+            raise ValueError("--backbone-weights needs VGG16: use --scale full")
         return None
     try:
         _backbones.build(scale.backbone, (scale.size, scale.size), 3, 2, weights or "imagenet")
     except OSError as error:
         raise OSError(
-            f"{error}. Here: --backbone-weights FILE, such as "
+            f"{error}. In this script: --backbone-weights FILE, such as "
             "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
         ) from error
     return weights or "imagenet"
 
 
 def read_pictures(train, test, size, stages):
-    """Decode the pictures, once; return ((X, y), (X_test, y_test)) and what overlaps."""
+    """Decode the images, once; return (X, y), (X_test, y_test) and the overlapping pairs."""
     settings = {"size": size, "files": digest_of_files([*train.paths, *test.paths])}
     settings["labels"] = [*train.y.tolist(), *test.y.tolist()]
 
@@ -96,7 +97,7 @@ def read_pictures(train, test, size, stages):
         write_csv(folder / "overlap.csv", pictures.overlap(train, test))
         for name, files in (("train", train), ("test", test)):
             with atomic_path(folder / f"{name}.npz") as partial:
-                np.savez(partial, X=pictures.read(files, size), y=files.y)
+                np.savez(partial, X=load_images(files.paths, size), y=files.y)
 
     folder = stages.run("pictures", make, settings)
     arrays = [np.load(folder / f"{name}.npz") for name in ("train", "test")]
@@ -104,8 +105,8 @@ def read_pictures(train, test, size, stages):
     return *((part["X"], part["y"]) for part in arrays), shared
 
 
-def study(options, command):
-    """Do all stages, and write tables, figures and the report."""
+def run_study(options, command):
+    """Run all stages, and write tables, figures and the report."""
     scale = SCALES[options.scale]
     weights = check_needs(scale, options.backbone_weights)
     out = Path(options.out)
@@ -118,28 +119,28 @@ def study(options, command):
         mirror=options.mirror,
     )
     *parts, shared = read_pictures(train, test, scale.size, stages)
-    notes = warn_of(about, scale, weights, shared)
+    notes = print_notes(about, scale, shared)
     protocols = list(PROTOCOLS) if options.protocol == "both" else [options.protocol]
     n_seeds = options.seeds or scale.seeds
     runs, studies = [], []
     for protocol in protocols:
-        one = Study(protocol, scale, weights, stages, *parts)
+        study = Study(protocol, scale, weights, stages, *parts)
         for seed in range(n_seeds if protocol == "sound" else 1):
-            one.train_cyclegan(seed)
-            one.over_sample(seed)
+            study.train_cyclegan(seed)
+            study.over_sample(seed)
             for arm in arms.ARMS if protocol == "sound" else arms.RELEASED:
-                runs.append((protocol, arm, seed, one.run(arm, seed)))
-        studies.append(one)
+                runs.append((protocol, arm, seed, study.run(arm, seed)))
+        studies.append(study)
     names = [f"{protocol}/seed-{seed}/{arm}" for protocol, arm, seed, _ in runs]
     tables = stages.run("tables", lambda folder: tabulate(runs, folder), {}, names)
     drawn = studies[0]
     first = [name for name in names if name.startswith(f"{drawn.protocol}/seed-0/")]
-    made = stages.run(f"{drawn.protocol}/figures", drawn.draw, {}, first)
-    publish(out, tables, made, drawn)
+    drawings = stages.run(f"{drawn.protocol}/figures", drawn.draw, {}, first)
+    publish(out, tables, drawings, drawn)
     facts = [
-        ("pictures", about),
-        ("training pictures", train.counts()),
-        ("test pictures", test.counts()),
+        ("images", about),
+        ("training images", train.counts()),
+        ("test images", test.counts()),
         *((f"protocol {protocol}", PROTOCOLS[protocol]) for protocol in protocols),
         *((arm, title) for arm, title in arms.ARMS.items() if any(arm == run[1] for run in runs)),
         ("figures", f"protocol {drawn.protocol}, seed 0"),
@@ -155,55 +156,55 @@ def study(options, command):
         figures=[(out / "figures" / name, caption) for name, caption in FIGURES.items()],
     )
     print((out / "results.md").read_text())
-    done = sum(old for _, _, old in stages.log)
-    print(f"{done} of {len(stages.log)} stages were there already. Report: {out / 'report.html'}")
+    skipped = sum(complete for _, _, complete in stages.log)
+    print(f"{skipped} of {len(stages.log)} stages were skipped. Report: {out / 'report.html'}")
 
 
 FIGURES = {
-    "translations.png": "Benign training pictures, and what the CycleGAN made of them, chosen by "
-    "order alone.",
-    "umap.png": "Features of the training pictures without and with the synthetic ones: "
-    "MelaNet.embed of the network that was trained on real pictures only, laid out together by "
-    "UMAP; the left panel leaves the synthetic ones out.",
-    "grad-cam.png": "Grad-CAM for “malignant” on test pictures, by the network of the arm gan. It "
+    "translations.png": "The first benign training images to be translated, and their "
+    "translations by the CycleGAN.",
+    "umap.png": "Features of the training images without and with the synthetic ones: "
+    "MelaNet.embed of the network that was trained on real images only, laid out together by "
+    "UMAP; the left panel omits the synthetic ones.",
+    "grad-cam.png": "Grad-CAM for “malignant” on test images, by the network of the arm gan. It "
     "shows where the network looked, not where a lesion is.",
     "curves.png": "Losses by epoch.",
 }
 
 
-def warn_of(about, scale, weights, shared):
-    """Return what a reader must know first, and say it here too."""
+def print_notes(about, scale, shared):
+    """Print the warnings that a reader must know first, and return them."""
     notes = []
     if about.startswith("make_lesions"):
         notes.append(
-            "All pictures are toy pictures, drawn by a program. No part of this run used a real "
-            "image; nothing in it says anything about real lesions."
+            "All images are toy pictures drawn by a program. This run used no real image and says "
+            "nothing about real lesions."
         )
     if scale.backbone == "small":
         notes.append(
             "The classifier is a small network that was trained from scratch, not the paper's "
-            "VGG16 with ImageNet weights, and budgets are cut: the table shows that the study "
-            "runs, not what the method can do."
+            "VGG16 with ImageNet weights, and budgets are reduced: the table shows that the study "
+            "runs, not how well the method works."
         )
     if shared:
-        named = ", ".join(
+        pairs = ", ".join(
             f"{row['training']} = {row['test']} ({row['reason']})" for row in shared[:5]
         )
         notes.append(
-            f"The test set overlaps the training set: {len(shared)} pairs of pictures, such as "
-            f"{named}. Results on them say nothing; remove them from one of the sets."
+            f"The test set overlaps the training set: {len(shared)} pairs of images, such as "
+            f"{pairs}. Results on them are meaningless; remove them from one of the sets."
         )
     for note in notes:
         print(f"Note: {note}", file=sys.stderr)
     return notes
 
 
-def publish(out, tables, made, drawn):
-    """Copy results from the stages to where a reader looks for them, each whole."""
+def publish(out, tables, drawings, drawn):
+    """Copy results from the stages' folders to the output folder, each file atomically."""
     origin = drawn.stages.folder / drawn.protocol / "seed-0/cyclegan"
     copies = {path: path.name for path in sorted(tables.glob("*.*")) if path.name != "stage.json"}
-    copies |= {made / name: f"figures/{name}" for name in FIGURES}
-    copies |= {made / "distances.csv": "distances.csv", origin / "gan.record.csv": "record.csv"}
+    copies |= {drawings / name: f"figures/{name}" for name in FIGURES}
+    copies |= {drawings / "distances.csv": "distances.csv", origin / "gan.record.csv": "record.csv"}
     for source, name in copies.items():
         with atomic_path(out / name) as partial:
             shutil.copyfile(source, partial)
@@ -214,7 +215,7 @@ def main(argv=None):
     options = parse(argv)
     print(NOT_FOR_DIAGNOSIS)
     try:
-        study(options, shlex.join(["python", "examples/paper/study.py", *argv]))
+        run_study(options, shlex.join(["python", "examples/paper/study.py", *argv]))
     except (OSError, ValueError, ImportError, ArithmeticError) as error:
         print(f"study.py: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

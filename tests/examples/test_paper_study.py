@@ -33,7 +33,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-# The real study and process, in the least sizes that have all stages.
+# The real study in a process of its own, in the smallest sizes that have all stages.
 TINY = f"""
 import sys
 sys.path.insert(0, {str(PAPER)!r})
@@ -49,8 +49,8 @@ def start(out):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def refused(capsys, *words):
-    """Run a study that must fail, and return the last line that it says."""
+def run_failing(capsys, *words):
+    """Run a study that must fail, and return the last line of its error output."""
     try:
         status = study.main([str(word) for word in words])
     except SystemExit as stop:
@@ -59,7 +59,7 @@ def refused(capsys, *words):
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_killed_study_goes_on_and_changes_nothing_that_was_done(tmp_path):
+def test_a_killed_study_resumes_and_keeps_finished_stages(tmp_path):
     out = tmp_path / "study"
     first = start(out)
     done = out / "stages" / "sound" / "seed-0" / "vgg-gap" / "stage.json"
@@ -85,7 +85,7 @@ def test_a_killed_study_goes_on_and_changes_nothing_that_was_done(tmp_path):
     third = start(out)
     printed, errors = third.communicate(timeout=120)
     assert third.returncode == 0, errors
-    assert not re.findall(r"^\[", printed, re.MULTILINE)  # nothing is done twice
+    assert not re.findall(r"^\[", printed, re.MULTILINE)  # no stage is run twice
     check_results(out)
 
 
@@ -109,7 +109,7 @@ def check_results(out):
     assert html.count("data:image/png;base64,") == 4
     for part in (
         "Not for diagnosis",
-        "toy pictures",
+        "toy images",
         "trained from scratch",
         "--scale smoke",
         "NPV",
@@ -125,7 +125,7 @@ def check_results(out):
     assert "Not for diagnosis" in (out / "results.md").read_text()
 
 
-def test_measures_are_those_of_scikit_learn_under_weights():
+def test_weighted_measures_agree_with_scikit_learn():
     rng = np.random.default_rng(0)
     positive = rng.random(60) < 0.3
     score = np.round(rng.random(60) + 0.3 * positive, 1)  # with ties
@@ -159,21 +159,21 @@ def test_differences_are_paired(tmp_path):
         (folder / "scores.csv").write_text("\n".join(["malignant,score", *lines]))
         runs.append(("sound", arm, 0, folder))
     results.tabulate(runs, tmp_path / "out", n_draws=50)
-    # The same scores: whatever pictures are drawn, there is no difference.
+    # With the same scores no bootstrap draw shows a difference.
     for row in rows(tmp_path / "out" / "differences.csv"):
         assert [float(row[name]) for name in ("mean", "low", "high")] == [0, 0, 0]
     auc = next(r for r in rows(tmp_path / "out" / "results.csv") if r["measure"] == "auc")
     assert float(auc["low"]) < float(auc["mean"]) < float(auc["high"])
 
 
-def test_arms_make_the_papers_numbers_of_pictures():
+def test_arms_have_the_papers_class_counts():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], [727, 173])
     X = rng.integers(60, 200, size=(900, 8, 8, 3)).astype("uint8")
-    made = rng.integers(256, size=(727, 8, 8, 3)).astype("uint8")
+    synthetic = rng.integers(256, size=(727, 8, 8, 3)).astype("uint8")
     counts = {}
     for arm in [arm for arm in arms.ARMS if not arm.startswith("augment-")]:
-        X_arm, y_arm = arms.training_set(arm, X, y, made, seed=0)
+        X_arm, y_arm = arms.training_set(arm, X, y, synthetic, seed=0)
         np.testing.assert_array_equal(X_arm[: len(X)], X)
         assert X_arm.dtype == np.uint8
         counts[arm] = np.bincount(y_arm).tolist()
@@ -187,7 +187,7 @@ def test_arms_make_the_papers_numbers_of_pictures():
 
 
 @pytest.mark.parametrize("times", [5, 10])
-def test_augmentation_keeps_the_ratio_of_the_classes(times):
+def test_augmentation_keeps_the_class_ratio(times):
     X = np.random.default_rng(0).integers(256, size=(12, 8, 8, 3)).astype("uint8")
     y = np.array([1, 0, 0, 0] * 3)
     X_arm, y_arm = arms.training_set(f"augment-{times}x", X, y, X[:0], seed=0)
@@ -196,7 +196,7 @@ def test_augmentation_keeps_the_ratio_of_the_classes(times):
     assert len({picture.tobytes() for picture in X_arm}) == 12 * (times + 1)
 
 
-def test_the_control_differs_from_random_over_sampling_by_the_stretch_alone():
+def test_the_control_is_random_over_sampling_with_the_stretch():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], [20, 5])
     X = rng.integers(60, 200, size=(25, 8, 8, 3)).astype("uint8")
@@ -207,24 +207,25 @@ def test_the_control_differs_from_random_over_sampling_by_the_stretch_alone():
         np.testing.assert_allclose(stretched, expected, atol=0.51)
 
 
-def test_changed_pictures_are_changed_and_repeat():
+def test_augmentation_changes_an_image_and_is_reproducible():
     picture = np.random.default_rng(0).integers(256, size=(32, 32, 3)).astype("uint8")
-    one, two = (arms.changed(picture, np.random.default_rng(seed)) for seed in (1, 2))
+    one, two = (arms.augment(picture, np.random.default_rng(seed)) for seed in (1, 2))
     assert one.shape == picture.shape
     assert one.dtype == np.uint8
     assert not np.array_equal(one, two)
-    np.testing.assert_array_equal(one, arms.changed(picture, np.random.default_rng(1)))
+    np.testing.assert_array_equal(one, arms.augment(picture, np.random.default_rng(1)))
 
 
-def test_the_gap_is_the_mean_distance_to_benign_less_that_to_malignant(tmp_path):
+def test_the_gap_is_the_mean_distance_to_benign_minus_that_to_malignant(tmp_path):
     benign, malignant = np.array([[0.0, 0], [0, 2]]), np.array([[10.0, 0], [10, 4]])
-    made = np.array([[10.0, 0], [0, 0]])
+    synthetic = np.array([[10.0, 0], [0, 0]])
     features, y = np.concatenate([benign, malignant]), np.array([0, 0, 1, 1])
-    found = figures.distances(tmp_path / "d.csv", made, {"them": (features, y)}, n_draws=50)
+    groups = {"real": (features, y)}
+    found = figures.distances(tmp_path / "d.csv", synthetic, groups, n_draws=50)
     far, across = np.hypot(10, 2), np.hypot(10, 4)
     expected = {
         "synthetic malignant": ((10 + far) / 2 - 2 + 1 - (10 + across) / 2) / 2,
-        "real benign": 2 - (10 + across + far + far) / 4,  # its distance to itself is not counted
+        "real benign": 2 - (10 + across + far + far) / 4,  # not compared with itself
         "real malignant": (10 + far + across + far) / 4 - 4,
     }
     for row in found:
@@ -232,22 +233,22 @@ def test_the_gap_is_the_mean_distance_to_benign_less_that_to_malignant(tmp_path)
         assert row["low"] <= row["nearer to malignant by"] <= row["high"]
 
 
-def test_a_stage_is_done_again_if_its_settings_or_inputs_change_or_a_file_is_gone(tmp_path):
-    made = []
+def test_a_stage_is_repeated_if_settings_or_inputs_change_or_a_file_is_missing(tmp_path):
+    runs = []
 
     def stage(name):
         def make(folder):
-            made.append(name)
+            runs.append(name)
             (folder / "a.txt").write_text(name)
 
         return make
 
     def work(first, second):
-        made.clear()
-        done = stages.Stages(tmp_path)
-        done.run("first", stage("first"), {"n": first})
-        done.run("second", stage("second"), {"n": second}, after=["first"])
-        return list(made)
+        runs.clear()
+        job = stages.Stages(tmp_path)
+        job.run("first", stage("first"), {"n": first})
+        job.run("second", stage("second"), {"n": second}, after=["first"])
+        return list(runs)
 
     assert work(1, 1) == ["first", "second"]
     assert work(1, 1) == []
@@ -259,7 +260,7 @@ def test_a_stage_is_done_again_if_its_settings_or_inputs_change_or_a_file_is_gon
     assert work(2, 2) == ["second"]
 
 
-def test_a_stage_that_fails_leaves_nothing_under_its_name_and_finds_what_it_kept(tmp_path):
+def test_a_failed_stage_has_no_result_folder_and_finds_its_partial_files(tmp_path):
     def make(folder):
         kept = folder / "kept.txt"
         if not kept.exists():
@@ -275,7 +276,7 @@ def test_a_stage_that_fails_leaves_nothing_under_its_name_and_finds_what_it_kept
     assert json.loads((folder / "stage.json").read_text())["files"] == ["kept.txt", "whole.txt"]
 
 
-def test_toy_lesions_lie_as_isic_2016_does(tmp_path):
+def test_toy_lesions_have_the_layout_of_isic_2016(tmp_path):
     pictures.draw_lesions(tmp_path, 16, {"train": 90, "test": 38})
     home = tmp_path / "isic2016"
     lines = (home / "ISBI2016_ISIC_Part3_Training_GroundTruth.csv").read_bytes().split(b"\r\n")
@@ -283,20 +284,20 @@ def test_toy_lesions_lie_as_isic_2016_does(tmp_path):
     assert lines[0].startswith(b"ISIC_0000000,")
     table = (home / "ISBI2016_ISIC_Part3_Test_GroundTruth.csv").read_text()
     assert {line.split(",")[1] for line in table.splitlines()} == {"0.0", "1.0"}
-    parts, about = pictures._folder(tmp_path)
+    parts, about = pictures.find_in_folder(tmp_path)
     assert [part.counts() for part in parts] == [
         {"benign": 73, "malignant": 17},
         {"benign": 30, "malignant": 8},
     ]
-    assert "laid out as ISIC 2016" in about
+    assert "in the layout of ISIC 2016" in about
     (home / "ISBI2016_ISIC_Part3_Test_GroundTruth.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"Test_GroundTruth\.csv is missing"):
-        pictures._folder(tmp_path)
+        pictures.find_in_folder(tmp_path)
 
 
-def test_pictures_in_both_sets_are_found(tmp_path):
+def test_images_in_both_sets_are_found(tmp_path):
     pictures.draw_lesions(tmp_path, 32, {"train": 10, "test": 10})
-    train, test = pictures._folder(tmp_path)[0]
+    train, test = pictures.find_in_folder(tmp_path)[0]
     Path(test.paths[3]).write_bytes(Path(train.paths[7]).read_bytes())
     found = pictures.overlap(train, test)
     assert (Path(train.paths[7]).name, Path(test.paths[3]).name) in {
@@ -304,7 +305,7 @@ def test_pictures_in_both_sets_are_found(tmp_path):
     }
 
 
-def test_bad_input_is_refused_in_one_line(tmp_path, capsys):
+def test_bad_input_is_rejected_in_one_line(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for subset in ("train", "test"):
         for name in ("benign", "malignant")[: 1 + (subset == "test")]:
@@ -318,10 +319,10 @@ def test_bad_input_is_refused_in_one_line(tmp_path, capsys):
         (("--data", tmp_path / "none"), "or a folder of images"),
         (("--data", tmp_path / "empty"), "an empty folder"),
         (("--data", tmp_path / "one"), "Received: ['benign']"),
-        (("--backbone-weights", "x.h5"), "take --scale full"),
+        (("--backbone-weights", "x.h5"), "use --scale full"),
         (
             ("--scale", "full", "--backbone-weights", tmp_path / "x.h5"),
             "--backbone-weights FILE",
         ),
     ):
-        assert part in refused(capsys, "--out", tmp_path / "out", *words), words
+        assert part in run_failing(capsys, "--out", tmp_path / "out", *words), words
