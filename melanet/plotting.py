@@ -1,28 +1,42 @@
-"""Pictures for papers and reports: grids of images, maps of features, training curves.
+"""Figures for papers and reports: grids of images, maps of features, training curves.
 
-Each function returns a matplotlib ``Figure`` that belongs to no window, and writes it if `path`
-is given. matplotlib and umap-learn come with ``pip install "melanet[plot]"``.
+Each function returns a matplotlib ``Figure`` without a window, and writes it to a file if `path`
+is given. To install matplotlib and umap-learn, run ``pip install "melanet[plot]"``.
 """
 
 import importlib
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from melanet.utils._files import atomic_path
+from melanet.utils._typing import PathLike
 
-# Okabe & Ito's palette, told apart by readers of all kinds of colour vision.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, suitable for colour-blind readers.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
-def plot_images(rows, *, row_titles=None, titles=None, path=None):
+def plot_images(
+    rows: Sequence[ArrayLike],
+    *,
+    row_titles: Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
+    path: PathLike | None = None,
+) -> "Figure":
     """Draw images in rows, such as sources above their translations.
 
     Parameters
     ----------
     rows : sequence of arrays of shape (n, H, W), (n, H, W, 1) or (n, H, W, 3)
-        One array for each row: uint8, or floats in [0, 1].
+        One array per row: uint8, or floats in [0, 1].
     row_titles, titles : sequence of str or None, default=None
-        Text left of each row, and above each column.
+        Text left of each row and above each column.
     path : str or path-like or None, default=None
         File to write, such as a PNG.
 
@@ -33,9 +47,9 @@ def plot_images(rows, *, row_titles=None, titles=None, path=None):
     Raises
     ------
     ValueError
-        If a row is empty or holds no images.
+        If there are no rows, or a row is empty or does not hold images.
     ImportError
-        Without matplotlib.
+        If matplotlib is not installed.
 
     Examples
     --------
@@ -45,28 +59,19 @@ def plot_images(rows, *, row_titles=None, titles=None, path=None):
     >>> len(figure.axes)
     6
     """
-    rows = [np.asarray(row) for row in rows]
-    for row in rows:
-        if (
-            row.ndim not in (3, 4)
-            or not len(row)
-            or (row.ndim == 4 and row.shape[-1] not in (1, 3))
-        ):
-            raise ValueError(
-                "rows must hold images, (n, H, W) or (n, H, W, 1 or 3), one or more in each row. "
-                f"Received: shape {row.shape}"
-            )
-    columns = max(map(len, rows)) if rows else 0
-    if not columns:
-        raise ValueError("rows must hold one row or more. Received: none")
-    figure = _figure((1.2 * columns, 1.2 * len(rows) + (0.4 if titles else 0)))
-    axes = figure.subplots(len(rows), columns, squeeze=False)
-    for i, row in enumerate(rows):
+    arrays = [_check_images(row) for row in rows]
+    if not arrays:
+        raise ValueError("rows must hold at least one row. Received: none")
+    n_columns = max(map(len, arrays))
+    figure = _make_figure((1.2 * n_columns, 1.2 * len(arrays) + (0.4 if titles else 0)))
+    axes = figure.subplots(len(arrays), n_columns, squeeze=False)
+    for i, images in enumerate(arrays):
+        vmax = 255 if images.dtype.kind in "iu" else 1
         for j, axis in enumerate(axes[i]):
             axis.set(xticks=[], yticks=[], frame_on=False)
-            if j < len(row):
-                picture = row[j][..., 0] if row[j].shape[-1:] == (1,) else row[j]
-                axis.imshow(picture, cmap="gray", vmin=0, vmax=255 if row.dtype.kind in "iu" else 1)
+            if j < len(images):
+                image = images[j][..., 0] if images[j].shape[-1:] == (1,) else images[j]
+                axis.imshow(image, cmap="gray", vmin=0, vmax=vmax)
         if row_titles is not None:
             axes[i, 0].set_ylabel(row_titles[i])
     for axis, title in zip(axes[0], titles if titles is not None else ()):
@@ -74,61 +79,65 @@ def plot_images(rows, *, row_titles=None, titles=None, path=None):
     return _write(figure, path)
 
 
-def umap_embedding(features, *, random_state=None, n_neighbors=15):
-    """Lay features out in the plane by UMAP.
+def umap_embedding(
+    features: ArrayLike, *, random_state: int | None = None, n_neighbors: int = 15
+) -> NDArray[np.float32]:
+    """Embed features in the plane by UMAP [1]_.
 
-    The method is [1]_. Distances in the plane are no measure of anything; take them among the
-    features.
+    Distances in the plane are not meaningful; measure distances between the features instead.
 
     Parameters
     ----------
     features : array-like of shape (n, n_features)
-        Such as ``MelaNet.embed`` gives; four or more.
+        Features of at least four samples, such as ``MelaNet.embed`` returns.
     random_state : int or None, default=None
-        Seed of the layout.
+        Seed.
     n_neighbors : int, default=15
-        How many neighbours the layout tries to keep, at most n - 1.
+        Number of neighbours that the embedding tries to preserve, at most n - 1.
 
     Returns
     -------
     ndarray of shape (n, 2), float32
-        A point for each row of features.
+        A point for each sample.
 
     Raises
     ------
     ValueError
-        If there are too few features.
+        If there are fewer than four samples.
     ImportError
-        Without umap-learn.
+        If umap-learn is not installed.
 
     References
     ----------
     .. [1] McInnes, L., Healy, J., & Melville, J. (2018). UMAP: Uniform Manifold Approximation and
        Projection for Dimension Reduction. arXiv:1802.03426.
     """
-    features = np.asarray(features)
-    if features.ndim != 2 or len(features) < 4:
+    values = np.asarray(features)
+    if values.ndim != 2 or len(values) < 4:
         raise ValueError(
-            "features must be four or more rows, shape (n, n_features). "
-            f"Received: shape {features.shape}"
+            f"features must have shape (n, n_features), with n >= 4. Received: shape {values.shape}"
         )
     umap = _import("umap", "umap-learn")
     reducer = umap.UMAP(
-        n_neighbors=min(n_neighbors, len(features) - 1),
-        init="random" if len(features) < 10 else "spectral",
+        n_neighbors=min(n_neighbors, len(values) - 1),
+        init="random" if len(values) < 10 else "spectral",
         random_state=random_state,
-        n_jobs=1,  # what a seed asks for, said so that it is no warning
+        n_jobs=1,  # as a seed requires; otherwise UMAP warns
     )
-    return reducer.fit_transform(features)
+    embedding: NDArray[np.float32] = reducer.fit_transform(values)
+    return embedding
 
 
-def plot_embedding(panels, *, path=None):
-    """Draw points of the plane by their labels, in panels of the same limits.
+def plot_embedding(
+    panels: Mapping[str, tuple[ArrayLike, ArrayLike]], *, path: PathLike | None = None
+) -> "Figure":
+    """Draw points coloured by their labels, in panels with common axis limits.
 
     Parameters
     ----------
     panels : dict
-        Title -> (points of shape (n, 2), labels of shape (n,)). A label has one colour in all.
+        Title -> (points of shape (n, 2), labels of shape (n,)). A label has the same colour in
+        all panels.
     path : str or path-like or None, default=None
         File to write.
 
@@ -139,9 +148,9 @@ def plot_embedding(panels, *, path=None):
     Raises
     ------
     ValueError
-        If points and labels do not fit.
+        If a panel's points and labels do not fit together.
     ImportError
-        Without matplotlib.
+        If matplotlib is not installed.
 
     Examples
     --------
@@ -150,18 +159,18 @@ def plot_embedding(panels, *, path=None):
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['benign', 'malignant']
     """
-    panels = {title: (np.asarray(p), np.asarray(labels)) for title, (p, labels) in panels.items()}
-    for points, labels in panels.values():
+    arrays = {title: (np.asarray(p), np.asarray(labels)) for title, (p, labels) in panels.items()}
+    for points, labels in arrays.values():
         if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels):
             raise ValueError(
                 "panels must hold points of shape (n, 2) and n labels. "
                 f"Received: points of shape {points.shape} and {len(labels)} labels"
             )
-    names = list(dict.fromkeys(name for _, labels in panels.values() for name in labels.tolist()))
-    figure = _figure((4.2 * len(panels), 4.2))
-    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    names = list(dict.fromkeys(name for _, labels in arrays.values() for name in labels.tolist()))
+    figure = _make_figure((4.2 * len(arrays), 4.2))
+    axes = figure.subplots(1, len(arrays), sharex=True, sharey=True, squeeze=False)[0]
     handles = {}
-    for axis, (title, (points, labels)) in zip(axes, panels.items()):
+    for axis, (title, (points, labels)) in zip(axes, arrays.items()):
         for i, name in enumerate(names):
             chosen = points[labels == name]
             if len(chosen):
@@ -172,8 +181,10 @@ def plot_embedding(panels, *, path=None):
     return _write(figure, path)
 
 
-def plot_curves(histories, *, path=None):
-    """Draw values by epoch, a panel for each training.
+def plot_curves(
+    histories: Mapping[str, Mapping[str, Sequence[float]]], *, path: PathLike | None = None
+) -> "Figure":
+    """Draw values by epoch, with a panel per training.
 
     Parameters
     ----------
@@ -190,9 +201,9 @@ def plot_curves(histories, *, path=None):
     Raises
     ------
     ValueError
-        If there is nothing to draw.
+        If `histories` or one of them is empty.
     ImportError
-        Without matplotlib.
+        If matplotlib is not installed.
 
     Examples
     --------
@@ -203,14 +214,14 @@ def plot_curves(histories, *, path=None):
     """
     if not histories or not all(histories.values()):
         raise ValueError(f"histories must hold values to draw. Received: {histories!r}")
-    columns = min(3, len(histories))
-    rows = -(-len(histories) // columns)
-    figure = _figure((4 * columns, 2.8 * rows))
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    n_columns = min(3, len(histories))
+    n_rows = -(-len(histories) // n_columns)
+    figure = _make_figure((4 * n_columns, 2.8 * n_rows))
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axis, (title, history) in zip(axes, histories.items()):
         for name, values in history.items():
-            mark = "." if len(values) == 1 else None
-            axis.plot(range(1, len(values) + 1), values, label=name, marker=mark)
+            marker = "." if len(values) == 1 else None
+            axis.plot(range(1, len(values) + 1), values, label=name, marker=marker)
         axis.set(title=title, xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend(fontsize="small")
@@ -219,14 +230,25 @@ def plot_curves(histories, *, path=None):
     return _write(figure, path)
 
 
-def _figure(size):
+def _check_images(row: ArrayLike) -> np.ndarray:
+    images = np.asarray(row)
+    is_image = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in (1, 3))
+    if not is_image or not len(images):
+        raise ValueError(
+            "rows must hold images of shape (n, H, W), (n, H, W, 1) or (n, H, W, 3), with "
+            f"n >= 1. Received: shape {images.shape}"
+        )
+    return images
+
+
+def _make_figure(size: tuple[float, float]) -> Any:
     _import("matplotlib", "matplotlib")
     from matplotlib.figure import Figure
 
     return Figure(figsize=size, layout="constrained")
 
 
-def _import(module, package):
+def _import(module: str, package: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -235,8 +257,8 @@ def _import(module, package):
         ) from error
 
 
-def _write(figure, path):
-    """Write the figure under its name if it is whole."""
+def _write(figure: Any, path: PathLike | None) -> Any:
+    """Write the figure to a file atomically, if a path is given."""
     if path is not None:
         with atomic_path(path) as partial:
             figure.savefig(partial, dpi=120)

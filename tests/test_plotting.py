@@ -7,27 +7,27 @@ from PIL import Image
 from melanet import plotting
 
 
-def test_images_are_drawn_as_they_are(tmp_path):
+def test_images_are_drawn_unchanged(tmp_path):
     rng = np.random.default_rng(0)
     sources = rng.integers(256, size=(3, 8, 8, 3)).astype("uint8")
-    made = rng.random((2, 8, 8))
+    translations = rng.random((2, 8, 8))
     figure = plotting.plot_images(
-        [sources, made],
-        row_titles=["real", "made"],
+        [sources, translations],
+        row_titles=["real", "synthetic"],
         titles=["a", "b", "c"],
         path=tmp_path / "a.png",
     )
     shown = [axis.images[0].get_array() if axis.images else None for axis in figure.axes]
     np.testing.assert_array_equal(shown[1], sources[1])
-    np.testing.assert_array_equal(shown[4], made[1])
+    np.testing.assert_array_equal(shown[4], translations[1])
     assert shown[5] is None
-    assert figure.axes[3].get_ylabel() == "made"
+    assert figure.axes[3].get_ylabel() == "synthetic"
     assert [axis.get_title() for axis in figure.axes[:3]] == ["a", "b", "c"]
     assert Image.open(tmp_path / "a.png").size[0] > 100
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_a_label_has_one_colour_in_all_panels():
+def test_a_label_has_the_same_colour_in_all_panels():
     points = np.arange(8.0).reshape(4, 2)
     figure = plotting.plot_embedding(
         {"all": (points, list("abab")), "few": (points[:2], ["b", "b"])}
@@ -41,7 +41,7 @@ def test_a_label_has_one_colour_in_all_panels():
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
 
 
-def test_curves_run_from_the_first_epoch():
+def test_curves_start_at_epoch_1():
     figure = plotting.plot_curves({"x": {"loss": [3.0, 2.0, 1.0]}, "y": {"loss": [5.0]}})
     np.testing.assert_array_equal(
         figure.axes[0].lines[0].get_xydata(), [[1, 3.0], [2, 2.0], [3, 1.0]]
@@ -49,7 +49,7 @@ def test_curves_run_from_the_first_epoch():
     assert [axis.get_title() for axis in figure.axes] == ["x", "y"]
 
 
-def test_umap_keeps_groups_apart_and_repeats():
+def test_umap_separates_groups_and_repeats():
     pytest.importorskip("umap")
     rng = np.random.default_rng(0)
     features = np.concatenate([rng.normal(0, 1, (20, 5)), rng.normal(30, 1, (20, 5))])
@@ -63,20 +63,20 @@ def test_umap_keeps_groups_apart_and_repeats():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plotting.plot_images([]), "one row or more"),
-        (lambda: plotting.plot_images([np.zeros((0, 8, 8))]), "one or more in each row"),
+        (lambda: plotting.plot_images([]), "at least one row"),
+        (lambda: plotting.plot_images([np.zeros((0, 8, 8))]), "n >= 1"),
         (lambda: plotting.plot_images([np.zeros((2, 8, 8, 2))]), r"\(2, 8, 8, 2\)"),
         (lambda: plotting.plot_embedding({"a": ([[0, 0]], [1, 2])}), "2 labels"),
         (lambda: plotting.plot_curves({}), "values to draw"),
-        (lambda: plotting.umap_embedding([[0.0, 1.0]]), "four or more rows"),
+        (lambda: plotting.umap_embedding([[0.0, 1.0]]), "n >= 4"),
     ],
 )
-def test_wrong_input_is_refused(call, message):
+def test_invalid_input_is_rejected(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
 
-def test_what_is_missing_is_named_with_its_extra(monkeypatch):
+def test_missing_packages_are_named_with_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ImportError, match=r'umap-learn: pip install "melanet\[plot\]"'):
         plotting.umap_embedding(np.zeros((5, 2)))
