@@ -2,12 +2,12 @@
 A table with categories
 =======================
 
-Rows of a table are translated as images are, by a CycleGAN of dense networks. Numbers stay in the
-range that was seen, whole numbers stay whole, and categories stay categories.
+Rows of a table are translated like images, by a CycleGAN of dense networks. Numbers stay within the
+range of the training data, integers stay integers, and categories stay categories.
 
-The data are scikit-learn's Wisconsin breast cancer measurements: 200 benign samples, and 50
-malignant ones instead of the 212 that there are. The set has no categories, so one of its columns
-is cut into three. This shows what comes back; it is no basis for a diagnosis.
+The data are scikit-learn's Wisconsin breast cancer measurements: 200 benign samples, and only 50 of
+the 212 malignant ones. The data set has no categories, so one of its columns is divided into three.
+The example shows the form of the result; it is no basis for a diagnosis.
 """
 
 import numpy as np
@@ -35,28 +35,28 @@ sampler = GANOversampler(steps=1000, random_state=0)
 X_res, y_res = sampler.fit_resample(X.loc[kept], kind[kept])
 
 # %%
-# The form stays
-# --------------
+# The result has the original form
+# --------------------------------
 print(X_res.dtypes)
 X_res.tail(4)
 
 # %%
-# A random forest that was trained on the real rows judges each translation. What it refuses twice
-# is replaced by a row between two near real ones, here called a copy. After the 300 steps that are
-# the default for tables there are more of these.
+# A random forest, trained on the real rows, checks each translation. One that is rejected twice is
+# replaced by a row between two similar real ones, called a copy here. With 300 steps, the default
+# for tables, there are more copies.
 kinds, counts = np.unique(sampler.source_kind_, return_counts=True)
 print(dict(zip(kinds.tolist(), counts.tolist())))
 
 # %%
-# What the new rows look like
-# ---------------------------
-# Beside the malignant rows that the sampler saw stand those that it did not see. New rows should
-# lie among both. The share of each category among them:
-made = X_res.iloc[len(kept) :]
+# Compare the new rows with real ones
+# -----------------------------------
+# New rows should resemble both the malignant rows that the sampler has seen and those that it has
+# not. The share of each category:
+synthetic = X_res.iloc[len(kept) :]
 groups = {
     "benign, seen": X.loc[kept[:200]],
     "malignant, seen": X.loc[kept[200:]],
-    "malignant, synthetic": made,
+    "malignant, synthetic": synthetic,
     "malignant, never seen": X.loc[unseen],
 }
 pd.DataFrame(
@@ -73,7 +73,7 @@ for axis, name in zip(axes, list(groups)[1:]):
 axes[0].set_ylabel("smoothness (grey: benign)")
 
 # %%
-# The synthetic rows lie among the malignant ones, and in a narrower band than these; a share of
-# them has the category "none", which the benign rows brought along. Whether a classifier gains
-# from them is measured on rows that neither it nor the sampler has seen.
-# :doc:`The page on tables </tables>` says what becomes of each kind of column.
+# The synthetic rows lie among the malignant ones, but in a narrower band. Some have the category
+# "none", like the benign rows that they were made from. To find out whether a classifier gains from
+# them, test it on rows that neither it nor the sampler has seen.
+# :doc:`The page on tables </tables>` describes how each kind of column is handled.

@@ -1,13 +1,13 @@
 """
-A pipeline that does not leak, and trains once
-==============================================
+A pipeline without leakage that trains each GAN once
+====================================================
 
-Over-sampling belongs inside the cross-validation: each fold's sampler may see that fold's training
-rows and no other. imbalanced-learn's pipeline does that, and its ``memory=`` keeps what was
-trained, so that a search over the classifier's parameters does not train the same GAN again.
+Over-sampling belongs inside the cross-validation: the sampler of a fold may see only that fold's
+training rows. imbalanced-learn's pipeline ensures this. Its ``memory=`` caches fitted samplers, so
+that a search over the classifier's parameters does not train the same GAN again.
 
-The data are scikit-learn's breast cancer measurements, with 60 malignant samples left
-in. No basis for a diagnosis.
+The data are scikit-learn's breast cancer measurements, with only 60 malignant samples. This example
+is no basis for a diagnosis.
 """
 
 import tempfile
@@ -29,9 +29,9 @@ X, y = X[rows], y[rows]
 folds = StratifiedKFold(3, shuffle=True, random_state=0)
 
 # %%
-# The sound way
-# -------------
-# ``random_state`` matters twice: results repeat, and an unchanged sampler is found in the cache.
+# Over-sample inside the folds
+# ----------------------------
+# ``random_state`` makes the results repeatable, and lets the cache recognise an unchanged sampler.
 cache = tempfile.TemporaryDirectory()
 pipeline = Pipeline(
     [
@@ -44,17 +44,17 @@ sound = cross_val_score(pipeline, X, y, cv=folds, scoring="balanced_accuracy")
 print(f"balanced accuracy {sound.mean():.3f}")
 
 
-def trained():
-    """Count the fits of the sampler that the cache holds."""
+def count_trained():
+    """Return the number of fitted samplers in the cache."""
     return len(list(Path(cache.name).rglob("output.pkl")))
 
 
-print(trained(), "GANs trained")
+print(count_trained(), "GANs trained")
 
 # %%
-# A search trains no GAN again
-# ----------------------------
-# Four numbers of neighbours on three folds ask for the same three samplers. What they made is read
+# A search trains no further GAN
+# ------------------------------
+# Four numbers of neighbours on three folds need the same three samplers. Their results are read
 # from the cache.
 search = GridSearchCV(
     pipeline,
@@ -63,13 +63,13 @@ search = GridSearchCV(
     scoring="balanced_accuracy",
     refit=False,
 ).fit(X, y)
-print(f"best of 12 fits: {search.best_params_}; {trained()} GANs trained, as before")
+print(f"best of 12 fits: {search.best_params_}; {count_trained()} GANs trained, as before")
 
 # %%
-# The leaking way
-# ---------------
-# Filling up before the split puts synthetic rows, and rows made of test rows, into the test
-# folds. The score then says how well the classifier knows the GAN.
+# Over-sample before the split: leakage
+# -------------------------------------
+# Over-sampling before the split puts synthetic rows into the test folds, and rows made from test
+# rows into the training folds. The score then measures how well the classifier knows the GAN.
 X_res, y_res = GANOversampler(steps=600, random_state=0).fit_resample(X, y)
 leaking = cross_val_score(
     KNeighborsClassifier(), X_res, y_res, cv=folds, scoring="balanced_accuracy"
@@ -82,6 +82,6 @@ axis = figure.subplots()
 for i, scores in enumerate((sound, leaking)):
     axis.plot(scores, [i] * 3, "o", color="#0072B2", alpha=0.5)
     axis.plot(scores.mean(), i, "|", color="#D55E00", markersize=28, markeredgewidth=3)
-axis.set(yticks=[0, 1], ylim=(-0.6, 1.6), xlabel="balanced accuracy: three folds, and their mean")
+axis.set(yticks=[0, 1], ylim=(-0.6, 1.6), xlabel="balanced accuracy: three folds and their mean")
 axis.set_yticklabels(["over-sampled\ninside the folds", "over-sampled\nbefore the split"])
 cache.cleanup()

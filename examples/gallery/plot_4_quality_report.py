@@ -2,11 +2,12 @@
 Read a quality report
 =====================
 
-Before one trains on synthetic images one should look at them, and measure them.
+Inspect and measure synthetic images before training on them.
 :func:`melanet.metrics.quality_report` compares them with the real images of their class and ends
-in a verdict. Here it meets a set that is in order and three that are not.
+with a verdict. Here it is applied to one good set and three bad ones.
 
-Scikit-learn's digits, 120 threes and 20 eights; the GAN gets 200 steps, a small budget.
+The data are scikit-learn's digits, 120 threes and 20 eights. The GAN has a small budget of 200
+steps.
 """
 
 import numpy as np
@@ -22,34 +23,34 @@ rows = np.concatenate([np.flatnonzero(y == 3)[:120], np.flatnonzero(y == 8)[:20]
 X, y = X[rows], y[rows]
 
 
-def report_on(made, sources):
-    """Report on images that stand for eights."""
-    labels = np.full(len(made), 8)
+def report_on(images, sources):
+    """Report on images labelled as eights."""
+    labels = np.full(len(images), 8)
     return quality_report(
-        X, y, made, labels, source_indices=sources, value_range=(0, 16), random_state=0
+        X, y, images, labels, source_indices=sources, value_range=(0, 16), random_state=0
     )
 
 
 # %%
 # A good set
 # ----------
-# What the sampler makes: half translations of threes into eights, half copies of real eights, every
-# second one exact, which the report counts. Left is the measure, beside it a yardstick: what real
-# samples or another class have. :doc:`The user guide </quality-report>` explains each line.
+# The sampler makes half translations of threes into eights and half copies of real eights. Every
+# second copy is exact, and the report counts them. The first number is the measure, the second a
+# yardstick: the value for real samples or another class. :doc:`The user guide </quality-report>`
+# explains each line.
 sampler = GANOversampler(value_range=(0, 16), steps=200, random_state=0)
 X_res, y_res = sampler.fit_resample(X, y)
 good = report_on(X_res[len(X) :], sampler.source_indices_)
 print(good)
 
 # %%
-# The report draws a page, too: sources, synthetic images, and the nearest real eight to each. A
-# red frame marks images that are not recognised as eights.
+# The report can also draw sources, synthetic images and the nearest real eight to each. A red frame marks images that are not recognised as eights.
 page = good.to_picture()
 
 # %%
 # Three bad sets
 # --------------
-# Threes under the label 8; one and the same eight, over and over; real eights, copied.
+# The bad sets are threes with the label 8, one eight repeated 100 times, and copies of real eights.
 threes, eights = np.flatnonzero(y == 3), np.flatnonzero(y == 8)
 bad = {
     "threes called eights": report_on(X[threes[:100]], threes[:100]),
@@ -64,8 +65,8 @@ for name, report in bad.items():
 # %%
 # Four measures side by side
 # --------------------------
-# Each set is caught by another measure, which is why there are so many. Copies are no harm in
-# themselves, they are random over-sampling; the report says that they are nothing more.
+# A different measure detects each set. Copies are not harmful: they are random over-sampling, and
+# the report says so.
 reports = {"GANOversampler": good, **bad}
 measures = {
     "success": "recognised\nas eights",

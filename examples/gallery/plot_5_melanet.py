@@ -2,14 +2,14 @@
 MelaNet and where it looks
 ==========================
 
-MelaNet is the paper's classifier as a scikit-learn estimator. Here it is taught on drawn lesions,
-toy data, with a small network that starts from random weights; the paper's is VGG16 from ImageNet
-weights, on photographs.
+MelaNet is the paper's classifier as a scikit-learn estimator. Here a small network with random
+initial weights is trained on drawn lesions. The paper trains VGG16 with ImageNet weights on
+photographs.
 
 .. warning::
 
-   **Not for diagnosis.** No prediction and no heat map on this page is a medical finding, and
-   figures of drawn lesions say nothing about skin.
+   **Not for diagnosis.** No prediction or heat map on this page is a medical finding, and results
+   on drawn lesions do not apply to skin.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -33,16 +33,16 @@ curves = plot_curves(
 # %%
 # How good is it?
 # ---------------
-# On pictures that took no part in the training, and with intervals. The names mean what they say:
-# sensitivity is the share of the malignant ones that is found.
+# The report has intervals, and uses images that were not part of the training. Sensitivity is the
+# share of malignant lesions that are found.
 scores = model.predict_proba(X[test])[:, 1]
 print(screening_report(y[test], scores))
 
 # %%
 # Where does it look?
 # -------------------
-# Grad-CAM shows where in a picture the network finds what speaks for a class, red most. A map
-# does not show where a lesion is, nor whether the network is right.
+# Grad-CAM shows which parts of an image support the prediction of a class; red is strongest. A map
+# does not show where a lesion is, or whether the network is right.
 shown = test.start + np.flatnonzero(y[test] == 1)[:6]
 _, overlays = model.explain(X[shown], label="malignant", return_overlay=True)
 pictures = plot_images(

@@ -2,10 +2,10 @@
 The paper's Table 1, from counts to measures
 ============================================
 
-The table of the MelaNet paper has a column "Sensitivity". The confusion matrices can be worked
-out from its figures (:doc:`the page on Table 1 </table-1>` shows how), and what the paper's own
-rows print there is the negative predictive value. This example puts the measures under their
-names. No basis for a diagnosis.
+Table 1 of the MelaNet paper has a column "Sensitivity". The confusion matrices can be recovered
+from its numbers (:doc:`the page on Table 1 </table-1>` shows how). They show that the paper's own
+rows print the negative predictive value there. This example computes all measures from the counts.
+It is no basis for a diagnosis.
 """
 
 import pandas as pd
@@ -20,7 +20,7 @@ own
 # %%
 # From counts to measures
 # -----------------------
-# The test set has 304 benign and 75 malignant pictures.
+# The test set has 304 benign and 75 malignant images.
 measures = pd.DataFrame(
     {
         "sensitivity": own.tp / (own.tp + own.fn),
@@ -33,8 +33,8 @@ measures["balanced accuracy"] = (measures["sensitivity"] + measures["specificity
 (100 * measures).round(2)
 
 # %%
-# The printed column beside two measures
-# --------------------------------------
+# The printed column and two measures
+# -----------------------------------
 printed = rows.loc[own.index, "printed_sensitivity"]
 figure = Figure(figsize=(7.5, 3.2), layout="constrained")
 axis = figure.subplots()
@@ -49,5 +49,5 @@ axis.invert_yaxis()
 figure.legend(loc="outside lower center", ncols=3)
 
 # %%
-# Every cross lies in a circle: the column holds negative predictive values. A network that calls
-# everything benign would score 80 % there, with a sensitivity of 0.
+# Every cross lies in a circle: the column has negative predictive values. A network that calls
+# everything benign would have 80 % in this column, with a sensitivity of 0.

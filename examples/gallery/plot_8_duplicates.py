@@ -1,13 +1,13 @@
 """
-Find pictures that are in two sets
-==================================
+Find images that are in two sets
+================================
 
-A picture that is in the training set and in the test set flatters every score. The years of the
-ISIC challenge share hundreds. :func:`melanet.datasets.find_duplicates` finds copies that were
-saved anew, made smaller, flipped, turned, or made brighter, and
-:func:`melanet.datasets.check_overlap` warns of them.
+An image in both the training set and the test set inflates every score. The years of the ISIC
+challenge share hundreds of images. :func:`melanet.datasets.find_duplicates` finds copies that were
+saved again, reduced, flipped, rotated or brightened, and :func:`melanet.datasets.check_overlap`
+warns about them.
 
-The pictures here are drawn lesions, toy data.
+The images here are drawn lesions.
 """
 
 import tempfile
@@ -36,7 +36,7 @@ for i, pixels in enumerate(X[30:]):
 changes = {
     "small": lambda picture: picture.resize((40, 40)),
     "mirrored": ImageOps.mirror,
-    "turned": lambda picture: picture.rotate(90),
+    "rotated": lambda picture: picture.rotate(90),
     "brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),
     "cropped": lambda picture: picture.crop((8, 8, 56, 56)),
 }
@@ -44,18 +44,18 @@ for i, (name, change) in enumerate(changes.items()):
     change(Image.fromarray(X[i])).save(test / f"{name}.jpg", quality=60)
 
 # %%
-# Look for them
-# -------------
-# The distance is the number of bits, of 255, in which two perceptual hashes differ; up to 40 it is
-# called "near".
+# Find them
+# ---------
+# The distance is the number of bits, out of 255, in which two perceptual hashes differ. Up to 40,
+# the images are called "near".
 paths = [sorted(part.iterdir()) for part in (train, test)]
 found = find_duplicates(*paths)
 for pair in found:
     print(Path(pair.path_a).name, Path(pair.path_b).name, pair.reason, pair.distance)
 
 # %%
-# The cropped copy is not found: no hash of a whole picture finds strong crops. The ten new pictures
-# are mistaken for no other.
+# The cropped copy is not found, because a hash of the whole image cannot detect strong crops. None
+# of the ten new images is mistaken for another.
 pictures = plot_images(
     [
         np.stack([np.asarray(Image.open(path).resize((64, 64))) for path in side])
@@ -66,10 +66,10 @@ pictures = plot_images(
 )
 
 # %%
-# As a guard in a script
-# ----------------------
-with warnings.catch_warnings(record=True) as said:
+# Warn in a script
+# ----------------
+with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     check_overlap(*paths)
-print(said[0].message)
+print(caught[0].message)
 folder.cleanup()
