@@ -282,7 +282,7 @@ HOLED[3, 2, 2, 0] = np.nan
         ({"epochs": 0}, (X, Y), {}, "'epochs' parameter"),
         ({"optimizer": "sgd"}, (X, Y), {}, "'optimizer' parameter"),
         ({}, (X, Y), {"groups": np.arange(11)}, r"groups must have one entry.*\(11,\)"),
-        ({}, (X, Y), {"groups": Y}, "groups cannot be divided"),
+        ({}, (X, Y), {"groups": Y}, "groups cannot be split"),
         ({}, (X, Y), {"groups": Y, "validation_data": (X, Y)}, "Leave one out"),
         ({}, (X, Y), {"validation_data": X}, "must be a pair"),
         ({}, (X, Y), {"validation_data": (X, Y[:-1])}, "one length"),
