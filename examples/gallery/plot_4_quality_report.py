@@ -44,7 +44,8 @@ good = report_on(X_res[len(X) :], sampler.source_indices_)
 print(good)
 
 # %%
-# The report can also draw sources, synthetic images and the nearest real eight to each. A red frame marks images that are not recognised as eights.
+# The report can also draw sources, synthetic images and the nearest real eight to each. A red frame
+# marks images that are not recognised as eights.
 page = good.to_picture()
 
 # %%
