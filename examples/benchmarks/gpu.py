@@ -1,25 +1,25 @@
-"""Training on a GPU: ours on torch and JAX beside plain PyTorch, eager and compiled, in one run.
+"""Time training on a GPU: melanet on torch and JAX beside PyTorch, eager and compiled.
 
 The paper's networks at 256x256 in batches of 1 and 16, in float32 and bfloat16; then stage 1 of the
-paper, 100 epochs of 172 pairs, in the larger batch, or a share of it.
+paper, 100 epochs of 172 pairs, or a share of it, in the larger batch.
 
     python examples/benchmarks/gpu.py
     python examples/benchmarks/gpu.py --device cpu --quick
 
-It takes an interpreter with Keras, PyTorch and JAX (``--python``, by default this one).
+The interpreter (``--python``, by default the current one) needs Keras, PyTorch and JAX.
 """
 
 import argparse
 import os
 import sys
 
-from ways.rounds import OURS, PAPER, TORCH, measure, table
+from ways.rounds import OURS, PAPER, TORCH, measure, print_table
 
 STAGE_1 = 17_200  # pairs: 100 epochs of 172
 
 
 def ways_for(policy, backends, compiled):
-    """Return melanet on every backend, and the rivals."""
+    """Return the settings of melanet on every backend, and of PyTorch."""
     ways = {}
     for backend in backends:
         environment = {"KERAS_BACKEND": backend, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
@@ -33,20 +33,20 @@ def ways_for(policy, backends, compiled):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--python", default=sys.executable, help="has keras, torch and jax")
+    parser.add_argument(
+        "--python", default=sys.executable, help="interpreter with keras, torch and jax"
+    )
     parser.add_argument("--backends", nargs="+", default=["torch", "jax"])
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--policies", nargs="+", default=["float32", "mixed_bfloat16"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20, help="steps of each way in a round")
+    parser.add_argument("--steps", type=int, default=20, help="steps per round")
     parser.add_argument(
-        "--stage-1", type=float, default=1.0, help="share of stage 1's 17,200 pairs; 0: none"
+        "--stage-1", type=float, default=1.0, help="share of stage 1's 17,200 pairs; 0 skips it"
     )
-    parser.add_argument("--not-compiled", action="store_true", help="leave torch.compile out")
-    parser.add_argument(
-        "--quick", action="store_true", help="the smallest scale, to try the script"
-    )
+    parser.add_argument("--not-compiled", action="store_true", help="skip torch.compile")
+    parser.add_argument("--quick", action="store_true", help="smallest scale, to test the script")
     arguments = parser.parse_args()
     if arguments.device == "cpu":
         os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
@@ -78,7 +78,7 @@ def main():
                 torch_python=arguments.python,
                 afterwards=stage,
             )
-            table(workers, batch_size)
+            print_table(workers, batch_size)
             for worker in workers if stage else ():
                 print(
                     f"stage 1 ({stage * batch_size} of {STAGE_1} pairs): {worker.name} | "

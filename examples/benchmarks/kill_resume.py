@@ -1,11 +1,10 @@
-"""Kill a training at random moments, go on, and compare the weights with an undisturbed run's.
+"""Kill a training at random times, resume it, and compare the weights with an uninterrupted run.
 
-A try starts the training of a small CycleGAN (for rows of a table, so that a process is soon
-done) that writes a checkpoint after every epoch, ends it by SIGKILL, and starts it again. The
-moment is drawn anew each time: an epoch, the building of the networks being one of them, and a
-part of the time that an epoch takes. By turns the newest checkpoint is left alone, cut short, and
-changed in one byte in between. What counts is whether the weights at
-the end are those of a training that nobody disturbed, bit for bit.
+Each try starts the training of a small CycleGAN (of table rows, to be fast) that writes a
+checkpoint after every epoch, kills it by SIGKILL, and starts it again. The time is random: an
+epoch, or the building of the networks, and a share of an epoch's duration. In turn, the newest
+checkpoint is left intact, truncated, or corrupted in one byte before the resume. A try succeeds if
+the final weights equal those of an uninterrupted training, bit for bit.
 
     python examples/benchmarks/kill_resume.py --tries 50
 """
@@ -22,11 +21,11 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-TEARS = ("left alone", "cut short", "one byte changed")
+DAMAGES = ("left intact", "truncated", "one byte changed")
 
 
 def train(folder, epochs, answer):
-    """Train, from a checkpoint if there is one; write a digest of the weights, and the start."""
+    """Train, from a checkpoint if there is one; write a digest and the first epoch."""
     import numpy as np
 
     from melanet import CycleGAN, UnpairedImages
@@ -34,7 +33,7 @@ def train(folder, epochs, answer):
     from melanet.gan.losses import adam
     from melanet.utils import reproducible
 
-    def shake(rows, rng):
+    def add_noise(rows, rng):
         return np.clip(rows + rng.normal(0, 0.1, rows.shape), -1, 1).astype("float32")
 
     rng = np.random.default_rng(0)
@@ -42,7 +41,7 @@ def train(folder, epochs, answer):
     with reproducible():
         model = CycleGAN.from_shape((6,), filters=8, discriminator_filters=8, seed=1)
         model.compile(optimizer=adam(1e-3, decay_steps=epochs * 2))
-        batches = UnpairedImages(A, B, batch_size=2, seed=2, augment=shake)
+        batches = UnpairedImages(A, B, batch_size=2, seed=2, augment=add_noise)
         checkpoint = Checkpoint(folder, settings={"epochs": epochs}, seconds=0)
         done = checkpoint.restore(model, batches)
         options = {"initial_epoch": done, "epochs": epochs, "verbose": 0}
@@ -55,9 +54,9 @@ def train(folder, epochs, answer):
 
 
 def run(context, folder, epochs, kill_at=None):
-    """Train in a process of its own; return (digest, epochs done before), None if killed.
+    """Train in a separate process; return (digest, epochs before the start), None if killed.
 
-    `kill_at` is (epochs that must be done, seconds to wait then).
+    `kill_at` is (finished epochs to wait for, seconds to wait after them).
     """
     answer = Path(f"{folder}.txt")
     answer.unlink(missing_ok=True)
@@ -72,28 +71,28 @@ def run(context, folder, epochs, kill_at=None):
     if process.exitcode == -signal.SIGKILL:
         return None
     if process.exitcode:
-        raise RuntimeError(f"the training ended with status {process.exitcode}")
+        raise RuntimeError(f"the training exited with status {process.exitcode}")
     digest, done = answer.read_text().split()
     return digest, int(done)
 
 
 def newest_epoch(folder):
-    """Return how many epochs the newest checkpoint has seen, 0 without one."""
+    """Return the number of epochs in the newest checkpoint, 0 without one."""
     files = sorted(folder.glob("epoch-*.npz"))
     return int(files[-1].name[6:14]) if files else 0
 
 
-def tear(folder, how, rng):
-    """Damage the newest checkpoint; return whether there was one."""
+def damage(folder, kind, rng):
+    """Damage the newest checkpoint; return whether a checkpoint was damaged."""
     newest = sorted(folder.glob("epoch-*.npz"))[-1:]
     for path in newest:
         data = bytearray(path.read_bytes())
-        if how == "cut short":
+        if kind == "truncated":
             data = data[: rng.randrange(len(data))]
-        elif how == "one byte changed":
+        elif kind == "one byte changed":
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         path.write_bytes(data)
-    return bool(newest) and how != "left alone"
+    return bool(newest) and kind != "left intact"
 
 
 def main():
@@ -108,34 +107,36 @@ def main():
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as work:
         seconds, digests = [], set()
-        for i in range(3):  # the first waits for imports
+        for i in range(3):  # the first one includes the imports
             start = time.perf_counter()
             digests.add(run(context, Path(work, f"whole{i}"), options.epochs)[0])
             seconds.append(time.perf_counter() - start)
         if len(digests) > 1:
-            raise SystemExit("undisturbed runs differ from each other: nothing can be compared")
-        life = statistics.median(seconds[1:])
-        print(f"undisturbed: 3 runs of one digest, {life:.1f} s each, {options.epochs} epochs")
-        equal, missed, torn, starts = 0, 0, 0, []
+            raise SystemExit("uninterrupted runs differ from each other: nothing can be compared")
+        duration = statistics.median(seconds[1:])
+        print(
+            f"uninterrupted: 3 runs of one digest, {duration:.1f} s each, {options.epochs} epochs"
+        )
+        equal, missed, damaged, starts = 0, 0, 0, []
         while len(starts) < options.tries:
             i = len(starts)
             folder = Path(work, f"try{i}-{missed}")
             epoch = rng.randrange(options.epochs)
-            # The first epoch begins about half a life after the process.
-            pause = rng.uniform(0, life / 2 if epoch == 0 else life / 2 / options.epochs)
+            # The first epoch begins after about half of the duration.
+            pause = rng.uniform(0, duration / 2 / (options.epochs if epoch else 1))
             if run(context, folder, options.epochs, (epoch, pause)) is not None:
-                missed += 1  # it ended before the signal came
+                missed += 1  # it finished before the signal
                 continue
-            torn += tear(folder, TEARS[i % len(TEARS)], rng)
+            damaged += damage(folder, DAMAGES[i % len(DAMAGES)], rng)
             digest, done = run(context, folder, options.epochs)
             starts.append(done)
             equal += digest in digests
         print(
             f"{equal} of {options.tries} killed trainings ended with the same weights, optimizer "
-            f"and losses; {torn} had their newest checkpoint damaged; {missed} more ended before "
-            "they were killed and are not counted"
+            f"and losses; {damaged} had their newest checkpoint damaged; {missed} more finished "
+            "before they were killed and are not counted"
         )
-        print(f"went on after epoch (0 is from the start): {sorted(starts)}")
+        print(f"resumed after epoch (0 is from the start): {sorted(starts)}")
     if equal < options.tries:
         raise SystemExit(1)
 

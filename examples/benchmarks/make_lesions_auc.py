@@ -1,10 +1,10 @@
-"""How hard is `make_lesions`? Test AUC of a small CNN at three difficulties.
+"""Measure the test AUC of a small CNN on `make_lesions` at three difficulties.
 
-Run ``python examples/benchmarks/make_lesions_auc.py``. For each difficulty and seed a network of
-three convolutions learns from 800 balanced pictures of 64x64, flipped and turned at random, until
-its AUC on 200 others no longer rises, and is tested on another 1000. A logistic regression on the
-mean and the spread of each colour channel stands beside it, for what can be had without looking at
-the lesion.
+Run ``python examples/benchmarks/make_lesions_auc.py``. For each difficulty and seed, a network of
+three convolutions trains on 800 balanced images of 64x64, randomly flipped and rotated, until its
+AUC on 200 other images no longer rises, and is tested on 1000 more. The baseline is a logistic
+regression on the mean and the standard deviation of each colour channel, which does not see the
+lesion.
 """
 
 import os
@@ -29,8 +29,8 @@ DIFFICULTIES = (0.1, 0.5, 0.9)
 SEEDS = (0, 1, 2)
 
 
-class Turned(keras.utils.PyDataset):
-    """Batches of pictures, each in one of its eight orientations, drawn anew every epoch."""
+class RandomOrientations(keras.utils.PyDataset):
+    """Batches of images, each in a random one of its eight orientations."""
 
     def __init__(self, X, y, seed, batch_size=40):
         super().__init__()
@@ -43,9 +43,9 @@ class Turned(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        turned = [np.rot90(self.X[i], self.rng.integers(4)) for i in chosen]
-        turned = [x[::-1] if self.rng.integers(2) else x for x in turned]
-        return np.stack(turned), self.y[chosen]
+        images = [np.rot90(self.X[i], self.rng.integers(4)) for i in chosen]
+        images = [x[::-1] if self.rng.integers(2) else x for x in images]
+        return np.stack(images), self.y[chosen]
 
     def on_epoch_end(self):
         """Shuffle."""
@@ -78,7 +78,7 @@ def cnn_auc(X, y, seed):
         "val_auc", mode="max", patience=5, restore_best_weights=True
     )
     model.fit(
-        Turned(X[:800], y[:800], seed),
+        RandomOrientations(X[:800], y[:800], seed),
         validation_data=(X[800:1000], y[800:1000]),
         epochs=16,
         callbacks=[stop],

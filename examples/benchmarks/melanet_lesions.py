@@ -1,10 +1,10 @@
-"""Does over-sampling help MelaNet? AUC, sensitivity and specificity on `make_lesions`.
+"""Measure MelaNet with and without over-sampling on `make_lesions`: AUC and more.
 
-Run ``python examples/benchmarks/melanet_lesions.py``; see ``--help``. For each seed, toy pictures
-of 64x64 are drawn, four benign ones for each malignant one. A part is held out for early stopping,
-and the rest is taken as it is, filled up with copies, or filled up by GANOversampler. MelaNet with
-its small network learns from each, with augmentation throughout, and is tested on as many further
-pictures. Nothing here says anything about real lesions.
+Run ``python examples/benchmarks/melanet_lesions.py``; see ``--help``. For each seed, toy lesions
+of 64x64 are drawn, four benign ones for each malignant one. A part is held out for early stopping.
+The rest is used unchanged, balanced with copies, or balanced by GANOversampler. MelaNet with its
+small network trains on each, always with augmentation, and is tested on the same number of new
+images. The results say nothing about real lesions.
 """
 
 import os
@@ -33,7 +33,7 @@ MEASURES = ("auc", "sensitivity", "specificity")
 
 
 def resample(way, X, y, steps, seed):
-    """Fill up the malignant pictures, or not."""
+    """Balance the classes in one of three ways."""
     if way == "random copies":
         rows, _ = RandomOverSampler(random_state=seed).fit_resample(np.arange(len(X))[:, None], y)
         return X[rows[:, 0]], y[rows[:, 0]]
@@ -55,10 +55,14 @@ def classifier(epochs, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (3)")
-    parser.add_argument("--samples", type=int, default=600, help="training pictures (600)")
-    parser.add_argument("--steps", type=int, default=300, help="training steps of the GAN (300)")
-    parser.add_argument("--epochs", type=int, default=40, help="at most, of the classifier (40)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
+    parser.add_argument("--samples", type=int, default=600, help="training images (default: 600)")
+    parser.add_argument(
+        "--steps", type=int, default=300, help="training steps of the GAN (default: 300)"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=40, help="maximum epochs of the classifier (default: 40)"
+    )
     options = parser.parse_args()
     print(
         f"melanet {melanet.__version__}, Keras {keras.__version__} on {keras.backend.backend()}, "
@@ -80,12 +84,12 @@ def main():
                 X_res, y_res = resample(way, X_train, y_train, options.steps, seed)
                 made = time.perf_counter() - start
                 model = classifier(options.epochs, seed)
-                # Synthetic pictures stay out of validation.
+                # Validation uses no synthetic images.
                 model.fit(X_res, y_res, validation_data=(X_val, y_val))
             report = screening_report(y_test, model.predict_proba(X_test)[:, 1])
             reports.append([report[name] for name in MEASURES])
             print(
-                f"seed {seed}, {way}: {np.bincount(y_res).tolist()} pictures, "
+                f"seed {seed}, {way}: {np.bincount(y_res).tolist()} images, "
                 + ", ".join(f"{name} {report[name]:.3f}" for name in MEASURES)
                 + f", {len(model.history_['loss'])} epochs "
                 f"({made:.0f} + {time.perf_counter() - start - made:.0f} s)",

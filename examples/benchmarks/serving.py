@@ -1,8 +1,8 @@
-"""Requests a second and latencies of the endpoint, beside the released endpoint's way.
+"""Measure throughput and latency of the endpoint beside the released one.
 
 Both run under uvicorn on loopback and answer the same requests with the same network. The released
-way decodes a picture and calls ``model.predict`` on it, one request at a time. The ways alternate,
-so that a change of the machine's speed meets both. Clients and server share the machine.
+endpoint decodes an image and calls ``model.predict`` on it, one request at a time. The two take
+turns, so that changes of the machine's speed affect both. Clients and server share the machine.
 
     python examples/benchmarks/serving.py                      # a small network, 64x64
     python examples/benchmarks/serving.py --backbone vgg16 --size 256 --seconds 20
@@ -25,7 +25,7 @@ BOUNDARY = "----melanet"
 
 
 def build(backbone, size):
-    """Return a fitted MelaNet; its speed does not depend on what it learned."""
+    """Return a MelaNet after one epoch of training; its speed does not depend on its weights."""
     from melanet import MelaNet
 
     X, y = make_lesions(8, weights=(0.5, 0.5), image_size=size, random_state=0)
@@ -42,9 +42,9 @@ def released_app(model):
 
     @app.post("/api/predict")
     def predict(image: UploadFile = File(...)):  # noqa: B008
-        picture = Image.open(image.file).convert("RGB").resize(network.input_shape[2:0:-1])
+        pixels = Image.open(image.file).convert("RGB").resize(network.input_shape[2:0:-1])
         with lock:
-            p = network.predict(np.asarray(picture, "float32")[None] / 255, verbose=0)[0]
+            p = network.predict(np.asarray(pixels, "float32")[None] / 255, verbose=0)[0]
         rows = zip(("Non-melanoma", "Melanoma"), p.tolist())
         return {"success": True, "predictions": [{"label": k, "probability": v} for k, v in rows]}
 
@@ -52,7 +52,7 @@ def released_app(model):
 
 
 def run(way, backbone, size, pipe):
-    """Serve until the process is ended; the port goes through the pipe."""
+    """Serve until the process is terminated; send the port through the pipe."""
     import socket
 
     import uvicorn
@@ -69,8 +69,8 @@ def run(way, backbone, size, pipe):
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def body(size):
-    """Return a request's body with one picture, and its type."""
+def request_body(size):
+    """Return a multipart request body with one image."""
     file = io.BytesIO()
     Image.fromarray(make_lesions(1, image_size=size, random_state=1)[0][0]).save(file, "JPEG")
     head = 'Content-Disposition: form-data; name="image"; filename="a.jpg"'
@@ -78,8 +78,8 @@ def body(size):
     return b"".join([*parts, file.getvalue(), f"\r\n--{BOUNDARY}--\r\n".encode()])
 
 
-def load(port, data, clients, seconds):
-    """Let so many clients ask again and again; return the latencies of all, in seconds."""
+def send_requests(port, data, clients, seconds):
+    """Send requests from concurrent clients; return the latencies and the duration, in seconds."""
     latencies, until = [], time.perf_counter() + seconds
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
@@ -88,10 +88,10 @@ def load(port, data, clients, seconds):
         while time.perf_counter() < until:
             start = time.perf_counter()
             connection.request("POST", "/api/predict", data, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            if answer.status != 200:
-                raise RuntimeError(f"{answer.status}: {text[:200]}")
+            response = connection.getresponse()
+            text = response.read()
+            if response.status != 200:
+                raise RuntimeError(f"{response.status}: {text[:200]}")
             latencies.append(time.perf_counter() - start)
         connection.close()
 
@@ -105,7 +105,7 @@ def load(port, data, clients, seconds):
 
 
 def main():
-    """Print a table."""
+    """Print a table of throughput and latency."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--backbone", default="small")
     parser.add_argument("--size", type=int, default=64)
@@ -115,16 +115,16 @@ def main():
     options = parser.parse_args()
 
     context = multiprocessing.get_context("spawn")
-    servers, ports, data = [], {}, body(options.size)
+    servers, ports, data = [], {}, request_body(options.size)
     try:
         for way in ("melanet", "released"):
-            ours, theirs = context.Pipe()
-            arguments = (way, options.backbone, options.size, theirs)
+            receiver, sender = context.Pipe()
+            arguments = (way, options.backbone, options.size, sender)
             server = context.Process(target=run, args=arguments, daemon=True)
             server.start()
             servers.append(server)
-            ports[way] = ours.recv()
-            load(ports[way], data, 1, 0.1)  # waits until it answers, and is compiled
+            ports[way] = receiver.recv()
+            send_requests(ports[way], data, 1, 0.1)  # waits for the start and the compilation
         print(
             f"{options.backbone}, {options.size}x{options.size}, {os.cpu_count()} processors, "
             f"load average before {os.getloadavg()[0]:.1f}"
@@ -132,12 +132,13 @@ def main():
         print(f"{'way':>9} {'clients':>7} {'req/s':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8}")
         for clients in options.clients:
             rates = {}
-            found = {way: [] for way in ports}
+            measured = {way: [] for way in ports}
             for _ in range(options.rounds):
                 for way, port in ports.items():
-                    found[way].append(load(port, data, clients, options.seconds))
-            for way, runs in found.items():
-                latencies = np.concatenate([one for one, _ in runs])
+                    result = send_requests(port, data, clients, options.seconds)
+                    measured[way].append(result)
+            for way, runs in measured.items():
+                latencies = np.concatenate([values for values, _ in runs])
                 rates[way] = len(latencies) / sum(seconds for _, seconds in runs)
                 p50, p95, p99 = 1000 * np.percentile(latencies, (50, 95, 99))
                 print(f"{way:>9} {clients:7} {rates[way]:8.1f} {p50:8.1f} {p95:8.1f} {p99:8.1f}")

@@ -1,8 +1,8 @@
-"""What one simultaneous update of all four networks changes against the released three in turn.
+"""Compare one simultaneous update of all four networks with the released three in turn.
 
-Scikit-learn's digits, 3 into 8 (120 and 20 images), the paper's networks and rates, batch 1, 100
-epochs. An oracle that has seen all digits counts the translations that it takes for an 8; it has
-no part in training.
+Scikit-learn's digits, 3 to 8 (120 and 20 images), the paper's networks and learning rates, batch
+1, 100 epochs. An oracle trained on all digits counts the translations that it classifies as 8; it
+takes no part in the training.
 
     python examples/benchmarks/simultaneous_update.py
 """
@@ -47,18 +47,18 @@ def main():
                 if update == "simultaneous":
                     model.fit(batches, epochs=arguments.epochs, verbose=0)
                 else:
-                    begin = [getattr(model, name).get_weights() for name in NAMES]
-                    way = released_loop.Way(settings, begin)
+                    initial = [getattr(model, name).get_weights() for name in NAMES]
+                    way = released_loop.Way(settings, initial)
                     for _ in range(arguments.epochs):
                         for i in range(len(batches)):
                             way.step(*batches[i][0])
                         batches.on_epoch_end()
                     model.generator_ab.set_weights(way.g_ab.get_weights())
                     model.generator_ba.set_weights(way.g_ba.get_weights())
-                made = model.translate(A)
-                back = model.translate(made, to="A")
+                translated = model.translate(A)
+                cycled = model.translate(translated, to="A")
             seconds = time.perf_counter() - start
-            recognised, error = np.mean(oracle.predict(made) == 8), np.abs(A - back).mean()
+            recognised, error = np.mean(oracle.predict(translated) == 8), np.abs(A - cycled).mean()
             results[update].append((recognised, error))
             print(f"{seed} | {update} | {recognised:.3f} | {error:.3f} | {seconds:.0f}", flush=True)
     print("\nupdate | recognised, mean ± sd | cycle error, mean ± sd")

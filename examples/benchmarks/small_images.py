@@ -1,13 +1,13 @@
-"""Training on small images, ours beside PyTorch's in the same run.
+"""Time training on small images, melanet beside PyTorch.
 
 The default recipe's networks (ResNet generators of 16 filters, discriminators of 32) on 28x28 and
-8x8 images, in batches of several sizes. Each way runs in a warm process of its own on the same
-images from the same initial weights, in alternating rounds:
+8x8 images, in batches of several sizes. Each variant runs in a warmed-up process on the same images
+from the same initial weights, in alternating rounds:
 
-- melanet: as TensorFlow comes;
-- in tens: one call of TensorFlow makes ten steps (``steps_per_execution``);
+- melanet: with TensorFlow's defaults;
+- in tens: one call of TensorFlow runs ten steps (``steps_per_execution``);
 - one thread an operation: with ``TF_NUM_INTRAOP_THREADS=1`` in the environment, in float32 and,
-  where the processor has it, under the policy "mixed_bfloat16";
+  if the processor supports it, under the policy "mixed_bfloat16";
 - torch eager: the same training in PyTorch, with all its threads.
 
     python examples/benchmarks/small_images.py --torch-python PYTHON_WITH_TORCH
@@ -16,7 +16,7 @@ images from the same initial weights, in alternating rounds:
 import argparse
 import os
 
-from ways.rounds import OURS, PAPER, TORCH, measure, table
+from ways.rounds import OURS, PAPER, TORCH, measure, print_table
 
 
 def main():
@@ -24,10 +24,12 @@ def main():
     parser.add_argument("--sides", type=int, nargs="+", default=[28, 8])
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[4, 16])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20, help="steps of each way in a round")
-    parser.add_argument("--threads", type=int, help="of each way; by default all cores")
-    parser.add_argument("--no-bfloat16", action="store_true", help="for processors without it")
-    parser.add_argument("--torch-python", help="interpreter with PyTorch; left out, it is, too")
+    parser.add_argument("--steps", type=int, default=20, help="steps per round")
+    parser.add_argument("--threads", type=int, help="threads per process (default: all cores)")
+    parser.add_argument(
+        "--no-bfloat16", action="store_true", help="skip bfloat16, for processors without it"
+    )
+    parser.add_argument("--torch-python", help="interpreter with PyTorch (default: skip it)")
     arguments = parser.parse_args()
     one = {**OURS, "environment": {"TF_NUM_INTRAOP_THREADS": "1"}}
     ways = {
@@ -64,7 +66,7 @@ def main():
                 steps=arguments.steps,
                 torch_python=arguments.torch_python,
             )
-            table(workers, batch_size)
+            print_table(workers, batch_size)
 
 
 if __name__ == "__main__":

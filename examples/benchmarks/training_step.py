@@ -1,11 +1,11 @@
-"""Time for one training step of the paper's networks, ours beside plain ones in the same run.
+"""Time a training step of the paper's networks, melanet beside plain implementations.
 
-Each way runs in a warm process of its own, on the same images from the same initial weights (the
-first step's loss shows it), in alternating rounds:
+Each variant runs in a warmed-up process, on the same images from the same initial weights (compare
+the losses of the first step), in alternating rounds:
 
 - melanet: `CycleGAN.fit`, in float32 and under Keras' policy "mixed_bfloat16";
-- torch eager: the same networks and losses as one writes them in PyTorch, channels last;
-- released loop: three kinds of update in turn, written anew for today's Keras.
+- torch eager: the same networks and losses in idiomatic PyTorch, channels last;
+- released loop: three kinds of update in turn, rewritten for Keras 3.
 
     python examples/benchmarks/training_step.py --torch-python PYTHON_WITH_TORCH
 """
@@ -13,13 +13,13 @@ first step's loss shows it), in alternating rounds:
 import argparse
 import os
 
-from ways.arithmetic import kinds, peak, step
+from ways.arithmetic import flops_of_a_step, peak_flops, time_by_kind
 from ways.melanet_cyclegan import networks
-from ways.rounds import OURS, PAPER, RELEASED, TORCH, measure, table
+from ways.rounds import OURS, PAPER, RELEASED, TORCH, measure, print_table
 
 
 def loss_curves(steps, side):
-    """Print the loss of each tenth of a training in float32, with another seed, and in bfloat16."""
+    """Print losses, one per tenth of a training: float32 with two seeds, and bfloat16."""
     from ways.curves import curve
 
     for name, policy, seed in (
@@ -36,12 +36,18 @@ def main():
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=3, help="steps of each way in a round")
-    parser.add_argument("--threads", type=int, help="of each way; by default all cores")
-    parser.add_argument("--torch-python", help="interpreter with PyTorch; left out, it is, too")
-    parser.add_argument("--no-bfloat16", action="store_true", help="for processors without it")
-    parser.add_argument("--profile", action="store_true", help="where our step's time goes")
-    parser.add_argument("--curves", type=int, default=0, help="steps of a training to compare")
+    parser.add_argument("--steps", type=int, default=3, help="steps per round")
+    parser.add_argument("--threads", type=int, help="threads per process (default: all cores)")
+    parser.add_argument("--torch-python", help="interpreter with PyTorch (default: skip it)")
+    parser.add_argument(
+        "--no-bfloat16", action="store_true", help="skip bfloat16, for processors without it"
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="print the time by kind of operation"
+    )
+    parser.add_argument(
+        "--curves", type=int, default=0, help="steps of the loss curves; 0 skips them"
+    )
     arguments = parser.parse_args()
     settings = {
         **PAPER,
@@ -68,17 +74,17 @@ def main():
         steps=arguments.steps,
         torch_python=arguments.torch_python,
     )
-    table(workers, arguments.batch_size)
+    print_table(workers, arguments.batch_size)
     model = networks(settings)
-    needed = step(model, arguments.batch_size)
-    plain = step(model, arguments.batch_size, plain=True)
+    needed = flops_of_a_step(model, arguments.batch_size)
+    plain = flops_of_a_step(model, arguments.batch_size, plain=True)
     print(
         f"convolutions of a step: {needed / 1e9:.0f} GFLOP here, {plain / 1e9:.0f} with the "
         "up-sampled images"
     )
     for worker in workers:
         if worker.name.startswith("melanet"):
-            most = peak(ways[worker.name]["policy"])
+            most = peak_flops(ways[worker.name]["policy"])
             reached = needed / min(worker.seconds)
             print(
                 f"{worker.name}: {reached / 1e9:.0f} GFLOP/s in the fastest round, "
@@ -86,7 +92,7 @@ def main():
             )
     if arguments.profile:
         for policy in dict.fromkeys(way["policy"] for way in ways.values()):
-            spent = kinds({**settings, "policy": policy})
+            spent = time_by_kind({**settings, "policy": policy})
             total = sum(spent.values())
             print(f"share of the operations' time, {policy}:")
             for kind, milliseconds in spent.items():

@@ -1,21 +1,21 @@
-"""Images translated a second, and the memory that takes: ours beside a bare generator.
+"""Measure throughput and memory of translation beside a bare generator.
 
-Six ways with one generator on the same images, taking turns, so that a change of the machine's
-speed meets all of them:
+Six variants of one generator on the same images, in turn, so that changes of the machine's speed
+affect all of them:
 
-- bare: the generator as one compiled function on batches that are ready, at each of several
-  batch sizes; the fastest is what the others are measured by;
+- bare: the generator as one compiled function on prepared batches, at several batch sizes; the
+  others are compared with the fastest of them;
 - translate: ``CycleGAN.translate``;
 - fit_resample, translations alone: ``GANOversampler(pretrained=...)`` on 8-bit images, without
-  judge, guard, matching and copies; what is beyond ``translate`` are scaling and provenance;
-- fit_resample, matched, half copies: the same with the default's matching, which translates up to
-  200 images beforehand to measure them, and with copies, some of them warped;
-- one at a time, as released: ``predict`` for each image, as the released notebook does, by the
-  notebook's layers with the same weights (``ways/released_loop.py``);
-- one at a time, our layers: the same loop with the generator that the other ways have.
+  judge, guard, matching and copies; beyond ``translate`` it scales and records provenance;
+- fit_resample, matched, half copies: the same with the default's matching, which first translates
+  up to 200 images to measure them, and with copies, some of them augmented;
+- one at a time, as released: ``predict`` for each image, as in the released notebook, with the
+  notebook's layers and the same weights (``ways/released_loop.py``);
+- one at a time, our layers: the same loop with the generator of the other variants.
 
-Then processes of their own translate images, and fill a class up by as many, and say what they
-held at most, beyond what they held after a first small translation.
+Then separate processes translate images, or fill up a class by the same number, and print their
+peak memory above that after a small first translation.
 
     python examples/benchmarks/translation.py
     python examples/benchmarks/translation.py --side 28 --channels 1 --generator resnet --filters 16
@@ -72,12 +72,12 @@ def compiled(generator):
 
 
 def one_by_one(network, images):
-    """Translate as the released notebook does."""
+    """Translate image by image, as in the released notebook."""
     return [network.predict(image[None], verbose=0) for image in images]
 
 
 def measure_memory(options):
-    """Print what one way took at most for so many images, in MiB."""
+    """Print the peak memory of one variant, the size of its data and the memory before, in MiB."""
     import resource
 
     import numpy as np
@@ -102,7 +102,7 @@ def measure_memory(options):
         return pixels.nbytes + sampler.fit_resample(pixels, y)[0].nbytes
 
     way = {"translate": translate, "fit_resample": fit_resample}[options.only_memory]
-    way((40 << 20) // (4 * int(np.prod(shape))))  # more than is translated in one go
+    way((40 << 20) // (4 * int(np.prod(shape))))  # more than one chunk
     before = peak()
     size = way(options.memory)
     print(f"{peak() - before:.0f} {size / 2**20:.0f} {before:.0f}")
@@ -117,7 +117,9 @@ def main():
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8, 16, 32, 64, 128])
-    parser.add_argument("--memory", type=int, default=0, help="images; 0 takes 256 MiB of them")
+    parser.add_argument(
+        "--memory", type=int, default=0, help="images in the memory test (default: 256 MiB)"
+    )
     parser.add_argument("--only-memory", help=argparse.SUPPRESS)
     options = parser.parse_args()
     size = 4 * options.side**2 * options.channels
@@ -142,8 +144,8 @@ def main():
     settings = {"pretrained": {1: gan}, "reject": False, "guard": False, "random_state": 0}
     plain = {"match": False, "copies": 0}
     samplers = {
-        name: GANOversampler(sampling_strategy={1: n + 2}, **settings, **own)
-        for name, own in (("translations alone", plain), ("matched, half copies", {}))
+        name: GANOversampler(sampling_strategy={1: n + 2}, **settings, **extra)
+        for name, extra in (("translations alone", plain), ("matched, half copies", {}))
     }
 
     def by_batches(size):
@@ -155,7 +157,7 @@ def main():
     for name, sampler in samplers.items():
         ways[f"fit_resample, {name}"] = partial(sampler.fit_resample, pixels, y)
     few = x[: max(4, n // 8)]
-    released = released_loop.plain(gan.generator_ab)
+    released = released_loop.with_plain_layers(gan.generator_ab)
     for layers, network in (("as released", released), ("our layers", gan.generator_ab)):
         name = f"one at a time, {layers}"
         ways[name] = partial(one_by_one, network, few)

@@ -1,8 +1,8 @@
-"""Convolving an up-sampled image without making it, layer by layer of the paper's U-Net.
+"""Time the up-sampling convolutions of the paper's U-Net, layer by layer.
 
 "plain" is Keras' UpSampling2D and Conv2D; "ours" is `UpsamplingConv2D`, a transposed convolution
-and sums over 2x2 boxes, a quarter of the multiplications. Forward pass and all gradients, on one
-thread, in processor seconds, which other programs disturb less than elapsed ones.
+and sums over 2x2 boxes, with a quarter of the multiplications. Forward pass and all gradients, on
+one thread, in CPU seconds, which other programs affect less than wall-clock time.
 
     python examples/benchmarks/upsampling.py
 """

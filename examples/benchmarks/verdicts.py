@@ -1,9 +1,9 @@
-"""Does the verdict know? `melanet.metrics.quality_report` checked against does_it_help.py.
+"""Check verdicts of `melanet.metrics.quality_report` against the effects in does_it_help.py.
 
-Takes the draws whose default sampler does_it_help.py has run with the same --out and scale, asks
-for a verdict on the paper's and the default's samples and on sets that are bad on purpose, trains
-the benchmark's classifier on each, and prints how often the verdict predicted the sign of the
-effect. The ten-class task is left out: there one effect would stand for nine verdicts.
+For every draw that does_it_help.py has run with the same --out and scale, this computes a verdict
+on the samples of the paper's preset, of the default and on deliberately bad sets, trains the
+benchmark's classifier on each, and prints how often the verdict predicts the sign of the effect.
+The ten-class task is left out, since it has one effect for nine verdicts.
 
     python examples/benchmarks/verdicts.py --out does-it-help
 """
@@ -27,7 +27,7 @@ def parse(arguments=None):
     scale.add_argument("--quick", action="store_const", const="quick", dest="scale")
     scale.add_argument("--full", action="store_const", const="full", dest="scale")
     parser.add_argument("--half", choices=("development", "report", "both"), default="both")
-    parser.add_argument("--seeds", type=int, help="of the draws that are there, at most so many")
+    parser.add_argument("--seeds", type=int, help="maximum number of draws per task")
     parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--out", default="does-it-help")
     parser.add_argument("--fashion-mnist", metavar="DIR", help="folder of the four IDX files")
@@ -39,7 +39,7 @@ def parse(arguments=None):
 
 
 def make_plan(options):
-    """Plan all sets for the draws whose default samples are there."""
+    """Plan all sets for the draws whose default samples are stored."""
     scale = tasks.scale(options.scale)
     sets = (*_REAL, FEW_STEPS[0], *BAD_SETS)
     plan = running.Plan(scale, options.out, (REFERENCE, *sets), (FEW_STEPS,))
@@ -60,27 +60,27 @@ def main(arguments=None):
     plan = make_plan(options)
     if not plan.draws:
         raise SystemExit(
-            f"{options.out} holds no draws of the scale {options.scale!r} and the default's "
-            "present settings. Run does_it_help.py first, with the same --out and scale"
+            f"{options.out} holds no draws of the scale {options.scale!r} with the default's "
+            "current settings. Run does_it_help.py first, with the same --out and scale"
         )
 
     def say(line):
         print(line, file=sys.stderr, flush=True)
 
     results = Results(running.run(plan, options.jobs, say))
-    records = verdict_check.ask_all(plan, options.jobs, say)
+    records = verdict_check.compute_all_verdicts(plan, options.jobs, say)
     records = verdict_check.with_effects(records, results)
     print(
         f"{len(plan.draws)} draws of {len({name for name, _ in plan.draws})} tasks, "
         f"{len(records)} sets with a verdict and an effect; half: {options.half}\n"
-        f"Effect: balanced accuracy less that of {REFERENCE} over-sampling, mean of the raw and "
-        f"the augmented classifier; up to {verdict_check.BAND} either way is no effect."
+        f"Effect: balanced accuracy minus that of {REFERENCE} over-sampling, mean of the raw and "
+        f"the augmented classifier; effects within ±{verdict_check.BAND} count as no effect."
     )
-    for title, own in (
+    for title, selected in (
         ("All sets", records),
         ("GAN recipes alone", [r for r in records if r["set"] in _REAL]),
     ):
-        print(f"\n{title}\n\n{verdict_check.confusion(own)}")
+        print(f"\n{title}\n\n{verdict_check.confusion(selected)}")
     print(f"\n{verdict_check.by_set(records)}")
 
 

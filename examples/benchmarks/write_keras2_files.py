@@ -1,4 +1,4 @@
-"""Write full-size model files with Keras 2.3.1 itself, to check `melanet.weights.read_model` by.
+"""Write full-size model files with Keras 2.3.1, to test `melanet.weights.read_model`.
 
 Run it under Python 3.7 with ``tensorflow-cpu==2.1.0 keras==2.3.1 h5py==2.10.0 "protobuf<3.20"``::
 
@@ -6,7 +6,7 @@ Run it under Python 3.7 with ``tensorflow-cpu==2.1.0 keras==2.3.1 h5py==2.10.0 "
 
 For each of ``generator`` (the paper's U-Net, 256x256, 32 filters) and ``melanet`` (VGG16, pooling,
 softmax, with Adadelta's slots after one step) it writes ``NAME.h5`` and ``NAME_io.npz``, inputs
-``x`` and answers ``y``. Weights are random. To compare, under this package's Python::
+``x`` and outputs ``y``. Weights are random. To compare, under this package's Python::
 
     model = weights.read_model("FOLDER/generator.h5")
     with np.load("FOLDER/generator_io.npz") as io:
@@ -23,7 +23,7 @@ from keras import layers
 
 
 class InstanceNormalization(layers.Layer):
-    """The layer of keras_contrib with its default: statistics over all axes but the batch."""
+    """keras_contrib's layer with its defaults: statistics over all axes except the batch."""
 
     def build(self, input_shape):
         """Create gamma and beta."""
@@ -38,7 +38,7 @@ class InstanceNormalization(layers.Layer):
         return (inputs - K.mean(inputs, axes, keepdims=True)) / scale * self.gamma + self.beta
 
     def get_config(self):
-        """Return the settings that keras_contrib writes."""
+        """Return the settings that keras_contrib saves."""
         settings = {"axis": None, "epsilon": 1e-3, "center": True, "scale": True}
         return {**super().get_config(), **settings}
 
@@ -72,7 +72,7 @@ def melanet(size=256):
 
 
 def main(folder):
-    """Write both files and what they answer."""
+    """Write both files and their outputs."""
     rng = np.random.RandomState(0)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Parts of ``does_it_help.py``: tasks, shifts, arms, the classifier, scores and the report."""
+"""Parts of ``does_it_help.py``: tasks, shifts, arms, the classifier, scores and report."""

@@ -1,7 +1,7 @@
-"""The arms: ways of making a training set out of an imbalanced one.
+"""The arms: ways to build a training set from an imbalanced one.
 
-Every arm starts from the same draw and is trained for the same number of steps, once as it is and
-once with the classifier's augmentation.
+Every arm starts from the same draw. The classifier trains on it for the same number of steps, once
+without and once with augmentation.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from helping import warps
 
 @dataclass
 class Synthetic:
-    """Synthetic samples, and where they come from.
+    """Synthetic samples and their provenance.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class Synthetic:
     y : ndarray of shape (n,)
         Labels.
     sources : ndarray of int of shape (n,)
-        Row of the draw's training images that each was made from.
+        Row of the training image that each was made from.
     kinds : ndarray of str of shape (n,)
-        "translation", or what else it is.
+        "translation" or "copy".
     facts : dict
-        Cost in seconds, and what the oracle says.
+        Cost in seconds, and the figures of the oracle.
     """
 
     X: np.ndarray
@@ -40,12 +40,12 @@ class Synthetic:
 
 
 def samplers(scale, variants=()):
-    """Give the options of every GANOversampler, by name.
+    """Return the options of every GANOversampler, by name.
 
     Parameters
     ----------
     scale : helping.tasks.Scale
-        Its budgets.
+        Budgets.
     variants : sequence of (str, dict)
         Further samplers.
 
@@ -58,9 +58,9 @@ def samplers(scale, variants=()):
     def paper(task):
         options = {"preset": "paper", **scale.sampler}
         rarest = min(count for _, count in task.counts)
-        epochs_are_dear = scale.paper_steps and 100 * rarest > scale.paper_steps
-        # Several classes: the budget is one for all, and some are dear.
-        if epochs_are_dear or (scale.paper_steps and len(task.counts) > 2):
+        epochs_cost_more = scale.paper_steps and 100 * rarest > scale.paper_steps
+        # With several classes, all of them get the same budget.
+        if epochs_cost_more or (scale.paper_steps and len(task.counts) > 2):
             options["steps"] = scale.paper_steps
         return options
 
@@ -74,47 +74,48 @@ def samplers(scale, variants=()):
     }
 
 
-def needs(y):
-    """Return label -> number of samples that fill it up to the largest class."""
+def missing_counts(y):
+    """Return label -> number of samples missing to the size of the largest class."""
     counts = Counter(y.tolist())
     most = max(counts.values())
     return {label: most - n for label, n in sorted(counts.items()) if n < most}
 
 
-def copied_rows(y, labels, rng):
-    """Draw a real row of its class for every label asked for."""
+def missing_labels(y):
+    """Return the labels of all samples that balance the classes."""
+    return np.concatenate([np.full(n, label) for label, n in missing_counts(y).items()])
+
+
+def draw_rows(y, labels, rng):
+    """Draw a row of the class of each label."""
     return np.array([rng.choice(np.flatnonzero(y == c)) for c in labels], int)
 
 
-def _wanted(y):
-    return np.concatenate([np.full(n, label) for label, n in needs(y).items()])
-
-
-def _with(draw, X, y):
+def _append(draw, X, y):
     return np.concatenate([draw.X, X]), np.concatenate([draw.y, y]), None
 
 
-def nothing(draw, made, rng, flip):
+def nothing(draw, synthetic, rng, flip):
     return draw.X, draw.y, None
 
 
-def class_weights(draw, made, rng, flip):
+def class_weights(draw, synthetic, rng, flip):
     return draw.X, draw.y, compute_sample_weight("balanced", draw.y)
 
 
-def random(draw, made, rng, flip):
-    labels = _wanted(draw.y)
-    return _with(draw, draw.X[copied_rows(draw.y, labels, rng)], labels)
+def random(draw, synthetic, rng, flip):
+    labels = missing_labels(draw.y)
+    return _append(draw, draw.X[draw_rows(draw.y, labels, rng)], labels)
 
 
 def _augmented(draw, labels, rng, flip):
-    rows = copied_rows(draw.y, labels, rng)
+    rows = draw_rows(draw.y, labels, rng)
     return warps.augment(draw.X[rows], rng, flip=flip, noise=warps.NOISE)
 
 
-def augmented_copies(draw, made, rng, flip):
-    labels = _wanted(draw.y)
-    return _with(draw, _augmented(draw, labels, rng, flip), labels)
+def augmented_copies(draw, synthetic, rng, flip):
+    labels = missing_labels(draw.y)
+    return _append(draw, _augmented(draw, labels, rng, flip), labels)
 
 
 def _smote(draw, rng):
@@ -125,53 +126,54 @@ def _smote(draw, rng):
     return X, y[len(draw.X) :]
 
 
-def smote(draw, made, rng, flip):
-    return _with(draw, *_smote(draw, rng))
+def smote(draw, synthetic, rng, flip):
+    return _append(draw, *_smote(draw, rng))
 
 
-def translations(draw, made, rng, flip):
-    return _with(draw, made.X, made.y)
+def translations(draw, synthetic, rng, flip):
+    return _append(draw, synthetic.X, synthetic.y)
 
 
-def half_copies(draw, made, rng, flip):
-    X, half = made.X.copy(), rng.random(len(made.X)) < 0.5
-    X[half] = _augmented(draw, made.y[half], rng, flip)
-    return _with(draw, X, made.y)
+def half_copies(draw, synthetic, rng, flip):
+    X, half = synthetic.X.copy(), rng.random(len(synthetic.X)) < 0.5
+    X[half] = _augmented(draw, synthetic.y[half], rng, flip)
+    return _append(draw, X, synthetic.y)
 
 
-def half_smote(draw, made, rng, flip):
+def half_smote(draw, synthetic, rng, flip):
     interpolated, labels = _smote(draw, rng)
-    X = made.X.copy()
-    for c in np.unique(made.y):
-        own = np.flatnonzero(made.y == c)
-        half = rng.permutation(own)[: len(own) // 2]
+    X = synthetic.X.copy()
+    for c in np.unique(synthetic.y):
+        rows = np.flatnonzero(synthetic.y == c)
+        half = rng.permutation(rows)[: len(rows) // 2]
         X[half] = rng.permutation(interpolated[labels == c])[: len(half)]
-    return _with(draw, X, made.y)
+    return _append(draw, X, synthetic.y)
 
 
-def without_translations(draw, made, rng, flip):
-    X, translated = made.X.copy(), np.flatnonzero(made.kinds == "translation")
-    copies = draw.X[copied_rows(draw.y, made.y[translated], rng)]
-    # As the default makes its own copies: every second one is changed.
+def without_translations(draw, synthetic, rng, flip):
+    X, translated = synthetic.X.copy(), np.flatnonzero(synthetic.kinds == "translation")
+    copies = draw.X[draw_rows(draw.y, synthetic.y[translated], rng)]
+    # As in the default's own copies, every second one is augmented.
     copies[1::2] = warps.augment(copies[1::2], rng, flip=flip)
     X[translated] = copies
-    return _with(draw, X, made.y)
+    return _append(draw, X, synthetic.y)
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A way of making a training set.
+    """A way to build a training set.
 
     Parameters
     ----------
     make : callable
         ``make(draw, synthetic or None, rng, flip) -> X, y, weights``.
     sampler : str or None
-        Whose synthetic samples it uses.
+        Name of the sampler whose synthetic samples it uses.
     keeps : float
-        Share of the sampler's translations that stay in its training set.
+        Share of the sampler's translations that are kept in the training set.
     version : int
-        Raised when its code changes what it makes: old results of it are then left out.
+        Version of its code. Increase it if its training sets change, so that old results are
+        ignored.
     """
 
     make: object
@@ -181,8 +183,8 @@ class Arm:
 
 
 REFERENCE = "random"
-# Raised when melanet's code changes what a sampler makes and its recipe stays: the recipe is part
-# of a result's key, the code is not.
+# Increase a version if melanet's code changes a sampler's output without changing its recipe: the
+# recipe is part of a result's key, the code is not.
 VERSIONS = {"default": 2, "paper": 1}
 ARMS = {
     "nothing": Arm(nothing),

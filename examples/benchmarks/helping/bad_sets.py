@@ -1,39 +1,39 @@
-"""Synthetic sets that are bad on purpose: what a verdict has to find out."""
+"""Deliberately bad synthetic sets, which a verdict should detect."""
 
 from functools import partial
 
 import numpy as np
 
 from helping import warps
-from helping.arms import Arm, Synthetic, needs
+from helping.arms import Arm, Synthetic, missing_labels
 
-FEW_STEPS = ("few steps", {"steps": 20})  # a sampler that has learnt next to nothing
+FEW_STEPS = ("few steps", {"steps": 20})  # a sampler that has hardly learnt anything
 
 
-def _sources(draw, rng):
-    """Draw rows of the largest class for all labels that are needed."""
-    labels = np.concatenate([np.full(n, label) for label, n in needs(draw.y).items()])
+def _draw_sources(draw, rng):
+    """Return the labels that balance the classes, and a row of the largest class for each."""
+    labels = missing_labels(draw.y)
     classes, counts = np.unique(draw.y, return_counts=True)
     majority = np.flatnonzero(draw.y == classes[counts.argmax()])
     return labels, rng.choice(majority, len(labels))
 
 
 def majority_copies(draw, rng):
-    """Put sources, unchanged, under the rare label, as the identity map does."""
-    labels, rows = _sources(draw, rng)
+    """Give unchanged images of the majority the rare label, as the identity map does."""
+    labels, rows = _draw_sources(draw, rng)
     return Synthetic(draw.X[rows], labels, rows, np.full(len(rows), "translation"))
 
 
 def swapped_labels(draw, rng):
-    """Put changed pictures of the majority under the rare label; none is an exact copy."""
-    labels, rows = _sources(draw, rng)
+    """Give augmented images of the majority the rare label; none is an exact copy."""
+    labels, rows = _draw_sources(draw, rng)
     X = warps.augment(draw.X[rows], rng, noise=warps.NOISE)
     return Synthetic(X, labels, rows, np.full(len(rows), "translation"))
 
 
 def noise(draw, rng):
-    """Give every pixel a value of its own."""
-    labels, rows = _sources(draw, rng)
+    """Return images of uniform noise."""
+    labels, rows = _draw_sources(draw, rng)
     X = rng.integers(0, 256, (len(rows), *draw.X.shape[1:]), dtype=np.uint8)
     return Synthetic(X, labels, rows, np.full(len(rows), "translation"))
 
@@ -45,9 +45,9 @@ BAD_SETS = {
 }
 
 
-def _train_on(make, draw, made, rng, flip):
+def _append_bad_set(make, draw, synthetic, rng, flip):
     bad = make(draw, rng)
     return np.concatenate([draw.X, bad.X]), np.concatenate([draw.y, bad.y]), None
 
 
-BAD_ARMS = {name: Arm(partial(_train_on, make)) for name, make in BAD_SETS.items()}
+BAD_ARMS = {name: Arm(partial(_append_bad_set, make)) for name, make in BAD_SETS.items()}

@@ -1,11 +1,11 @@
-"""The classifier of every arm: one small network, compiled once, its weights reset for each fit."""
+"""The classifier of every arm: a small network, compiled once, with its weights reset per fit."""
 
 import numpy as np
 
 from helping import warps
 
 SETTINGS = {"net": "c16-c32s2-d64", "batch": 64, "rate": 1e-3, "augmentation": 1}
-_PIECE = 500  # steps whose images are held in memory at once
+_CHUNK_STEPS = 500  # steps whose images are held in memory at once
 
 
 def _network(shape, n_classes, seed):
@@ -28,7 +28,7 @@ def _network(shape, n_classes, seed):
 
 
 class Classifier:
-    """A small convolutional network that can be trained again and again.
+    """A small convolutional network that can be refitted many times.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Classifier:
         self._model = _network(shape, n_classes, 0)
         self._optimizer = keras.optimizers.Adam(SETTINGS["rate"])
         self._optimizer.build(self._model.trainable_variables)
-        self._fresh = [np.array(variable) for variable in self._optimizer.variables]
+        self._initial_state = [np.array(variable) for variable in self._optimizer.variables]
         self._model.compile(
             self._optimizer,
             "sparse_categorical_crossentropy",
@@ -69,9 +69,9 @@ class Classifier:
         seed : int
             Seed of initial weights, order and augmentation.
         augment : bool
-            Whether each image is changed a little each time it is used.
+            Whether each image is augmented each time it is used.
         flip : "horizontal" or None
-            Mirror images that stand for the same class.
+            Mirror images that belong to the same class.
 
         Returns
         -------
@@ -85,9 +85,9 @@ class Classifier:
         n = self.steps * SETTINGS["batch"]
         rounds = -(-n // len(X))
         rows = np.concatenate([rng.permutation(len(X)) for _ in range(rounds)])[:n]
-        piece = _PIECE * SETTINGS["batch"]
-        for start in range(0, n, piece):
-            part = rows[start : start + piece]
+        chunk = _CHUNK_STEPS * SETTINGS["batch"]
+        for start in range(0, n, chunk):
+            part = rows[start : start + chunk]
             images = X[part]
             if augment:
                 images = warps.augment(images, rng, flip=flip)
@@ -103,10 +103,10 @@ class Classifier:
         return self
 
     def predict_proba(self, X):
-        """Return the probability of each class, shape (n, n_classes)."""
+        """Return the probabilities of the classes, of shape (n, n_classes)."""
         return self._model.predict(X, batch_size=500, verbose=0)
 
     def _reset(self, seed):
         self._model.set_weights(_network(self.shape, self.n_classes, seed).get_weights())
-        for variable, value in zip(self._optimizer.variables, self._fresh):
+        for variable, value in zip(self._optimizer.variables, self._initial_state):
             variable.assign(value)

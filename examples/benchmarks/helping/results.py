@@ -1,23 +1,21 @@
 """The records of a run, arranged by task, arm, column and seed."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 
 from helping.arms import REFERENCE
 from helping.scores import compare, mean_ranks
+from melanet.utils import _files
 
 COLUMNS = {False: "raw", True: "augmented"}
 
 
 class Results:
-    """Records of a run that did not fail, and those that did.
+    """Records of a run, successful and failed ones.
 
     Parameters
     ----------
     records : list of dict
-        As `helping.running.run` returns them.
+        Records from `helping.running.run`.
     """
 
     def __init__(self, records):
@@ -37,12 +35,12 @@ class Results:
         return Results([r for r in self.good + self.failed if r["half"] == half])
 
     def values(self, task, arm, augmented, name):
-        """Return seed -> value; seeds without one are left out."""
+        """Return seed -> value, without the seeds that have none."""
         cell = self._cells.get((task, arm, augmented), {})
         return {seed: record[name] for seed, record in sorted(cell.items()) if name in record}
 
     def every(self, arm, name, augmented=None):
-        """Return the values of an arm over all tasks and seeds, of one column or of both."""
+        """Return the values of an arm over all tasks and seeds, in one column or both."""
         return [
             record[name]
             for record in self.good
@@ -50,19 +48,19 @@ class Results:
         ]
 
     def mean(self, task, arm, augmented, name):
-        """Return mean and standard deviation over the seeds; NaN where there are none."""
+        """Return mean and standard deviation over the seeds, NaN if there are too few."""
         values = list(self.values(task, arm, augmented, name).values())
         spread = np.std(values, ddof=1) if len(values) > 1 else np.nan
         return (np.mean(values) if values else np.nan), spread
 
     def ranks(self, augmented, name):
-        """Return arm -> mean rank over the tasks that all arms have."""
+        """Return arm -> mean rank over the tasks that all arms have finished."""
         table = [[self.mean(t, a, augmented, name)[0] for a in self.arms] for t in self.tasks]
         ranks = mean_ranks(np.array(table)) if table else None
         return dict(zip(self.arms, ranks)) if ranks is not None else {}
 
     def against(self, arm, augmented, *, reference=REFERENCE, name="balanced_accuracy"):
-        """Compare an arm with a reference that has classifier augmentation, draw by draw."""
+        """Compare an arm with a reference with classifier augmentation, draw by draw."""
         tasks, differences = [], []
         for task in self.tasks:
             pairs = self.differences(task, arm, augmented, reference, name)
@@ -73,19 +71,13 @@ class Results:
         return {**result, "lost": [tasks[i] for i in result["lost"]]}
 
     def differences(self, task, arm, augmented, reference=REFERENCE, name="balanced_accuracy"):
-        """Return arm less augmented reference for the seeds that both have."""
-        ours = self.values(task, arm, augmented, name)
-        theirs = self.values(task, reference, True, name)
-        return np.array([ours[seed] - theirs[seed] for seed in ours if seed in theirs])
+        """Return arm minus augmented reference for the seeds that both have."""
+        values = self.values(task, arm, augmented, name)
+        baseline = self.values(task, reference, True, name)
+        return np.array([values[seed] - baseline[seed] for seed in values if seed in baseline])
 
     def write_csv(self, path):
-        """Write all records as a table, whole or not at all."""
-        path = Path(path)
-        names = list(dict.fromkeys(name for r in self.good + self.failed for name in r))
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("w", newline="") as file:
-            writer = csv.DictWriter(file, [name for name in names if name != "key"], restval="",
-                                    extrasaction="ignore")  # fmt: skip
-            writer.writeheader()
-            writer.writerows(self.good + self.failed)
-        partial.replace(path)
+        """Write all records as a table, atomically."""
+        records = self.good + self.failed
+        names = dict.fromkeys(name for r in records for name in r if name != "key")
+        _files.write_csv(path, [{name: r.get(name, "") for name in names} for r in records])

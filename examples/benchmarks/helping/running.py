@@ -1,4 +1,4 @@
-"""One draw after the other: make the training sets, train, score, keep. In several processes."""
+"""Run draws in several processes: build the training sets, train, score, store."""
 
 import os
 import time
@@ -13,25 +13,25 @@ from helping.arms import ARMS, VERSIONS, Arm, Synthetic, samplers, translations
 from helping.bad_sets import BAD_ARMS
 from helping.store import Store, digest
 
-_DRAWS_OF_A_PROCESS = 6  # TensorFlow keeps each training's graph
+_DRAWS_PER_PROCESS = 6  # TensorFlow keeps the graph of each training
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be run.
+    """Tasks, arms and draws of a run.
 
     Parameters
     ----------
     scale : helping.tasks.Scale
         Tasks and budgets.
     out : str
-        Folder of the results.
+        Output folder.
     arms : tuple of str
         Names of arms.
     variants : tuple of (str, dict)
-        Further samplers, each an arm of its name.
+        Further samplers; each is an arm with the sampler's name.
     draws : tuple of (str, int) or None
-        Names of tasks and seeds to keep to; None takes all.
+        Names of tasks and seeds to run; None runs all.
     """
 
     scale: tasks.Scale
@@ -41,18 +41,18 @@ class Plan:
     draws: tuple | None = None
 
     def arm(self, name):
-        """Give the arm of a name."""
-        known = {**ARMS, **BAD_ARMS}
-        return known[name] if name in known else Arm(translations, name)
+        """Return the arm of a name."""
+        arms = {**ARMS, **BAD_ARMS}
+        return arms[name] if name in arms else Arm(translations, name)
 
     def jobs(self):
-        """Return the draws, (task, seed), in the order in which they start."""
+        """Return the draws, (task, seed), in their starting order."""
         jobs = [(t, s) for t in self.scale.tasks for s in range(self.scale.seeds)]
         jobs = [(t, s) for t, s in jobs if t.name != tasks.TEN or s == 0]
         return [(t, s) for t, s in jobs if self.draws is None or (t.name, s) in self.draws]
 
     def sampler_key(self, task, seed, name):
-        """Name the synthetic samples of a sampler by what they depend on."""
+        """Return the key of a sampler's synthetic samples: a digest of all that they depend on."""
         options = samplers(self.scale, self.variants)[name](task)
         version = VERSIONS.get(name, VERSIONS["default"])
         settings = [task.settings(), _recipe(task, options), options.get("sources"), version]
@@ -63,17 +63,18 @@ class Plan:
         keys = {}
         for name in self.arms:
             arm = self.arm(name)
-            made = arm.sampler and self.sampler_key(task, seed, arm.sampler)
+            sampler = arm.sampler and self.sampler_key(task, seed, arm.sampler)
             for augmented in (False, True):
-                what = [task.settings(), task.steps, classifiers.SETTINGS, name, arm.version, made]
+                settings = [task.settings(), task.steps, classifiers.SETTINGS]
+                settings += [name, arm.version, sampler]
                 column = "augmented" if augmented else "raw"
-                key = f"{task.name}|{seed}|{name}|{column}|{digest(what)}"
+                key = f"{task.name}|{seed}|{name}|{column}|{digest(settings)}"
                 keys[key] = (name, augmented)
         return keys
 
 
 def _recipe(task, options):
-    """Resolve a sampler's options, without settings that are off: new ones may come."""
+    """Resolve a sampler's options; leave out settings that are off, so that keys stay valid."""
     from dataclasses import fields
 
     from melanet.over_sampling import Recipe, resolve_recipe
@@ -88,24 +89,24 @@ def _recipe(task, options):
 
 
 def run(plan, jobs=2, report=print):
-    """Run what is not there yet.
+    """Run the draws that have no results yet.
 
     Parameters
     ----------
     plan : Plan
-        What is to be run.
+        Plan of the run.
     jobs : int
-        Processes of one thread each.
+        Number of processes of one thread each.
     report : callable
-        Gets a line for each draw that is done.
+        Function that is called with a line for each finished draw.
 
     Returns
     -------
     list of dict
-        The records of all of the plan that are there.
+        All stored records of the plan.
     """
     store = Store(plan.out)
-    done = _good(store)
+    done = _successful(store)
     waiting = [job for job in plan.jobs() if plan.keys(*job).keys() - done.keys()]
     report(f"{len(plan.jobs())} draws, {len(waiting)} of them to run, {jobs} processes")
     if waiting:
@@ -115,20 +116,20 @@ def run(plan, jobs=2, report=print):
     return [records[key] for key in wanted if key in records]
 
 
-def _good(store):
+def _successful(store):
     return {key: record for key, record in store.records().items() if "error" not in record}
 
 
 def in_processes(work, plan, waiting, jobs, report):
-    """Call ``work(plan, task, seed)`` for each draw, in processes; report each line it returns."""
-    # One thread each, told before a process loads TensorFlow.
+    """Call ``work(plan, task, seed)`` for each draw in processes; report the returned lines."""
+    # One thread each; it must be set before a process loads TensorFlow.
     threads = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     os.environ.update(dict.fromkeys(threads, "1"), TF_CPP_MIN_LOG_LEVEL="3")
     start = time.perf_counter()
     calls = [(work, plan, task, seed) for task, seed in waiting]
-    # Not ProcessPoolExecutor: with max_tasks_per_child it stops replacing its processes.
+    # ProcessPoolExecutor with max_tasks_per_child stops replacing its processes.
     with get_context("spawn").Pool(
-        min(jobs, len(waiting)), maxtasksperchild=_DRAWS_OF_A_PROCESS
+        min(jobs, len(waiting)), maxtasksperchild=_DRAWS_PER_PROCESS
     ) as pool:
         for n, line in enumerate(pool.imap_unordered(_call, calls), 1):
             spent = time.perf_counter() - start
@@ -141,9 +142,9 @@ def _call(arguments):
 
 
 def run_draw(plan, task, seed):
-    """Run all arms of one draw that are not there yet; return a line about it."""
+    """Run the arms of one draw that have no results yet; return a line for the log."""
     store = Store(plan.out)
-    done = _good(store)
+    done = _successful(store)
     wanted = {key: arm for key, arm in plan.keys(task, seed).items() if key not in done}
     start, cpu = time.perf_counter(), time.process_time()
     draw = tasks.draw(task, seed)
@@ -171,26 +172,26 @@ def run_draw(plan, task, seed):
 
 
 def training_set(plan, store, task, seed, draw, name):
-    """Make the training set of an arm: images, labels, weights or None, facts."""
-    arm, made, facts = plan.arm(name), None, {}
+    """Return the training set of an arm: images, labels, weights or None, facts."""
+    arm, samples, facts = plan.arm(name), None, {}
     if arm.sampler:
-        made = synthetic(plan, store, task, seed, draw, arm.sampler)
-        facts = {f"sampler_{k}": v for k, v in made.facts.items()}
-        facts["translations"] = arm.keeps * made.facts["translations"]
+        samples = synthetic(plan, store, task, seed, draw, arm.sampler)
+        facts = {f"sampler_{k}": v for k, v in samples.facts.items()}
+        facts["translations"] = arm.keeps * samples.facts["translations"]
     start, cpu = time.perf_counter(), time.process_time()
-    X, y, weights = arm.make(draw, made, arm_rng(draw, seed), task.flip)
+    X, y, weights = arm.make(draw, samples, arm_rng(draw, seed), task.flip)
     facts["make_cpu_s"] = time.process_time() - cpu
     facts["make_wall_s"] = time.perf_counter() - start
     return X, y, weights, facts
 
 
 def arm_rng(draw, seed):
-    """Give the generator that an arm draws from: the same for every arm."""
+    """Return the random generator of an arm, the same for every arm."""
     return np.random.default_rng([seed, len(draw.X), 3])
 
 
 def synthetic(plan, store, task, seed, draw, name):
-    """Give a sampler's synthetic samples of a draw, kept from before or made now."""
+    """Return a sampler's synthetic samples of a draw, stored or generated now."""
     options = samplers(plan.scale, plan.variants)[name](task)
 
     def make():
@@ -205,9 +206,9 @@ def synthetic(plan, store, task, seed, draw, name):
             "wall_s": time.perf_counter() - start,
             "translations": float(np.mean(kinds == "translation")),
         }
-        made = Synthetic(X[n:], y[n:], sampler.source_indices_, kinds.astype(str), facts)
-        facts.update(_ask_oracle(task, draw, made))
-        return made
+        samples = Synthetic(X[n:], y[n:], sampler.source_indices_, kinds.astype(str), facts)
+        facts.update(_oracle_facts(task, draw, samples))
+        return samples
 
     return store.synthetic(plan.sampler_key(task, seed, name), make)
 
@@ -217,18 +218,18 @@ def _classifier(shape, n_classes, steps):
     return classifiers.Classifier(shape, n_classes, steps)
 
 
-def _ask_oracle(task, draw, made):
-    """Let a classifier that knows all real images but the test's vote on the translations."""
+def _oracle_facts(task, draw, samples):
+    """Judge the translations by a classifier of all real images except the test's."""
     labels = np.array(task.labels)
     shape = (task.side, task.side, task.channels)
     oracle = _classifier(shape, len(labels), max(task.steps, 500))
     oracle.fit(draw.X_oracle, _codes(labels, draw.y_oracle), seed=99, augment=True, flip=task.flip)
     right = oracle.predict_proba(draw.X_test).argmax(axis=1) == _codes(labels, draw.y_test)
-    translated = made.kinds == "translation"
+    translated = samples.kinds == "translation"
     facts = {"oracle_accuracy": float(right.mean())}
     if translated.any():
-        votes = oracle.predict_proba(made.X[translated]).argmax(axis=1)
-        hits = votes == _codes(labels, made.y[translated])
+        votes = oracle.predict_proba(samples.X[translated]).argmax(axis=1)
+        hits = votes == _codes(labels, samples.y[translated])
         facts["recognised"] = float(hits.mean())
     return facts
 
@@ -238,7 +239,7 @@ def _codes(labels, y):
 
 
 def evaluate(task, draw, X, y, weights, seed, augmented):
-    """Train on a set and score on the test images; return scores and seconds."""
+    """Train on a set, and return the scores on the test images and the seconds."""
     labels = np.array(task.labels)
     classifier = _classifier((task.side, task.side, task.channels), len(labels), task.steps)
     start, cpu = time.perf_counter(), time.process_time()

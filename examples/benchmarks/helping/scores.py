@@ -1,4 +1,4 @@
-"""Scores of one classifier on a test set, and their comparison over tasks and seeds."""
+"""Test scores of a classifier, and their comparison over tasks and seeds."""
 
 import numpy as np
 from imblearn.metrics import geometric_mean_score
@@ -18,28 +18,28 @@ SCORES = {
     "sensitivity_at_90": "sensitivity at 90 % specificity",
 }
 LEVEL = 0.05
-_FEWEST = 3  # draws of a task that a test is made of
+_MIN_DRAWS = 3  # draws of a task that a t test needs
 
 
 def score(codes, probabilities):
-    """Score the answers on a test set.
+    """Score the predictions on a test set.
 
     Parameters
     ----------
     codes : ndarray of int of shape (n,)
-        True classes; of two, 1 is the rare one.
+        True classes; of two classes, 1 is the rare one.
     probabilities : ndarray of shape (n, n_classes)
-        The classifier's answers.
+        Predicted probabilities.
 
     Returns
     -------
     dict
-        Two classes: the keys of `SCORES`. More: balanced accuracy (the mean class accuracy), the
-        mean of the classes' geometric means of sensitivity and specificity, macro F1, and the
-        macro means of AUC and average precision, one class against the rest.
+        For two classes, the keys of `SCORES`. For more: balanced accuracy (the mean class
+        accuracy), the mean of the classes' geometric means of sensitivity and specificity,
+        macro F1, and the macro means of AUC and average precision, one class against the rest.
     """
-    answers = probabilities.argmax(axis=1)
-    result = {"balanced_accuracy": balanced_accuracy_score(codes, answers)}
+    predicted = probabilities.argmax(axis=1)
+    result = {"balanced_accuracy": balanced_accuracy_score(codes, predicted)}
     if probabilities.shape[1] == 2:
         rare = probabilities[:, 1]
         false, true, _ = roc_curve(codes, rare)
@@ -50,8 +50,8 @@ def score(codes, probabilities):
         one_hot = np.eye(probabilities.shape[1])[codes]
         result["auc"] = roc_auc_score(one_hot, probabilities, average="macro")
         result["average_precision"] = average_precision_score(one_hot, probabilities)
-        result["geometric_mean"] = geometric_mean_score(codes, answers, average="macro")
-        result["f1"] = f1_score(codes, answers, average="macro")
+        result["geometric_mean"] = geometric_mean_score(codes, predicted, average="macro")
+        result["f1"] = f1_score(codes, predicted, average="macro")
     return {name: float(value) for name, value in result.items()}
 
 
@@ -61,7 +61,7 @@ def mean_ranks(table):
     Parameters
     ----------
     table : ndarray of shape (n_tasks, n_arms)
-        Mean scores; rows with a NaN are left out. Ties share their ranks.
+        Mean scores; rows with a NaN are ignored. Ties share their ranks.
     """
     table = table[np.isfinite(table).all(axis=1)]
     return stats.rankdata(-table, axis=1).mean(axis=0) if len(table) else None
@@ -73,14 +73,14 @@ def compare(differences):
     Parameters
     ----------
     differences : list of ndarray
-        For each task, the arm's score less the reference's, draw by draw.
+        For each task, the arm's score minus the reference's, draw by draw.
 
     Returns
     -------
     dict
-        "mean" and "sd" over all draws; "p", Wilcoxon's signed ranks over all draws (NaN for fewer
-        than six); "win", "tie", "loss": tasks whose draws differ by a paired t test at 5 %, a
-        task of one or two draws being a tie; "lost", their positions in the list.
+        "mean" and "sd" over all draws; "p" of Wilcoxon's signed-rank test over all draws (NaN for
+        fewer than six); "win", "tie" and "loss", the numbers of tasks by a paired t test at 5 %
+        (a task of one or two draws is a tie); "lost", the positions of the lost tasks.
     """
     every = np.concatenate(differences) if differences else np.zeros(0)
     signs = [_sign(values) for values in differences]
@@ -98,7 +98,7 @@ def compare(differences):
 
 
 def _sign(values):
-    if len(values) < _FEWEST or not np.any(values):
+    if len(values) < _MIN_DRAWS or not np.any(values):
         return 0
     if np.ptp(values) < 1e-12:  # no spread to test against
         return int(np.sign(values[0]))

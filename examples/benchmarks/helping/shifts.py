@@ -1,9 +1,9 @@
-"""Nuisances that in training only the majority shows, and at test every class alike.
+"""Nuisances that only the majority shows in training, and every class in the test.
 
-Written down, with what is expected of each, before the first run. In training a share of the
-majority shows the nuisance and no rare image does; at test half of the images of every class do.
-A classifier can then take the nuisance for the class. Copies and SMOTE cannot say otherwise,
-since no rare image has it; translations can, as far as they carry it over from their sources.
+They and the expected results were written before the first run. In training a share of the
+majority shows the nuisance and no rare image does; in the test half of the images of every class
+do. A classifier can mistake the nuisance for the class. Copies and SMOTE cannot prevent that,
+since no rare image has it; translations can if they keep it from their sources.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SHARE_AT_TEST = 0.5
 
 @dataclass(frozen=True)
 class Shift:
-    """A nuisance, the share of the majority that shows it, and what is expected.
+    """A nuisance, the share of the majority that shows it, and the expected result.
 
     Parameters
     ----------
@@ -25,9 +25,10 @@ class Shift:
     channels : int
         Channels of the images under this shift.
     expected : {"win", "lose"}
-        Of the default against random over-sampling, both with classifier augmentation.
+        Expected result of the default against random over-sampling, both with classifier
+        augmentation.
     reason : str
-        Why.
+        Reason for the expectation.
     """
 
     share: float
@@ -41,30 +42,30 @@ SHIFTS = {
         0.5,
         3,
         "win",
-        "Half of the majority is tinted. Coming back to the source (the cycle) needs the tint, "
-        "the discriminator of the rare class dislikes it: some of it should stay.",
+        "Half of the majority is tinted. Reconstructing the source (the cycle) needs the tint, "
+        "the discriminator of the rare class rejects it: some of it should stay.",
     ),
     "blur": Shift(
         0.5,
         1,
         "win",
         "Half of the majority is blurred. A translation of a blurred source can hardly be sharp, "
-        "so that blur no longer says 'majority'.",
+        "so that blur no longer indicates the majority.",
     ),
     "lighting": Shift(
         0.5,
         1,
         "win",
         "Half of the majority has a gradient of light. It is smooth and spans the image; a small "
-        "generator changes places more easily than the whole.",
+        "generator changes details more easily than the whole.",
     ),
     "texture": Shift(
         1.0,
         1,
         "lose",
         "All of the majority has a striped background and no rare image has. The shortest way "
-        "from one set to the other is to wipe the stripes off and to leave the shape: the result "
-        "is a picture of the majority's shape with the rare label. The judge, which knows the "
+        "from one set to the other is to remove the stripes and to keep the shape: the result "
+        "is an image of the majority's shape with the rare label. The judge, which knows the "
         "same training images, cannot tell. Random copies teach the stripes too, but no wrong "
         "shapes.",
     ),
@@ -72,16 +73,16 @@ SHIFTS = {
 
 
 def apply(name, images, rng):
-    """Put a nuisance on every image.
+    """Add a nuisance to every image.
 
     Parameters
     ----------
     name : str
         Key of `SHIFTS`.
     images : ndarray of shape (n, h, w, c), uint8
-        Left unchanged.
+        Images; they are not changed in place.
     rng : numpy.random.Generator
-        Source of strength, direction and phase.
+        Random generator of strength, direction and phase.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def apply(name, images, rng):
 
 
 def spread(name, images, share, rng):
-    """Put a nuisance on a share of the images, drawn at random; return new images."""
+    """Add a nuisance to a random share of the images; return new images."""
     images = np.repeat(images, SHIFTS[name].channels // images.shape[-1], axis=-1)
     chosen = rng.permutation(len(images))[: round(share * len(images))]
     if len(chosen):

@@ -1,4 +1,4 @@
-"""What was run is kept: a line for each result, a file for each set of synthetic samples."""
+"""Store of a run: a line for each result, a file for each set of synthetic samples."""
 
 import fcntl
 import hashlib
@@ -12,7 +12,7 @@ from helping.arms import Synthetic
 
 
 def digest(settings):
-    """Give a short hash of plain settings."""
+    """Return a short hash of JSON-serializable settings."""
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -23,7 +23,7 @@ class Store:
     Parameters
     ----------
     folder : str or path-like
-        Made if missing.
+        Folder, created if missing.
     """
 
     def __init__(self, folder):
@@ -32,7 +32,7 @@ class Store:
         self.lines = self.folder / "results.jsonl"
 
     def records(self):
-        """Return key -> record; of several with one key, the last. Cut lines are passed over."""
+        """Return key -> record, the last one of each key. Incomplete lines are skipped."""
         records = {}
         if self.lines.exists():
             for line in self.lines.read_bytes().splitlines():
@@ -44,7 +44,7 @@ class Store:
         return records
 
     def add(self, record):
-        """Append one record as one line, whole or not at all for the readers."""
+        """Append a record as one line, atomically for readers."""
         line = json.dumps(record).encode() + b"\n"
         with self.lines.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -56,14 +56,14 @@ class Store:
             file.write(line)
 
     def synthetic(self, key, make):
-        """Read the synthetic samples of a key, or make and keep them.
+        """Read the synthetic samples of a key, or generate and store them.
 
         Parameters
         ----------
         key : str
-            Names the file.
+            Name of the file without its extension.
         make : callable
-            Returns a `Synthetic`.
+            Function that returns a `Synthetic`.
         """
         path = self.folder / "synthetic" / f"{key}.npz"
         if not path.exists():

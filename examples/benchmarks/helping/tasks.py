@@ -1,6 +1,6 @@
-"""What is asked of the arms: tasks, their two halves, their scales, and one draw of a task.
+"""Tasks, their two halves, scales, and draws of a task.
 
-Settings are chosen on the development half alone; the report half is for the result.
+Settings are chosen on the development half alone; results are reported on the report half.
 """
 
 import zlib
@@ -11,7 +11,7 @@ import numpy as np
 from helping import data, shifts
 
 _FASHION = {"tshirt": 0, "trouser": 1, "dress": 3, "sandal": 5, "shirt": 6, "sneaker": 7, "bag": 8}
-# source, majority, rare, half, mirror images that stand for the same class
+# source, majority, rare, half, mirror images that belong to the same class
 _PAIRS = (
     ("mnist", "3", "8", "development", None),
     ("fashion", "tshirt", "shirt", "development", "horizontal"),
@@ -21,7 +21,7 @@ _PAIRS = (
     ("fashion", "bag", "shirt", "report", "horizontal"),
 )
 _SHIFTED = {"tint": 0, "blur": 2, "lighting": 5, "texture": 3}  # shift -> pair
-# The counts that DeepSMOTE (TNNLS 2022) trains with, class 0 to 9, and what it prints.
+# Class counts in the training set of DeepSMOTE (TNNLS 2022), class 0 to 9, and its result.
 _DEEPSMOTE = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
 DEEPSMOTE_ACSA = 0.8363
 TEN = "fashion-ten"
@@ -29,7 +29,7 @@ TEN = "fashion-ten"
 
 @dataclass(frozen=True)
 class Task:
-    """Which images of which classes, how many, how large, and under which shift.
+    """Data set, class counts, image size and shift of a task.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ class Task:
     half : {"development", "report"}
         Whether settings may be chosen on it.
     side : int
-        Pixels of a side.
+        Side of the images in pixels.
     flip : "horizontal" or None
-        Mirror images that stand for the same class, for the arms' augmentation.
+        Mirror images that belong to the same class, for the arms' augmentation.
     shift : str or None
         Key of `helping.shifts.SHIFTS`.
     steps : int
-        Gradient steps of the classifier, in every arm.
+        Gradient steps of the classifier in every arm.
     """
 
     name: str
@@ -62,16 +62,16 @@ class Task:
 
     @property
     def channels(self):
-        """Channels of its images."""
+        """Number of channels of the images."""
         return shifts.SHIFTS[self.shift].channels if self.shift else 1
 
     @property
     def labels(self):
-        """Its classes, the largest first."""
+        """Labels of the classes, the largest first."""
         return tuple(label for label, _ in self.counts)
 
     def settings(self):
-        """Return what the images depend on, for the hash of a result."""
+        """Return the settings that the images depend on, for the hash of a result."""
         settings = asdict(self)
         del settings["half"], settings["steps"]
         if self.shift:
@@ -81,20 +81,20 @@ class Task:
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is run.
+    """Tasks and budgets of a run.
 
     Parameters
     ----------
     name : str
         "quick", "default" or "full".
     tasks : tuple of Task
-        In the order of their names.
+        Tasks, in their starting order.
     seeds : int
-        Draws of each task but the ten-class one.
+        Number of draws of each task; the ten-class task has one.
     sampler : dict
-        Options for every GANOversampler, to shorten a test run.
+        Options of every GANOversampler, to shorten a test run.
     paper_steps : int or None
-        Most steps of the paper's recipe; None leaves it its 100 epochs.
+        Maximum steps of the paper's recipe; None keeps its 100 epochs.
     """
 
     name: str
@@ -121,7 +121,7 @@ def _ten(steps=3000):
 
 
 def scale(name):
-    """Give the tasks and budgets of a scale, "quick", "default" or "full"."""
+    """Return the tasks and budgets of a scale, "quick", "default" or "full"."""
     digits = ("digits", "3", "8", "development", None)
     if name == "quick":
         task = replace(_pair(digits, 10, 8, n_majority=100), steps=60)
@@ -132,15 +132,15 @@ def scale(name):
     tasks += [_shifted(shift, side) for shift in shifts.SHIFTS]
     if full:
         tasks += [_pair(digits, n, 8, n_majority=100) for n in (10, 20, 50)]
-    # The longest job goes first, so that it does not end alone.
+    # The longest job starts first, so that it does not run alone at the end.
     return Scale(name, (_ten(), *tasks), 10 if full else 5, {}, None if full else 1000)
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw of a task: training and test images, and what an oracle may learn from.
+    """One draw of a task: training images, test images, and the training images of an oracle.
 
-    The oracle's images are all that are no test images, the drawn ones among them.
+    The oracle's images are all except the test images, and include the drawn ones.
     """
 
     X: np.ndarray
@@ -157,9 +157,9 @@ def draw(task, seed):
     Parameters
     ----------
     task : Task
-        The task.
+        Task.
     seed : int
-        Which images are drawn.
+        Seed of the draw.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def draw(task, seed):
     rows = {c: rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in task.counts}
     short = [c for c, n in task.counts if len(rows[c]) < n]
     if short:
-        raise ValueError(f"{task.name} asks for more images than there are of the classes {short}")
+        raise ValueError(f"{task.name} needs more images than the classes {short} have")
     parts = {c: pool[chosen] for c, chosen in rows.items()}
     if task.shift:
         majority, name = task.labels[0], task.shift
@@ -180,19 +180,19 @@ def draw(task, seed):
             share = shifts.SHIFTS[name].share if c == majority else 0.0
             parts[c] = shifts.spread(name, parts[c], share, rng)
         X_test, pool = (
-            _spread_alike(name, images, answers, fixed)
-            for images, answers in ((X_test, y_test), (pool, labels))
+            _spread_evenly(name, images, y_part, fixed)
+            for images, y_part in ((X_test, y_test), (pool, labels))
         )
     X = np.concatenate(list(parts.values()))
     y = np.concatenate([np.full(len(part), c) for c, part in parts.items()])
     return Draw(X, y, X_test, y_test, pool, labels)
 
 
-def _spread_alike(name, images, answers, rng):
-    """Put the nuisance on the same share of every class."""
+def _spread_evenly(name, images, labels, rng):
+    """Add the nuisance to the same share of every class."""
     shape = (*images.shape[:3], shifts.SHIFTS[name].channels)
     result = np.empty(shape, np.uint8)
-    for c in np.unique(answers):
-        own = answers == c
-        result[own] = shifts.spread(name, images[own], shifts.SHARE_AT_TEST, rng)
+    for c in np.unique(labels):
+        rows = labels == c
+        result[rows] = shifts.spread(name, images[rows], shifts.SHARE_AT_TEST, rng)
     return result

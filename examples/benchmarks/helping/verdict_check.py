@@ -1,4 +1,4 @@
-"""Verdicts of `melanet.metrics.quality_report` beside the true effect of the same samples."""
+"""Compare verdicts of `melanet.metrics.quality_report` with the effect of the same samples."""
 
 import time
 from pathlib import Path
@@ -13,11 +13,11 @@ from helping.results import COLUMNS
 from helping.store import Store, digest
 
 VERDICTS = ("use", "use with care", "do not use")
-BAND = 0.005  # smaller effects count as none
+BAND = 0.005  # smaller effects count as no effect
 
 
-def _measuring_code():
-    """Digest the modules that a verdict comes from: when they change, it is asked anew."""
+def _code_digest():
+    """Return a digest of the modules that compute a verdict; if they change, it is recomputed."""
     import melanet.metrics
 
     folder = Path(melanet.metrics.__file__).parent
@@ -25,18 +25,18 @@ def _measuring_code():
 
 
 def _keys(plan, task, seed):
-    code = _measuring_code()
+    code = _code_digest()
     keys = {}
     for name in plan.arms:
         if name != REFERENCE:
             sampler = plan.arm(name).sampler
-            made = sampler and plan.sampler_key(task, seed, sampler)
-            keys[f"{task.name}|{seed}|{name}|{digest([task.settings(), made, code])}"] = name
+            samples = sampler and plan.sampler_key(task, seed, sampler)
+            keys[f"{task.name}|{seed}|{name}|{digest([task.settings(), samples, code])}"] = name
     return keys
 
 
-def ask(plan, task, seed):
-    """Ask for the verdicts on one draw that are not there yet; return a line about it."""
+def compute_verdicts(plan, task, seed):
+    """Compute the missing verdicts on one draw; return a line for the log."""
     from melanet.metrics import quality_report
 
     store, verdicts = Store(plan.out), Store(Path(plan.out) / "verdicts")
@@ -47,11 +47,16 @@ def ask(plan, task, seed):
             continue
         sampler = plan.arm(name).sampler
         if sampler:
-            made = running.synthetic(plan, store, task, seed, draw, sampler)
+            samples = running.synthetic(plan, store, task, seed, draw, sampler)
         else:
-            made = BAD_SETS[name](draw, running.arm_rng(draw, seed))
+            samples = BAD_SETS[name](draw, running.arm_rng(draw, seed))
         report = quality_report(
-            draw.X, draw.y, made.X, made.y, source_indices=made.sources, random_state=seed
+            draw.X,
+            draw.y,
+            samples.X,
+            samples.y,
+            source_indices=samples.sources,
+            random_state=seed,
         )
         if report.verdict not in VERDICTS:
             raise ValueError(f"The verdict must be one of {VERDICTS}. Received: {report.verdict!r}")
@@ -60,25 +65,24 @@ def ask(plan, task, seed):
     return f"{task.name}, seed {seed}: verdicts, {time.perf_counter() - start:.0f} s"
 
 
-def ask_all(plan, jobs, report):
-    """Ask for the verdicts on every draw of a plan; return the records."""
+def compute_all_verdicts(plan, jobs, report):
+    """Compute the missing verdicts on every draw of a plan; return all records."""
     verdicts = Store(Path(plan.out) / "verdicts")
     wanted = {job: _keys(plan, *job) for job in plan.jobs()}
     done = verdicts.records()
     waiting = [job for job, keys in wanted.items() if keys.keys() - done.keys()]
     if waiting:
-        running.in_processes(ask, plan, waiting, jobs, report)
+        running.in_processes(compute_verdicts, plan, waiting, jobs, report)
     done = verdicts.records()
     return [done[key] for keys in wanted.values() for key in keys if key in done]
 
 
 def with_effects(records, results):
-    """Add to each record its "effect", where the classifiers were trained.
+    """Add the "effect" to each record whose classifiers were trained; drop the others.
 
-    The effect is the set's balanced accuracy less that of random over-sampling: the same draw,
-    class counts, network and steps, so that the samples alone differ, and what anyone can do
-    without them. It is the mean of both columns, since the verdict does not know which classifier
-    will follow.
+    The effect is the set's balanced accuracy minus that of random over-sampling with the same
+    draw, class counts, network and steps, so that only the samples differ. It is the mean of both
+    columns, since the verdict does not depend on the classifier.
     """
     found = []
     for record in records:
@@ -96,41 +100,42 @@ def with_effects(records, results):
 
 
 def sign(effect):
-    """Return 1, 0 or -1; effects of up to half a percentage point are none."""
+    """Return 1, 0 or -1; effects of up to half a percentage point give 0."""
     return 0 if abs(effect) <= BAND else int(np.sign(effect))
 
 
 def score(records, verdict=None):
-    """Count how often verdicts predicted the sign of the effect.
+    """Count how often verdicts predict the sign of the effect.
 
     Parameters
     ----------
     records : list of dict
-        With "verdict" and "effect".
+        Records with "verdict" and "effect".
     verdict : str or None
-        The verdict that always says the same; None takes the records' own.
+        Constant verdict to score; None scores the verdicts of the records.
 
     Returns
     -------
     dict
-        "right" and "decided": draws with an effect on which it did not abstain, and those of them
-        that it got right; "abstained": share of all draws; "n": all draws.
+        "decided": number of draws with an effect and a verdict other than "use with care";
+        "right": number of them whose sign is predicted; "abstained": share of draws with the
+        verdict "use with care"; "n": number of draws.
     """
     predicted = {"use": 1, "do not use": -1}
     right = decided = abstained = 0
     for record in records:
-        said = verdict or record["verdict"]
-        abstained += said == "use with care"
+        given = verdict or record["verdict"]
+        abstained += given == "use with care"
         true = sign(record["effect"])
-        if said in predicted and true:
+        if given in predicted and true:
             decided += 1
-            right += predicted[said] == true
+            right += predicted[given] == true
     share = abstained / len(records) if records else np.nan
     return {"right": right, "decided": decided, "abstained": share, "n": len(records)}
 
 
 def confusion(records):
-    """Give the confusion table and the hit rates as text."""
+    """Return the confusion table and the hit rates as text."""
     rows = []
     for verdict in VERDICTS:
         signs = [sign(r["effect"]) for r in records if r["verdict"] == verdict]
@@ -149,12 +154,12 @@ def confusion(records):
 
 
 def by_set(records):
-    """Give a table of the sets: what was said of each, and what it did."""
+    """Return a table of the sets with their verdicts and effects."""
     rows = []
     for name in dict.fromkeys(r["set"] for r in records):
-        own = [r for r in records if r["set"] == name]
-        said = [sum(r["verdict"] == v for r in own) for v in VERDICTS]
-        effects = [r["effect"] for r in own]
+        selected = [r for r in records if r["set"] == name]
+        counts = [sum(r["verdict"] == v for r in selected) for v in VERDICTS]
+        effects = [r["effect"] for r in selected]
         spread = number(np.std(effects, ddof=1)) if len(effects) > 1 else "-"
-        rows.append([name, *said, f"{number(np.mean(effects), '+.3f')} ± {spread}"])
+        rows.append([name, *counts, f"{number(np.mean(effects), '+.3f')} ± {spread}"])
     return table(["set", *VERDICTS, "effect, mean ± sd"], rows)

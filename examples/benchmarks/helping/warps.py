@@ -1,8 +1,8 @@
-"""The arms' augmentation: flips, small affine changes and noise, many images at once.
+"""The arms' augmentation: flips, small affine warps and noise, for many images at once.
 
-A warp is a sparse matrix over pixels (Keys' cubic convolution, a = -1/2; the border repeats), so
-that a bank of them, made once, changes tens of thousands of images in a second. It is no part of
-melanet: what every arm may use is not the code of one.
+A warp is a sparse matrix over pixels (Keys' cubic convolution, a = -1/2, with a repeated border).
+A cached bank of warps augments tens of thousands of images per second. It does not use melanet's
+code, since every arm uses it.
 """
 
 from functools import cache
@@ -29,18 +29,18 @@ def _taps(position, side):
 
 
 def warp(side, angle=0.0, scale=1.0, shift=(0.0, 0.0)):
-    """Give the matrix (side**2, side**2) that rotates, zooms and shifts an image.
+    """Return the matrix (side**2, side**2) that rotates, zooms and shifts an image.
 
     Parameters
     ----------
     side : int
-        Pixels of a side.
+        Side of the image in pixels.
     angle : float
-        Degrees.
+        Angle in degrees.
     scale : float
-        Above 1 the object grows.
+        Zoom factor; above 1 the object grows.
     shift : (float, float)
-        Pixels down and to the right.
+        Shift down and to the right, in pixels.
     """
     centre = (side - 1) / 2
     y, x = (axis.ravel() - centre for axis in np.mgrid[:side, :side].astype(float))
@@ -70,16 +70,16 @@ def _bank(side):
 
 
 def augment(images, rng, *, flip=None, noise=0.0):
-    """Change every image in its own way.
+    """Augment every image independently.
 
     Parameters
     ----------
     images : ndarray of shape (n, side, side, c), uint8
-        Left unchanged.
+        Images; they are not changed in place.
     rng : numpy.random.Generator
-        Source of the changes.
+        Random generator.
     flip : "horizontal" or None
-        Whether half of the images are mirrored.
+        "horizontal" mirrors half of the images.
     noise : float, default=0
         Standard deviation of Gaussian noise, in grey levels.
 
@@ -92,17 +92,17 @@ def augment(images, rng, *, flip=None, noise=0.0):
     if flip == "horizontal":
         toss = rng.random(n) < 0.5
         values[toss] = values[toss, :, ::-1]
-    which = rng.integers(_BANK, size=n)
-    order = np.argsort(which, kind="stable")
-    ends = np.searchsorted(which[order], np.arange(_BANK + 1))
+    warp_ids = rng.integers(_BANK, size=n)
+    order = np.argsort(warp_ids, kind="stable")
+    ends = np.searchsorted(warp_ids[order], np.arange(_BANK + 1))
     bank = _bank(side)
     for i in range(_BANK):
-        own = order[ends[i] : ends[i + 1]]
-        if len(own):
-            pixels = values[own].transpose(1, 2, 0, 3).reshape(side**2, -1)
-            warped = (bank[i] @ pixels).reshape(side, side, len(own), channels)
-            values[own] = warped.transpose(2, 0, 1, 3)
-    if channels > 1:  # of one channel, black is often "nothing"
+        rows = order[ends[i] : ends[i + 1]]
+        if len(rows):
+            pixels = values[rows].transpose(1, 2, 0, 3).reshape(side**2, -1)
+            warped = (bank[i] @ pixels).reshape(side, side, len(rows), channels)
+            values[rows] = warped.transpose(2, 0, 1, 3)
+    if channels > 1:  # in grey-scale images, black is often the background
         values *= rng.uniform(0.95, 1.05, (n, 1, 1, 1)).astype("float32")
         values += rng.uniform(-13, 13, (n, 1, 1, channels)).astype("float32")
     if noise:

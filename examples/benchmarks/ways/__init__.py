@@ -1,1 +1,1 @@
-"""Ways to train one CycleGAN, each in a process of its own, timed in turns."""
+"""Implementations of the training of one CycleGAN, timed in turn in separate processes."""

@@ -1,4 +1,4 @@
-"""How many multiplications a training step needs, and how fast the machine can make them."""
+"""Count the operations of a training step, and measure the peak speed of the machine."""
 
 import time
 
@@ -10,13 +10,14 @@ from melanet.layers import UpsamplingConv2D
 
 
 def multiplications(model, plain):
-    """Count the multiplications of a network for one sample, all and in the first convolution.
+    """Count the multiplications of a network per sample, in total and in the first convolution.
 
     Parameters
     ----------
     model : keras.Model
+        Network.
     plain : bool
-        Whether up-sampled images are convolved, four times the work, or their small originals.
+        Whether to count convolutions of up-sampled images, which are four times as many.
     """
     counts = []
     for layer in model.layers:
@@ -28,12 +29,11 @@ def multiplications(model, plain):
     return sum(counts), counts[0]
 
 
-def step(model, batch_size, plain=False):
+def flops_of_a_step(model, batch_size, plain=False):
     """Count the floating-point operations of a step's convolutions, forward and backward.
 
-    Six translations with both gradients, less that for the input where it is a real sample;
-    each discriminator on two images for its own loss, and once more for the generators', without
-    weights' gradients.
+    Six translations with both gradients, without that of real inputs; each discriminator on two
+    images for its own loss, and once more, without weight gradients, for the generators' loss.
     """
     every, first = multiplications(model.generator_ab, plain)
     generators = 6 * 3 * every - 4 * first
@@ -42,11 +42,11 @@ def step(model, batch_size, plain=False):
     return 2 * batch_size * (generators + discriminators)
 
 
-def peak(policy="float32", repeats=15):
-    """Return the most operations a second that a large convolution reached.
+def peak_flops(policy="float32", repeats=15):
+    """Return the peak speed of a large convolution, in operations per second.
 
-    3x3, 256 to 256 channels at 64x64, two images; the fastest of the repeats, for other programs
-    take their share of the slower ones.
+    3x3, 256 to 256 channels at 64x64, two images; the fastest of the repeats, since other programs
+    slow the others down.
     """
     dtype = "float32" if policy == "float32" else "bfloat16"
     rng = np.random.default_rng(0)
@@ -62,18 +62,18 @@ def peak(policy="float32", repeats=15):
     return 2 * 2 * 64 * 64 * 9 * 256 * 256 / min(once() for _ in range(repeats))
 
 
-def kinds(settings, steps=3):
-    """Return where a step's time goes, from TensorFlow's trace: kind of operation -> ms."""
+def time_by_kind(settings, steps=3):
+    """Return the time of a step by TensorFlow's trace: kind of operation -> ms."""
     import glob
     import tempfile
 
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    from ways.melanet_cyclegan import Way, initial
+    from ways.melanet_cyclegan import Way, initial_weights
 
     keras.config.set_dtype_policy(settings["policy"])
-    way = Way(settings, initial(settings))
+    way = Way(settings, initial_weights(settings))
     way.run(2)
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
@@ -88,9 +88,9 @@ def kinds(settings, steps=3):
             for event in line.events:
                 name = plane.event_metadata[event.metadata_id].name
                 operation = name.rpartition(":")[2]
-                # Operations are "name:kind"; "ExecutorState::Process" is what runs them.
-                known = operation[:1].isupper() or operation.startswith("_Mkl")
-                if ":" in name and "::" not in name and known:
+                # Operations are "name:kind"; "ExecutorState::Process" is their scheduler.
+                is_operation = operation[:1].isupper() or operation.startswith("_Mkl")
+                if ":" in name and "::" not in name and is_operation:
                     spent[_kind(operation)] += event.duration_ps / 1e9 / steps
     return spent
 

@@ -1,4 +1,4 @@
-"""Ours, but with the batches read as Keras itself reads a data set of Python."""
+"""melanet, with the batches read by Keras' own data adapter."""
 
 import keras
 
@@ -9,7 +9,7 @@ __all__ = ["Way", "version"]
 
 
 class Way(melanet_cyclegan.Way):
-    """One training, ready to be timed."""
+    """A training to be timed."""
 
     def fit(self, batches):  # noqa: D102
         return keras.Model.fit(self.model, batches, shuffle=False, verbose=0)

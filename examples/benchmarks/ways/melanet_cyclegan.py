@@ -1,4 +1,4 @@
-"""Ours: `CycleGAN.fit`, as a user calls it."""
+"""melanet: `CycleGAN.fit`, as a user calls it."""
 
 import time
 
@@ -13,7 +13,7 @@ NAMES = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
 
 
 def networks(settings):
-    """Return the CycleGAN that all ways begin from."""
+    """Return the CycleGAN that all variants start from."""
     shape = (settings["side"], settings["side"], settings["channels"])
     names = ("generator", "filters", "discriminator_filters")
     model = CycleGAN.from_shape(shape, **{name: settings[name] for name in names})
@@ -22,8 +22,8 @@ def networks(settings):
     return model
 
 
-def initial(settings):
-    """Return the weights that all ways begin from, network by network."""
+def initial_weights(settings):
+    """Return the weights that all variants start from, network by network."""
     model = networks(settings)
     return [getattr(model, name).get_weights() for name in NAMES]
 
@@ -33,7 +33,7 @@ def images(settings):
 
 
 class InOrder(UnpairedImages):
-    """The images in order against the same from the end, as in the other ways."""
+    """Batches of the images in order, paired with the images from the end."""
 
     def _draw_order(self):
         super()._draw_order()
@@ -42,7 +42,7 @@ class InOrder(UnpairedImages):
 
 
 class Way:
-    """One training, ready to be timed."""
+    """A training to be timed."""
 
     def __init__(self, settings, weights):
         keras.config.set_dtype_policy(settings["policy"])
@@ -51,7 +51,7 @@ class Way:
             getattr(self.model, name).set_weights(values)
 
     def run(self, steps):
-        """Make steps; return the seconds and the mean loss of the run."""
+        """Train for some steps; return the seconds and the mean loss."""
         batches = InOrder(self.images, self.images, self.settings["batch_size"], steps=steps)
         with reproducible():
             start = time.perf_counter()

@@ -1,7 +1,7 @@
-"""The released notebook's way, anew for today's Keras: three kinds of update in turn.
+"""The released notebook's training loop for Keras 3: three kinds of update in turn.
 
-Every forward pass is made as often as there, by ``predict`` and ``train_on_batch``, with
-up-sampling and convolution as two layers, and the normalisation written as its formula reads.
+It makes the same forward passes by ``predict`` and ``train_on_batch``, with up-sampling and
+convolution as separate layers, and the normalisation written as its formula.
 """
 
 import time
@@ -14,15 +14,15 @@ from melanet.gan.losses import adam
 from melanet.layers import InstanceNormalization, UpsamplingConv2D
 from ways.melanet_cyclegan import NAMES, images, networks, version
 
-__all__ = ["Way", "plain", "version"]
+__all__ = ["Way", "version", "with_plain_layers"]
 
 
 class PlainNormalization(layers.Layer):
-    """The normalisation of `keras_contrib`, as the notebook has it, without our care for speed."""
+    """The normalisation of `keras_contrib` as in the notebook, not optimised."""
 
     def __init__(self, each, **kwargs):
         super().__init__(**kwargs)
-        self.each = each  # whether channels have statistics of their own
+        self.each = each  # whether each channel has its own statistics
 
     def build(self, input_shape):
         shape = (input_shape[-1] if self.each else 1,)
@@ -36,10 +36,10 @@ class PlainNormalization(layers.Layer):
         return (inputs - mean) / deviation * self.gamma + self.beta
 
 
-def plain(model):
+def with_plain_layers(model):
     """Return a network of the notebook's layers with the same weights."""
 
-    def replaced(layer):
+    def replace(layer):
         if isinstance(layer, InstanceNormalization):
             return PlainNormalization(each=layer.axis is not None)
         if not isinstance(layer, UpsamplingConv2D):
@@ -53,13 +53,13 @@ def plain(model):
         )
         return keras.Sequential([layers.UpSampling2D(2), convolution])
 
-    clone = keras.models.clone_model(model, clone_function=replaced)
+    clone = keras.models.clone_model(model, clone_function=replace)
     clone.set_weights(model.get_weights())
     return clone
 
 
 class Way:
-    """One training, ready to be timed."""
+    """A training to be timed."""
 
     def __init__(self, settings, weights):
         keras.config.set_dtype_policy(settings["policy"])
@@ -67,16 +67,16 @@ class Way:
         parts = [getattr(networks(settings), name) for name in NAMES]
         for part, values in zip(parts, weights, strict=True):
             part.set_weights(values)
-        self.g_ab, self.g_ba, self.d_a, self.d_b = (plain(part) for part in parts)
+        self.g_ab, self.g_ba, self.d_a, self.d_b = (with_plain_layers(part) for part in parts)
         rate = settings["learning_rate"]
-        for judge in (self.d_a, self.d_b):
-            judge.compile(optimizer=adam(rate), loss="mse")
+        for discriminator in (self.d_a, self.d_b):
+            discriminator.compile(optimizer=adam(rate), loss="mse")
         side = self.g_ab.input_shape[1:]
         a, b = keras.Input(side), keras.Input(side)
         fake_b, fake_a = self.g_ab(a), self.g_ba(b)
         self.frozen = []
-        for judge in (self.d_a, self.d_b):
-            copy = keras.models.clone_model(judge)
+        for discriminator in (self.d_a, self.d_b):
+            copy = keras.models.clone_model(discriminator)
             copy.trainable = False
             self.frozen.append(copy)
         self.combined = keras.Model(
@@ -96,32 +96,32 @@ class Way:
             loss_weights=[1, 1, 10, 10, 1, 1],
         )
 
-    def _copy_judges(self):
-        for copy, judge in zip(self.frozen, (self.d_a, self.d_b)):
-            copy.set_weights(judge.get_weights())
+    def _copy_discriminators(self):
+        for copy, discriminator in zip(self.frozen, (self.d_a, self.d_b)):
+            copy.set_weights(discriminator.get_weights())
 
     def step(self, x, y):
-        """Make one step; return the seconds that are not the original's, and the loss."""
-        made_b = self.g_ab.predict(x, verbose=0)
-        made_a = self.g_ba.predict(y, verbose=0)
+        """Make one step; return the seconds of copying weights, and the loss."""
+        fake_b = self.g_ab.predict(x, verbose=0)
+        fake_a = self.g_ba.predict(y, verbose=0)
         ones = np.ones((len(x), *self.d_a.output_shape[1:]), "float32")
-        judged = 0.0
-        for judge, real, made in ((self.d_a, x, made_a), (self.d_b, y, made_b)):
-            judged += judge.train_on_batch(real, ones)
-            judged += judge.train_on_batch(made, 0 * ones)
-        # The released code shares the weights; copying them here is left out of the time.
+        loss = 0.0
+        for discriminator, real, fake in ((self.d_a, x, fake_a), (self.d_b, y, fake_b)):
+            loss += discriminator.train_on_batch(real, ones)
+            loss += discriminator.train_on_batch(fake, 0 * ones)
+        # The released code shares the weights, so that copying them here is not timed.
         start = time.perf_counter()
-        self._copy_judges()
+        self._copy_discriminators()
         copied = time.perf_counter() - start
         losses = self.combined.train_on_batch([x, y], [ones, ones, x, y, x, y])
-        return copied, judged + losses[0]
+        return copied, loss + losses[0]
 
     def run(self, steps):
-        """Make steps on the images in order; return the seconds and the last loss."""
+        """Train on the images in order; return the seconds and the last loss."""
         n, size = len(self.images), self.settings["batch_size"]
         start, copied = time.perf_counter(), 0.0
         for i in range(steps):
             rows = [(i * size + j) % n for j in range(size)]
-            lost, loss = self.step(self.images[rows], self.images[[n - 1 - r for r in rows]])
-            copied += lost
+            seconds, loss = self.step(self.images[rows], self.images[[n - 1 - r for r in rows]])
+            copied += seconds
         return time.perf_counter() - start - copied, float(loss)

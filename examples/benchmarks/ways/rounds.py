@@ -1,4 +1,4 @@
-"""Time ways to train in turns, so that other work on the machine meets all of them alike."""
+"""Time training implementations in turn, so that other load affects all of them alike."""
 
 import json
 import os
@@ -29,12 +29,14 @@ PAPER = {
 
 @dataclass
 class Worker:
-    """A way in a process that has been warmed up.
+    """A process that runs one of the implementations.
 
     Parameters
     ----------
     name : str
+        Name in the table.
     process : subprocess.Popen
+        Process of `ways.worker`.
     """
 
     name: str
@@ -47,21 +49,20 @@ class Worker:
     afterwards: float = float("nan")
 
     def ask(self, line):
-        """Send a line and return the answer; None only waits for one."""
-        if line:
-            self.process.stdin.write(f"{line}\n")
-            self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"{self.name} ended with status {self.process.wait()}")
-        return json.loads(answer)
+        """Send a line and return the parsed reply."""
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        reply = self.process.stdout.readline()
+        if not reply:
+            raise SystemExit(f"{self.name} exited with status {self.process.wait()}")
+        return json.loads(reply)
 
 
-def initial_weights(settings, folder):
-    """Write the weights that all ways begin from; return what names them to a worker."""
-    from ways.melanet_cyclegan import initial
+def write_initial_weights(settings, folder):
+    """Write the weights that all workers start from; return the settings that refer to them."""
+    from ways.melanet_cyclegan import initial_weights
 
-    parts = initial(settings)
+    parts = initial_weights(settings)
     path = os.path.join(folder, "weights.npz")
     np.savez(path, *[w for part in parts for w in part])
     return {"weights": path, "counts": [len(part) for part in parts]}
@@ -76,37 +77,37 @@ def _environment(threads):
 
 
 def measure(ways, settings, *, rounds, steps, torch_python=sys.executable, afterwards=0):
-    """Time every way in alternating rounds.
+    """Time every implementation in alternating rounds.
 
     Parameters
     ----------
     ways : dict
-        Name -> settings of its own, which hold "module", and "environment" where its process
-        needs variables, as for another backend of Keras.
+        Name -> its own settings: "module", and "environment" if its process needs environment
+        variables, such as another backend of Keras.
     settings : dict
-        Common to all, as `PAPER`.
+        Common settings, such as `PAPER`.
     rounds, steps : int
-        Rounds that count, and training steps of each way in a round.
+        Number of timed rounds, and training steps of each implementation per round.
     torch_python : str
-        Interpreter with PyTorch, and with Keras for the ways that name a backend.
+        Interpreter with PyTorch, and with Keras for the settings that name a backend.
     afterwards : int
-        Steps that every way makes once at the end.
+        Steps of one more timed run at the end.
 
     Returns
     -------
     list of Worker
-        With seconds a step by round, and of all steps at the end.
+        Workers with the seconds per step of each round, and the total of the final run.
     """
     script = str(pathlib.Path(__file__).with_name("worker.py"))
     workers = []
     with tempfile.TemporaryDirectory() as folder:
-        begin = initial_weights(settings, folder)
+        initial = write_initial_weights(settings, folder)
         try:
-            for name, own in ways.items():
-                variables = own.get("environment", {})
-                elsewhere = own["module"] == TORCH["module"] or "KERAS_BACKEND" in variables
+            for name, extra in ways.items():
+                variables = extra.get("environment", {})
+                needs_torch = extra["module"] == TORCH["module"] or "KERAS_BACKEND" in variables
                 process = subprocess.Popen(
-                    [torch_python if elsewhere else sys.executable, script],
+                    [torch_python if needs_torch else sys.executable, script],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -114,15 +115,15 @@ def measure(ways, settings, *, rounds, steps, torch_python=sys.executable, after
                 )
                 worker = Worker(name, process)
                 workers.append(worker)
-                worker.version = worker.ask(json.dumps({**settings, **own, **begin}))["version"]
+                worker.version = worker.ask(json.dumps({**settings, **extra, **initial}))["version"]
                 worker.first_loss = worker.ask(1)["loss"]
-                worker.ask(2)  # whatever is traced or tuned later
+                worker.ask(2)  # later tracing and tuning
             for _ in range(rounds):
                 for worker in workers:
-                    answer = worker.ask(steps)
-                    worker.seconds.append(answer["seconds"] / steps)
-                    worker.processor.append(answer["cpu"] / steps)
-                    worker.faults.append(answer["faults"] / steps)
+                    reply = worker.ask(steps)
+                    worker.seconds.append(reply["seconds"] / steps)
+                    worker.processor.append(reply["cpu"] / steps)
+                    worker.faults.append(reply["faults"] / steps)
             for worker in workers if afterwards else ():
                 worker.afterwards = worker.ask(afterwards)["seconds"]
         finally:
@@ -132,11 +133,11 @@ def measure(ways, settings, *, rounds, steps, torch_python=sys.executable, after
     return workers
 
 
-def table(workers, batch_size):
-    """Print medians, spread, throughput and ratios to the first way.
+def print_table(workers, batch_size):
+    """Print medians, ranges, throughput and ratios to the first implementation.
 
-    The processor's seconds, of all threads, hardly move where other programs take their share of
-    the machine; the elapsed ones do.
+    CPU time, summed over all threads, hardly depends on other load on the machine; elapsed time
+    does.
     """
     print(
         "way | ms a step, median (lowest .. highest) | times the first's | processor ms a step, "
@@ -146,13 +147,13 @@ def table(workers, batch_size):
     first = workers[0]
     for worker in workers:
         cells = [worker.name]
-        for own, reference in (
+        for times, reference in (
             (worker.seconds, first.seconds),
             (worker.processor, first.processor),
         ):
-            own = 1e3 * np.array(own)
-            ratio = np.median(own / (1e3 * np.array(reference)))
-            cells += [f"{np.median(own):.1f} ({own.min():.1f} .. {own.max():.1f})", f"{ratio:.2f}"]
+            ms = 1e3 * np.array(times)
+            ratio = np.median(ms / (1e3 * np.array(reference)))
+            cells += [f"{np.median(ms):.1f} ({ms.min():.1f} .. {ms.max():.1f})", f"{ratio:.2f}"]
         cells.append(f"{np.median(worker.faults):.0f}")
         rate = 1 / np.median(worker.seconds)
         cells += [f"{rate:.2f}", f"{batch_size * rate:.2f}", f"{worker.first_loss:.4f}"]

@@ -1,8 +1,8 @@
-"""The rival: CycleGAN training as one writes it in PyTorch, with the networks of melanet.
+"""CycleGAN training in PyTorch, with the networks of melanet.
 
-Written for the comparison, in the usual manner: convolutions on up-sampled images, native
+A conventional implementation for comparison: convolutions on up-sampled images, native
 normalisation, the generators' step with frozen discriminators, then the discriminators' step.
-It is run by `ways.rounds` with an interpreter that has torch, and needs nothing of melanet.
+`ways.rounds` runs it with an interpreter that has torch; it does not import melanet.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from torch import nn
 
 
 class Norm(nn.Module):
-    """Instance normalisation: over all axes with one gamma and beta, or channel by channel.
+    """Instance normalisation, over all axes with one gamma and beta, or channel by channel.
 
     melanet adds 1e-3 to the deviation; the native kernels add to the variance.
     """
@@ -33,8 +33,8 @@ class Norm(nn.Module):
         return F.group_norm(x, 1, gamma, beta, eps=1e-6)
 
 
-class Halving(nn.Conv2d):
-    """A convolution of stride two that pads as TensorFlow's "same" does."""
+class StridedConv(nn.Conv2d):
+    """A convolution of stride two with the padding of TensorFlow's "same"."""
 
     def forward(self, x):  # noqa: D102
         side, size = x.shape[-1], self.kernel_size[0]
@@ -46,7 +46,7 @@ class Halving(nn.Conv2d):
 
 def convolution(inputs, outputs, size, stride=1, bias=True):
     if stride == 2:
-        return Halving(inputs, outputs, size, bias=bias)
+        return StridedConv(inputs, outputs, size, bias=bias)
     return nn.Conv2d(inputs, outputs, size, padding="same", bias=bias)
 
 
@@ -55,7 +55,7 @@ def upsampled(inputs, outputs, size, bias=True):
 
 
 def depth_of(side):
-    """Halvings of the U-Net and of the discriminator: four, fewer for small images."""
+    """Return the depth of the U-Net and the discriminator: four, fewer for small images."""
     return min(4, max(1, side.bit_length() - 2))
 
 
@@ -87,7 +87,7 @@ class UNet(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions that change what they are given."""
+    """A residual block of two convolutions."""
 
     def __init__(self, width):
         super().__init__()
@@ -127,12 +127,14 @@ def discriminator(side, channels, filters):
 
 
 class Way:
-    """One training, ready to be timed.
+    """A training to be timed.
 
     Parameters
     ----------
+    settings : dict
+        Settings, as in `ways.rounds`.
     weights : list of list of ndarray
-        Of melanet's four networks, so that both begin alike.
+        Initial weights of melanet's four networks.
     """
 
     def __init__(self, settings, weights):
@@ -145,20 +147,19 @@ class Way:
             generators = [UNet(side, channels, settings["filters"]) for _ in range(2)]
         else:
             generators = [resnet(side, channels, settings["filters"]) for _ in range(2)]
-        judges = [
+        discriminators = [
             discriminator(side, channels, settings["discriminator_filters"]) for _ in range(2)
         ]
-        for network, values in zip(generators + judges, weights, strict=True):
-            fill(network, values)
+        for network, values in zip(generators + discriminators, weights, strict=True):
+            load_weights(network, values)
             network.to(self.device, memory_format=torch.channels_last)
-        self.ab, self.ba, self.a, self.b = generators + judges
-        self.runs = self.nets = generators + judges
+        self.runs = self.nets = generators + discriminators
         if settings["compiled"]:
             self.runs = [torch.compile(network) for network in self.nets]
         rate = settings["learning_rate"]
         self.optimizers = [
             torch.optim.Adam([w for n in part for w in n.parameters()], rate, (0.5, 0.999))
-            for part in (generators, judges)
+            for part in (generators, discriminators)
         ]
         images = np.random.default_rng(0).uniform(-1, 1, settings["images"]).astype("float32")
         images = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
@@ -168,13 +169,13 @@ class Way:
             self.precision = lambda: torch.autocast(self.device.type, torch.bfloat16)
 
     def step(self, a, b):
-        """Update the generators, then the discriminators; return the losses' sum."""
-        ab, ba, judge_a, judge_b = self.runs
+        """Update the generators, then the discriminators; return the sum of the losses."""
+        ab, ba, d_a, d_b = self.runs
         for network in self.nets[2:]:
             network.requires_grad_(False)
         with self.precision():
             fake_b, fake_a, same_b, same_a = ab(a), ba(b), ab(b), ba(a)
-            scores = judge_b(fake_b), judge_a(fake_a)
+            scores = d_b(fake_b), d_a(fake_a)
             adversarial = sum(mse(score, 1) for score in scores)
             cycle = l1(ba(fake_b), a) + l1(ab(fake_a), b)
             loss = adversarial + 10 * cycle + l1(same_a, a) + l1(same_b, b)
@@ -184,17 +185,17 @@ class Way:
         for network in self.nets[2:]:
             network.requires_grad_(True)
         with self.precision():
-            judged = sum(
-                mse(judge(real), 1) + mse(judge(fake.detach()), 0)
-                for judge, real, fake in ((judge_a, a, fake_a), (judge_b, b, fake_b))
+            discriminator_loss = sum(
+                mse(network(real), 1) + mse(network(fake.detach()), 0)
+                for network, real, fake in ((d_a, a, fake_a), (d_b, b, fake_b))
             )
         self.optimizers[1].zero_grad()
-        judged.backward()
+        discriminator_loss.backward()
         self.optimizers[1].step()
-        return loss.detach() + judged.detach()
+        return loss.detach() + discriminator_loss.detach()
 
     def run(self, steps):
-        """Make steps on the images in order; return the seconds and the last loss."""
+        """Train on the images in order; return the seconds and the last loss."""
         n, size = len(self.images), self.settings["batch_size"]
         start = time.perf_counter()
         for i in range(steps):
@@ -212,12 +213,12 @@ def l1(x, y):
     return (x.float() - y).abs().mean()
 
 
-def fill(network, values):
-    """Copy Keras' weights, which come in the order of the layers, into a network."""
-    own = list(network.parameters())
-    assert len(own) == len(values)
+def load_weights(network, values):
+    """Copy Keras' weights, in the order of the layers, to a network."""
+    parameters = list(network.parameters())
+    assert len(parameters) == len(values)
     with torch.no_grad():
-        for parameter, value in zip(own, values):
+        for parameter, value in zip(parameters, values):
             if value.ndim == 4:
                 value = value.transpose(3, 2, 0, 1)
             parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))

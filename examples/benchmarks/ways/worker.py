@@ -1,6 +1,6 @@
-"""Run one way in this process: settings come in as the first line, then numbers of steps.
+"""Run one implementation: read settings from the first line, then numbers of steps.
 
-Started by `ways.rounds`; every answer is a line of JSON.
+Started by `ways.rounds`; every reply is a line of JSON.
 """
 
 import importlib
@@ -20,7 +20,7 @@ def page_faults():
 
 def main():
     out = sys.stdout
-    sys.stdout = sys.stderr  # whatever the libraries print
+    sys.stdout = sys.stderr  # keeps the output of libraries out of the replies
     sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
     settings = json.loads(sys.stdin.readline())
     with np.load(settings["weights"]) as file:
@@ -34,9 +34,9 @@ def main():
     for line in sys.stdin:
         start, faults = time.process_time(), page_faults()
         seconds, loss = way.run(int(line))
-        answer = {"seconds": seconds, "cpu": time.process_time() - start, "loss": loss}
-        answer["faults"] = page_faults() - faults
-        print(json.dumps(answer), file=out, flush=True)
+        reply = {"seconds": seconds, "cpu": time.process_time() - start, "loss": loss}
+        reply["faults"] = page_faults() - faults
+        print(json.dumps(reply), file=out, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,35 @@
-"""The result page's pictures: a dot for each draw of each task, and the mean ranks."""
+"""Figures of the result page: the scores of every task, and the mean ranks."""
 
 import numpy as np
 
 from helping.results import COLUMNS
+from melanet.utils._files import atomic_path
 
 
 def draw(results, folder):
-    """Write the pictures; return their names.
+    """Write the figures; return their names.
 
     Parameters
     ----------
     results : helping.results.Results
         All records.
     folder : pathlib.Path
-        Made if missing.
+        Output folder, created if missing.
     """
     import matplotlib
 
     matplotlib.use("Agg")
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = {"does-it-help-tasks.png": _tasks(results), "does-it-help-ranks.png": _ranks(results)}
+    figures = {
+        "does-it-help-tasks.png": _plot_tasks(results),
+        "does-it-help-ranks.png": _plot_ranks(results),
+    }
     for name, figure in figures.items():
-        partial = folder / f".{name}.partial"
-        figure.savefig(partial, format="png", dpi=100)
-        partial.replace(folder / name)
+        with atomic_path(folder / name) as partial:
+            figure.savefig(partial, dpi=100)
     return list(figures)
 
 
-def _tasks(results):
+def _plot_tasks(results):
     from matplotlib.figure import Figure
 
     n_columns = min(3, len(results.tasks))
@@ -37,15 +39,15 @@ def _tasks(results):
     axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
     for axis, task in zip(axes, results.tasks):
         for augmented, column in COLUMNS.items():
-            colour, place = (("tab:blue", 0.15), ("tab:gray", -0.15))[not augmented]
+            colour, offset = (("tab:blue", 0.15), ("tab:gray", -0.15))[not augmented]
             for i, arm in enumerate(results.arms):
                 values = results.values(task, arm, augmented, "balanced_accuracy").values()
                 values = np.array(list(values))
-                axis.plot(values, np.full(len(values), i + place), ".", color=colour, alpha=0.5)
+                axis.plot(values, np.full(len(values), i + offset), ".", color=colour, alpha=0.5)
                 if len(values):
                     label = column if i == 0 else None
                     axis.plot(
-                        values.mean(), i + place, "|", ms=11, mew=2, color=colour, label=label
+                        values.mean(), i + offset, "|", ms=11, mew=2, color=colour, label=label
                     )
         axis.set_title(f"{task} ({results.half[task]})", fontsize=9)
         axis.grid(axis="x", alpha=0.3)
@@ -60,17 +62,17 @@ def _tasks(results):
     return figure
 
 
-def _ranks(results):
+def _plot_ranks(results):
     from matplotlib.figure import Figure
 
     figure = Figure((9, 1.2 + 0.35 * len(results.arms)), layout="constrained")
     axis = figure.subplots()
     for augmented, column in COLUMNS.items():
         ranks = results.ranks(augmented, "balanced_accuracy")
-        place = 0.2 if augmented else -0.2
-        where = [i + place for i, arm in enumerate(results.arms) if arm in ranks]
+        offset = 0.2 if augmented else -0.2
+        heights = [i + offset for i, arm in enumerate(results.arms) if arm in ranks]
         colour = "tab:blue" if augmented else "tab:gray"
-        axis.barh(where, list(ranks.values()), 0.38, color=colour, label=column)
+        axis.barh(heights, list(ranks.values()), 0.38, color=colour, label=column)
     axis.set_yticks(range(len(results.arms)), results.arms)
     axis.invert_yaxis()
     axis.set_xlabel("mean rank over the tasks by balanced accuracy (1 is best)")
