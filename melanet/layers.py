@@ -192,7 +192,8 @@ class UpsamplingConv2D(keras.layers.Layer):
             kernel, size = ops.pad(kernel, ((1, 2 - size), (1, 2 - size), (0, 0), (0, 0))), 3
         # Nearest up-sampling inserts zeros and sums over 2x2 boxes, and the sums commute with
         # the convolution. Four times the kernel turns the pooling's means into sums.
-        kernel = 4 * ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
+        # Keras 3.9 on TensorFlow flips only one axis at a time.
+        kernel = 4 * ops.transpose(ops.flip(ops.flip(kernel, 0), 1), (0, 1, 3, 2))
         options = {"padding": "valid", "data_format": "channels_last"}
         x = ops.conv_transpose(inputs, kernel, strides=2, **options)
         x = ops.average_pool(x, 2, strides=1, **options)

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     year = int(arguments.dataset.removeprefix("isic"))
     for subset in [arguments.subset] if arguments.subset else CHALLENGES[year].subsets:
-        found = fetch_isic(
+        found: Any = fetch_isic(
             year, subset=subset, data_home=arguments.data_home, mirror=arguments.mirror, verbose=1
         )
         counts = {name: int(sum(found.target == i)) for i, name in enumerate(found.target_names)}

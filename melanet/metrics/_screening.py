@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from scipy.stats import binomtest, norm, rankdata
-from sklearn.metrics import average_precision_score, confusion_matrix_at_thresholds, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -261,11 +261,15 @@ def _operating_curve(
     """Return all thresholds, including infinity, and the measures at each; None for one class."""
     if not 0 < positive.sum() < positive.size:
         return None
-    tn, fp, fn, tp, thresholds = confusion_matrix_at_thresholds(positive, score)
+    # Counts below each threshold; scikit-learn before 1.8 has no confusion_matrix_at_thresholds.
+    thresholds = np.unique(score)[::-1]
+    missed = np.searchsorted(np.sort(score[positive]), thresholds)
+    cleared = np.searchsorted(np.sort(score[~positive]), thresholds)
+    m, n = positive.sum(), (~positive).sum()
     # From counts, because 1 - fp / n can miss a round specificity by a rounding error.
     return {
-        "sensitivity": np.append(0.0, tp / (tp + fn)),
-        "specificity": np.append(1.0, tn / (tn + fp)),
+        "sensitivity": np.append(0.0, (m - missed) / m),
+        "specificity": np.append(1.0, cleared / n),
         "threshold": np.append(math.inf, thresholds),
     }
 

@@ -13,6 +13,7 @@ from melanet.preprocessing import SampleSource
 from melanet.utils import reproducible, untuned
 from melanet.utils._chunks import chunk_slices
 from melanet.utils._typing import PathLike
+from melanet.weights import read_model
 
 _BATCH_SIZE = 256  # samples judged at a time
 _SIDE = 64  # larger images are downscaled to this side before they are judged
@@ -180,7 +181,7 @@ class Judge:
     @classmethod
     def load(cls, path: PathLike) -> Judge:
         """Load a judge that `save` wrote."""
-        return cls()._use(keras.saving.load_model(path, compile=False))
+        return cls()._use(read_model(path))
 
     def predict(self, samples: np.ndarray) -> np.ndarray:
         """Return the class code of each sample."""

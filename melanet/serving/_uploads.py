@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from PIL import Image
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -95,21 +96,23 @@ async def receive_files(
     _check_headers(request, limits)
     try:
         async with asyncio.timeout(limits.body_seconds):
-            form = await MultiPartParser(
+            parser = MultiPartParser(
                 request.headers,
                 _bound_stream(request.stream(), limits.max_bytes),
                 max_files=max_files + 1,  # one too many is rejected below, with our own message
                 max_fields=_MAX_FIELDS,
-                max_part_size=_MAX_FIELD_BYTES,
-            ).parse()
+            )
+            parser.max_part_size = _MAX_FIELD_BYTES  # not an argument before Starlette 0.44
+            form = await parser.parse()
     except TimeoutError as error:
         raise RequestError(
             408, f"The request did not arrive within {limits.body_seconds:g} seconds."
         ) from error
-    except MultiPartException as error:
-        if error.message.startswith("Too many files"):
+    except (MultiPartException, FormParserError) as error:  # older Starlettes raise the latter
+        message = getattr(error, "message", str(error))
+        if message.startswith("Too many files"):
             raise RequestError(413, _too_many_files(max_files)) from error
-        raise RequestError(400, f"The form cannot be read: {error.message}") from error
+        raise RequestError(400, f"The form cannot be read: {message.rstrip('.')}.") from error
     try:
         yield _files_of(form, field, max_files)
     finally:

@@ -1,7 +1,7 @@
-"""Models from the HDF5 files that Keras 2 wrote, rebuilt from a short list of known layers.
+"""Rebuild models from the HDF5 files of Keras 2, using a short list of known layers.
 
-The file is read as data: a JSON text that describes the graph and arrays of weights. Nothing in
-it names code to import or run, and no array is allocated that the file does not hold.
+A file is read as data: a JSON text that describes the graph, and arrays of weights. Nothing in it
+names code to import or run, and no array is allocated that the file does not hold.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -27,8 +28,8 @@ _CONV = {
     "use_bias": True,
 }
 _POOL = {"pool_size": (2, 2), "strides": None, "padding": "valid"}
-# Every layer that is read, with the settings that change its answers and Keras 2's defaults.
-_LAYERS = {
+# Every known layer, with the settings that change its output and Keras 2's defaults.
+_LAYERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "Activation": (layers.Activation, {"activation": _REQUIRED}),
     "Add": (layers.Add, {}),
     "AveragePooling2D": (layers.AveragePooling2D, _POOL),
@@ -55,7 +56,7 @@ _LAYERS = {
     "ZeroPadding2D": (layers.ZeroPadding2D, {"padding": (1, 1)}),
 }
 _RENAMED = {"alpha": "negative_slope"}
-# Activations that Keras 3 computes as Keras 2 did (hard_sigmoid changed).
+# Activations that are the same in Keras 2 and 3 (hard_sigmoid changed).
 _ELEMENTWISE = {"linear", "relu", "tanh", "sigmoid", "elu", "selu", "softplus", "softsign"}
 _ACTIVATIONS = _ELEMENTWISE | {"softmax"}
 # Settings that change training or the layout in memory, not the answers.
@@ -67,33 +68,34 @@ _NO_EFFECT = re.compile(
 _LARGEST_SAMPLE = 2**28
 
 
-def read_keras2(path):
+def read_keras2(path: Path) -> keras.Model:
     """Read a whole-model HDF5 file that Keras 2 wrote.
 
-    An up-sampling by two that feeds one plain 'same' convolution becomes an `UpsamplingConv2D`
-    of the convolution's name, equal and faster. Optimizer, loss and regularisers are left out.
+    An up-sampling by two before a single plain 'same' convolution becomes an `UpsamplingConv2D`
+    with the convolution's name, which is equal and faster. Optimizer, loss and regularizers are
+    ignored.
 
     Parameters
     ----------
     path : str or path-like
-        Name of the file.
+        File to read.
 
     Returns
     -------
     keras.Model
-        Functional, not compiled, with the file's layer names and input size.
+        Functional and not compiled, with the file's layer names and input size.
 
     Raises
     ------
     ValueError
-        If the file is damaged, is no such file, or holds a layer or a setting that is not known.
+        If the file is corrupt, is not such a file, or has an unknown layer or setting.
     """
     try:
         with h5py.File(path, "r") as file:
             config = _model_config(file)
-            weights = _Weights(file.get("model_weights"), Path(path).stat().st_size)
+            weights = _Weights(file, Path(path).stat().st_size)
             return _build(config, weights)
-    except Exception as error:  # the file is not trusted: whatever is wrong with it, say which
+    except Exception as error:  # an untrusted file can raise anything
         raise ValueError(
             f"This file cannot be read as a Keras 2 model. Received: {str(path)!r} ({error})"
         ) from error
@@ -107,29 +109,29 @@ def _model_config(file):
     if "model_config" not in file.attrs:
         if "layer_names" in file.attrs:
             raise ValueError("it holds weights without the model; save the whole model")
-        raise ValueError("it is an HDF5 file of something else: it has no model_config")
+        raise ValueError("it is an HDF5 file without model_config, not a model")
     version = _text(file.attrs.get("keras_version", "2."))
     if not version.startswith("2."):
         raise ValueError(
-            f"it was written by Keras {version}; save the model as .keras in place of HDF5"
+            f"it was written by Keras {version}; save the model as .keras instead of HDF5"
         )
     config = json.loads(_text(file.attrs["model_config"]))
     if config["class_name"] not in ("Model", "Functional"):
-        raise ValueError(f"it holds a {config['class_name']}, no functional Model")
+        raise ValueError(f"it holds a {config['class_name']}, not a functional Model")
     return config["config"]
 
 
 class _Weights:
-    """The arrays of a file by layer; together they never take more memory than the file does."""
+    """Arrays of a file by layer; together they take no more memory than the file."""
 
-    def __init__(self, group, limit):
-        if not isinstance(group, h5py.Group):
+    def __init__(self, file, limit):
+        if "model_weights" not in file:
             raise ValueError("it has no model_weights")
-        self._group = group
+        self._group = self._follow(file, "model_weights")
         self._left = limit
 
     def shapes(self, layer):
-        """Return {short name: dataset} for a layer; "conv2d_1/kernel:0" is "kernel"."""
+        """Return {short name: dataset} of a layer; the name of "conv2d_1/kernel:0" is "kernel"."""
         if layer not in self._group:
             return {}
         group = self._follow(self._group, layer)
@@ -199,7 +201,7 @@ def _naming(layer):
 
 
 def _parents(node):
-    """Return the names of the layers that a layer takes in."""
+    """Return the names of a layer's input layers."""
     calls = node["inbound_nodes"]
     if node["class_name"] == "InputLayer":
         return []
@@ -207,24 +209,24 @@ def _parents(node):
         raise ValueError(f"layer {node['name']!r} is used {len(calls)} times; only once is read")
     for _, call, output, options in calls[0]:
         if (call, output) != (0, 0) or options:
-            raise ValueError(f"layer {node['name']!r} is called in a way that is not read")
+            raise ValueError(f"layer {node['name']!r} is called in an unsupported way")
     return [name for name, *_ in calls[0]]
 
 
 def _settings(node):
-    """Return the layer's class and its checked settings under Keras 3's names."""
+    """Return a layer's class and its checked settings under Keras 3's names."""
     kind, config = node["class_name"], node["config"]
     if kind not in _LAYERS:
         raise ValueError(
-            f"a layer of class {kind!r} is not among those that are read: {', '.join(_LAYERS)}"
+            f"layers of class {kind!r} are not supported; supported are {', '.join(_LAYERS)}"
         )
     build, known = _LAYERS[kind]
     if config.get("data_format", "channels_last") != "channels_last":
-        raise ValueError("only the data format channels_last is read")
+        raise ValueError("the only supported data format is channels_last")
     settings = {}
     for key in config:
         if key not in known and key != "data_format" and not _NO_EFFECT.fullmatch(key):
-            raise ValueError(f"the setting {key!r} of a {kind} is not known")
+            raise ValueError(f"the setting {key!r} of a {kind} is unknown")
     for key, default in known.items():
         value = config.get(key, default)
         if value is _REQUIRED:
@@ -232,9 +234,9 @@ def _settings(node):
         settings[_RENAMED.get(key, key)] = value
     activation = settings.get("activation", "linear")
     if not isinstance(activation, str) or activation not in _ACTIVATIONS:
-        raise ValueError(f"the activation {activation!r} is not read")
+        raise ValueError(f"the activation {activation!r} is not supported")
     if settings.get("interpolation", "nearest") != "nearest":
-        raise ValueError(f"the interpolation {settings['interpolation']!r} is not read")
+        raise ValueError(f"the interpolation {settings['interpolation']!r} is not supported")
     return build, settings
 
 
@@ -288,7 +290,7 @@ def _check_size(shape):
 
 
 def _apply(layer, inputs, weights):
-    """Call a layer whose arrays in the file have been checked, and fill it with them."""
+    """Call a layer and load its checked arrays from the file."""
     inputs = inputs[0] if len(inputs) == 1 else inputs
     shape = inputs.shape if hasattr(inputs, "shape") else [x.shape for x in inputs]
     _check_size(layer.compute_output_shape(shape)[1:])
@@ -305,7 +307,7 @@ def _apply(layer, inputs, weights):
 
 
 def _weight_shapes(layer, shape):
-    """Return {name: shape} of a layer's variables for an input's shape."""
+    """Return {name: shape} of a layer's variables for an input shape."""
     if isinstance(layer, (layers.Conv2D, UpsamplingConv2D)):
         size = layer.kernel_size
         size = (size, size) if isinstance(size, int) else tuple(size)

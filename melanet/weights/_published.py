@@ -1,24 +1,16 @@
-"""Published weights: where they are, fetching them, and reading model files without running them.
-
-What other modules call, in one line each::
-
-    path = weights.locate("isic2016", "classifier")   # a published name or a local path -> Path
-    path = weights.fetch("isic2016", "generator")     # a published name -> Path in the cache
-    model = weights.read_model(path)                  # Keras 2 .h5 or .keras -> keras.Model
-
-`read_model` gives a functional model with the file's layer names and input size, and raises
-ValueError, naming the file and what is wrong, for everything that it does not take.
-"""
+"""Published weights: where they are, and downloading them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from melanet.utils._download import cache_folder, fetch_file
+from melanet.utils._typing import PathLike
 
 _RELEASE = "https://github.com/hasibzunair/adversarial-lesions/releases/latest/download"
 _MODEL_CARD = "https://huggingface.co/hasibzunair/melanet/resolve/main"
-# name -> kind -> file, and the addresses of its folder, the first preferred
-PUBLISHED = {
+# name -> kind -> file, and the addresses of its folder in order of preference
+PUBLISHED: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "isic2016": {
         "generator": ("isic2016_benign_to_malignant_cyclegan_generator.h5", (_RELEASE,)),
         "classifier": ("MelaNet.h5", (_RELEASE, _MODEL_CARD)),
@@ -26,32 +18,35 @@ PUBLISHED = {
 }
 
 
-def fetch(name="isic2016", kind="generator", *, sources=None):
-    """Fetch a published model file, once, and return its place in the cache folder.
+def fetch(
+    name: str = "isic2016", kind: str = "generator", *, sources: Sequence[str] | None = None
+) -> Path:
+    """Download a published model file once, and return its path in the cache.
 
-    The first fetch notes the file's sha256 beside it; a file that differs later is refused.
+    The first download records the file's SHA-256 beside it. A later file that differs is
+    rejected.
 
     Parameters
     ----------
     name : {"isic2016"}, default="isic2016"
-        Which weights: those of Zunair & Ben Hamza (2020).
+        Weights: those of Zunair & Ben Hamza (2020).
     kind : {"generator", "classifier"}, default="generator"
         The benign -> malignant generator, or MelaNet.
     sources : sequence of str or None, default=None
-        Addresses of folders, such as a mirror's, in place of the publisher's.
+        Addresses of folders, such as a mirror's; None takes the publisher's.
 
     Returns
     -------
     Path
-        The file, in the folder ``weights`` of ``MELANET_HOME`` (default ``~/.cache/melanet``,
-        or ``melanet`` in ``XDG_CACHE_HOME``).
+        File in the folder ``weights`` of ``MELANET_HOME`` (default ``~/.cache/melanet``, or
+        ``melanet`` in ``XDG_CACHE_HOME``).
 
     Raises
     ------
     ValueError
-        If `name` or `kind` is unknown, or the file is not the one that was first fetched.
+        If `name` or `kind` is unknown, or the file differs from the first download.
     ConnectionError
-        If no source gave the file.
+        If no source delivers the file.
 
     Examples
     --------
@@ -67,34 +62,34 @@ def fetch(name="isic2016", kind="generator", *, sources=None):
     return fetch_file(
         [f"{folder.rstrip('/')}/{file}" for folder in sources or folders],
         path,
-        check=_check_whole,
-        remedy=f"Without a network: get the file elsewhere, and give its path in place of "
+        check=_check_complete,
+        remedy=f"Without a network: get the file elsewhere, and give its path instead of "
         f"{name!r}, or put it at {path}",
     )
 
 
-def _check_whole(path):
-    """Refuse a web page in place of the file, or a file that was cut before it came here."""
+def _check_complete(path: Path) -> None:
+    """Raise ValueError for a web page instead of the file, or a truncated file."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            whole = "model_config" in file.attrs
+            complete = "model_config" in file.attrs
     except OSError as error:
-        raise ValueError(f"what came is no whole HDF5 file ({error})") from error
-    if not whole:
-        raise ValueError("what came is an HDF5 file without a model")
+        raise ValueError(f"the download is not a complete HDF5 file ({error})") from error
+    if not complete:
+        raise ValueError("the download is an HDF5 file without a model")
 
 
-def locate(source, kind):
-    """Find a model file by a published name or a path.
+def locate(source: PathLike, kind: str) -> Path:
+    """Return the path of a model file that is given by a published name or a path.
 
     Parameters
     ----------
     source : str or path-like
-        "isic2016", which is fetched, or the path of a file.
+        "isic2016", which is downloaded once, or the path of a file.
     kind : {"generator", "classifier"}
-        Which of the published files.
+        Kind of the published file.
 
     Returns
     -------
@@ -103,7 +98,7 @@ def locate(source, kind):
     Raises
     ------
     ValueError
-        If `source` is neither text nor path-like.
+        If `source` is neither a string nor path-like.
     FileNotFoundError
         If it is neither a published name nor the path of a file.
     """
@@ -115,7 +110,7 @@ def locate(source, kind):
         )
     if not Path(source).is_file():
         raise FileNotFoundError(
-            f"There is no model file at this path, and published are {list(PUBLISHED)}. "
+            f"A model must be given as the path of an existing file, or one of {list(PUBLISHED)}. "
             f"Received: {str(source)!r}"
         )
     return Path(source)

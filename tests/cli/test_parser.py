@@ -185,7 +185,7 @@ def test_commands_refuse_in_one_line(work, tmp_path, capsys):
             "no manifest.csv",
         ),
         (("fetch", "isic2016", "--data-home", tmp_path / "one", "--mirror", "x"), "http://"),
-        (("evaluate", tmp_path / "none", work / "test"), "no model file at this path"),
+        (("evaluate", tmp_path / "none", work / "test"), "path of an existing file"),
         (("evaluate", model, one_class, "--positive", "x"), "positive='x'"),
     ):
         assert part in refused(capsys, *words), words

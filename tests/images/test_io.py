@@ -110,7 +110,9 @@ def test_modes_become_rgb(save, lesion):
     np.testing.assert_array_equal(load(save(palette)), np.asarray(palette.convert("RGB")))
     assert np.abs(load(save(rgb.convert("CMYK"), "cmyk.tif")) - lesion).max() <= 2
     assert np.abs(load(save(rgb.convert("CMYK"), "cmyk.jpg", quality=95)) - lesion).mean() < 4
-    assert np.abs(load(save(rgb.convert("YCbCr"), "y.tif")) - lesion).max() <= 4
+    # Compressed: Pillow before 13 cannot read a plain one, its own included.
+    compressed = save(rgb.convert("YCbCr"), "y.tif", compression="tiff_lzw")
+    assert np.abs(load(compressed) - lesion).max() <= 4
 
 
 def test_transparent_parts_become_white(save):

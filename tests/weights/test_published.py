@@ -91,10 +91,10 @@ def test_fetch_and_read(home, folder):
 def test_fetch_refuses_what_is_no_model(home, folder):
     served, url = folder
     (served / GENERATOR).write_text("<html>moved</html>")
-    with pytest.raises(ConnectionError, match="no whole HDF5 file"):
+    with pytest.raises(ConnectionError, match="not a complete HDF5 file"):
         _published.fetch("isic2016", "generator", sources=[url])
     (served / GENERATOR).write_bytes(unet(16, 1).write(served / "whole.h5").read_bytes()[:-100])
-    with pytest.raises(ConnectionError, match="no whole HDF5 file"):
+    with pytest.raises(ConnectionError, match="not a complete HDF5 file"):
         _published.fetch("isic2016", "generator", sources=[url])
     with h5py.File(served / GENERATOR, "w") as file:
         file["x"] = np.ones(3)
@@ -104,7 +104,7 @@ def test_fetch_refuses_what_is_no_model(home, folder):
 
 
 def test_fetch_says_what_to_do_offline(home):
-    with pytest.raises(ConnectionError, match="give its path in place of 'isic2016'") as caught:
+    with pytest.raises(ConnectionError, match="give its path instead of 'isic2016'") as caught:
         _published.fetch("isic2016", "generator", sources=["http://127.0.0.1:9"])
     assert str(home / GENERATOR) in str(caught.value)
 
@@ -114,7 +114,7 @@ def test_unknown_names():
         _published.fetch("isic2017", "generator")
     with pytest.raises(ValueError, match="kind='judge'"):
         _published.fetch("isic2016", "judge")
-    with pytest.raises(FileNotFoundError, match=r"published are \['isic2016'\].*'isic2017'"):
+    with pytest.raises(FileNotFoundError, match=r"one of \['isic2016'\].*'isic2017'"):
         _published.locate("isic2017", "generator")
     with pytest.raises(ValueError, match="Received: None"):
         _published.locate(None, "generator")
@@ -147,7 +147,7 @@ def archive(**files):
         (pickle.dumps([1, 2]), "pickle"),
         (b"\x89HDF\r\n\x1a\n", "Keras 2"),
         (b"anything else", "neither HDF5 nor"),
-        (archive(data_pkl="x"), "zip of something else"),
+        (archive(data_pkl="x"), "zip without config.json"),
         (archive(config_json="{"), "cannot be read"),
         (archive(config_json="3"), "cannot be read"),
     ],
