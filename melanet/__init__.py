@@ -69,15 +69,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(importlib.import_module(_HOME[name]), name)
-    elif name in __all__:
-        value = importlib.import_module(f"melanet.{name}")
-    else:
-        raise AttributeError(f"module 'melanet' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker would let every name pass
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOME:
+            value = getattr(importlib.import_module(_HOME[name]), name)
+        elif name in __all__:
+            value = importlib.import_module(f"melanet.{name}")
+        else:
+            raise AttributeError(f"module 'melanet' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
