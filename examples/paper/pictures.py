@@ -106,11 +106,11 @@ def draw_lesions(folder, size, numbers):
         n = numbers[subset] or n_all
         weights = (n_benign / n_all, n_malignant / n_all)
         X, y = make_lesions(n, weights=weights, image_size=size, random_state=seed)
-        pictures = home / f"{_STEM}_{part}_Data"
-        pictures.mkdir(parents=True, exist_ok=True)
+        images = home / f"{_STEM}_{part}_Data"
+        images.mkdir(parents=True, exist_ok=True)
         ids = [f"ISIC_{first + i:07d}" for i in range(n)]
-        for name, picture in zip(ids, X):
-            Image.fromarray(picture).save(pictures / f"{name}.jpg", quality=95)
+        for name, pixels in zip(ids, X):
+            Image.fromarray(pixels).save(images / f"{name}.jpg", quality=95)
         with (home / f"{_STEM}_{part}_GroundTruth.csv").open("w", newline="") as file:
             csv.writer(file).writerows((name, spellings[label]) for name, label in zip(ids, y))
         first += n
@@ -136,14 +136,14 @@ def _subsample(files, n):
 def _isic_files(home, subset):
     """Find ISIC 2016's files in a folder, without checking their number and hashes."""
     stem = f"{_STEM}_{_ISIC_2016[subset][0]}"
-    table, pictures = home / f"{stem}_GroundTruth.csv", home / f"{stem}_Data"
-    for path in (table, pictures):
+    table, images = home / f"{stem}_GroundTruth.csv", home / f"{stem}_Data"
+    for path in (table, images):
         if not path.exists():
             raise FileNotFoundError(
                 f"{path} is missing. Download ISIC 2016's files by `melanet fetch isic2016`"
             )
     ids, y = read_labels(table, {"benign": None, "malignant": "target"})
-    return Files(find_pictures(pictures, ids), y)
+    return Files(find_pictures(images, ids), y)
 
 
 def find_in_folder(path):

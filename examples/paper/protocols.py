@@ -17,7 +17,7 @@ from melanet.utils import reproducible
 from melanet.utils._files import atomic_path, history_rows, write_csv
 
 PROTOCOLS = {
-    "sound": "validation from the training pictures, all arms, several seeds",
+    "sound": "validation from the training images, all arms, several seeds",
     "released": "the notebooks' choices: the test set is the validation set, their arms, one seed",
 }
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import keras
 from results import CAPTION, DIFFERENCE_CAPTION, pivot, read_table
 
-from melanet import NOT_FOR_DIAGNOSIS
+from melanet import NOT_FOR_DIAGNOSIS, __version__
 from melanet.metrics import paper_table_1
 from melanet.utils._files import atomic_path
 
 _PACKAGES = (
-    "melanet",
     "keras",
     "numpy",
     "scipy",
@@ -153,6 +152,7 @@ def _paper_table():
 def _versions():
     backend = keras.backend.backend()
     return [
+        ("melanet", __version__),
         *((name, version(name)) for name in _PACKAGES),
         ("backend", f"{backend} {_backend_version(backend)}"),
         ("Python", platform.python_version()),

@@ -88,7 +88,7 @@ def check_needs(scale, weights):
     return weights or "imagenet"
 
 
-def read_pictures(train, test, size, stages):
+def read_images(train, test, size, stages):
     """Decode the images, once; return (X, y), (X_test, y_test) and the overlapping pairs."""
     settings = {"size": size, "files": digest_of_files([*train.paths, *test.paths])}
     settings["labels"] = [*train.y.tolist(), *test.y.tolist()]
@@ -118,7 +118,7 @@ def run_study(options, command):
         data_home=options.data_home,
         mirror=options.mirror,
     )
-    *parts, shared = read_pictures(train, test, scale.size, stages)
+    *parts, shared = read_images(train, test, scale.size, stages)
     notes = print_notes(about, scale, shared)
     protocols = list(PROTOCOLS) if options.protocol == "both" else [options.protocol]
     n_seeds = options.seeds or scale.seeds
@@ -177,7 +177,7 @@ def print_notes(about, scale, shared):
     notes = []
     if about.startswith("make_lesions"):
         notes.append(
-            "All images are toy pictures drawn by a program. This run used no real image and says "
+            "All images are toy lesions drawn by a program. This run used no real image and says "
             "nothing about real lesions."
         )
     if scale.backbone == "small":

@@ -1,4 +1,4 @@
-"""Whole-model HDF5 files laid out as Keras 2.3.1 wrote them, for tests to read."""
+"""Model files (HDF5) in the layout of Keras 2.3.1."""
 
 import json
 
@@ -10,9 +10,9 @@ from melanet.layers import InstanceNormalization
 
 
 class Twin:
-    """A network of plain layers that is built in Keras and described as Keras 2 would have.
+    """A network that is built in Keras 3 and has a Keras 2 configuration.
 
-    Settings are Keras 2's; those left out are left out of the file, too.
+    Settings are Keras 2's. Omitted settings are omitted from the file, too.
     """
 
     def __init__(self, shape):
@@ -22,7 +22,7 @@ class Twin:
         self._layers = {}
 
     def add(self, kind, *parents, keras3=None, **config):
-        """Add a layer, by default on the last one, and return its name."""
+        """Add a layer after `parents` (default: the last layer), and return its name."""
         parents = parents or (self.nodes[-1]["name"],)
         name = f"{kind.lower()}_{len(self.nodes)}"
         settings = {k: v for k, v in config.items() if k != "data_format"}
@@ -37,7 +37,7 @@ class Twin:
         return name
 
     def conv(self, filters, size, *parents, **config):
-        """Add a 'same' convolution with all the settings that Keras 2 writes."""
+        """Add a 'same' convolution with all settings that Keras 2 writes."""
         defaults = {
             "strides": [1, 1],
             "padding": "same",
@@ -51,7 +51,7 @@ class Twin:
         return self.add("Conv2D", *parents, **config)
 
     def model(self, seed=0):
-        """Return the Keras model, biases and norms moved off their initial values."""
+        """Return the Keras model with random weights, biases and norms."""
         model = keras.Model(self._tensors["input_1"], self._tensors[self.nodes[-1]["name"]])
         rng = np.random.default_rng(seed)
         for weight in model.weights:
@@ -61,20 +61,20 @@ class Twin:
         return model
 
     def write(self, path, edit=None, version="2.3.1"):
-        """Write the file; `edit` changes the configuration before."""
+        """Write the file, with the configuration changed by `edit`."""
         config = {
             "name": "model_1",
             "layers": self.nodes,
             "input_layers": [["input_1", 0, 0]],
             "output_layers": [[self.nodes[-1]["name"], 0, 0]],
         }
-        whole = json.loads(json.dumps({"class_name": "Model", "config": config}))
+        model_config = json.loads(json.dumps({"class_name": "Model", "config": config}))
         if edit is not None:
-            whole = edit(whole) or whole
+            model_config = edit(model_config) or model_config
         with h5py.File(path, "w") as file:
             file.attrs["backend"] = b"tensorflow"
             file.attrs["keras_version"] = version.encode()
-            file.attrs["model_config"] = json.dumps(whole).encode()
+            file.attrs["model_config"] = json.dumps(model_config).encode()
             group = file.create_group("model_weights")
             group.attrs["layer_names"] = [node["name"].encode() for node in self.nodes]
             for node in self.nodes:
@@ -95,7 +95,7 @@ def _node(kind, name, config, parents):
 
 
 def unet(size, filters):
-    """Return the paper's U-Net generator, of plain layers."""
+    """Return the paper's U-Net generator with plain layers."""
     net = Twin((size, size, 3))
     skips = []
     for level in range(4):
@@ -113,7 +113,7 @@ def unet(size, filters):
 
 
 def vgg_head(size, filters):
-    """Return the classifier's kind of network in small: convolutions, pooling, softmax."""
+    """Return a small network like the classifier: convolutions, pooling, softmax."""
     net = Twin((size, size, 3))
     for width in (filters, 2 * filters):
         net.conv(width, 3, activation="relu")

@@ -1,4 +1,4 @@
-"""A CycleGAN whose translation is known, the negative, and pictures of one grey each."""
+"""A CycleGAN that translates to the negative, and images of a single grey level each."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ def negative(size=8):
 
 
 def write_colours(folder, counts, size=8):
-    """Write pictures of one grey, no two alike; return their paths, labels and colours."""
+    """Write images of distinct grey levels; return their paths, labels and colours."""
     paths, labels, colours = [], [], []
     for label, n in counts.items():
         for i in range(n):

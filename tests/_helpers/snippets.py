@@ -1,4 +1,4 @@
-"""The snippets of README and docs: found by a Markdown parser, told apart, and run."""
+"""Find and run the snippets of README and docs."""
 
 import ast
 import doctest
@@ -22,7 +22,7 @@ _MARK = re.compile(r"<!-- (skip|slow|run)(?:: (.+?))? -->")
 
 
 class Snippet(NamedTuple):
-    """A block of code; `mark` is what the comment before it says, `why` its reason."""
+    """A block of code; the comment before it holds `mark` and its reason, `why`."""
 
     page: str
     line: int
@@ -33,12 +33,12 @@ class Snippet(NamedTuple):
 
     @property
     def name(self):
-        """Page and line, as an editor takes them."""
+        """Page and line, in the form that editors open."""
         return f"{self.page}:{self.line}"
 
 
 def snippets_of(path):
-    """Return the blocks of code of a page, in order; those without a language are "console"."""
+    """Return the code blocks of a page in order; blocks without a language are "console"."""
     found, mark = [], ("", "")
     for token in MarkdownIt().parse(path.read_text(encoding="utf-8")):
         if token.type == "html_block" and (match := _MARK.match(token.content)):
@@ -53,7 +53,7 @@ def snippets_of(path):
 
 
 def inline_commands(path):
-    """Return inline code that begins as a command of melanet or an example's does."""
+    """Return the inline commands of a page: melanet, its examples and pip."""
     found = []
     for token in MarkdownIt().parse(path.read_text(encoding="utf-8")):
         for child in token.children or ():
@@ -65,22 +65,22 @@ def inline_commands(path):
 
 
 def run_python(snippet, names):
-    """Run a block in `names`, sessions with their prompts as doctests."""
+    """Run a block in the namespace `names`; interactive sessions are run as doctests."""
     if snippet.code.lstrip().startswith(">>>"):
         test = doctest.DocTestParser().get_doctest(
             snippet.code, names, snippet.name, snippet.page, snippet.line
         )
         test.globs = names
-        said = []
-        result = doctest.DocTestRunner().run(test, out=said.append, clear_globs=False)
-        assert not result.failed, "".join(said)
-    else:  # so many empty lines before it that a traceback names the page's line
+        output = []
+        result = doctest.DocTestRunner().run(test, out=output.append, clear_globs=False)
+        assert not result.failed, "".join(output)
+    else:  # empty lines in front make tracebacks name the line of the page
         code = compile("\n" * (snippet.line - 1) + snippet.code, snippet.page, "exec")
         exec(code, names)
 
 
 def commands_of(code):
-    """Split shell lines into commands, each a list of words."""
+    """Split shell lines into commands, each of them a list of words."""
     found = []
     for line in code.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
@@ -93,7 +93,7 @@ def commands_of(code):
 
 
 def replay_arguments(script):
-    """Build a script's argparse parser from its source: benchmarks import what may not be here."""
+    """Build a script's argparse parser from its source, since its imports may be missing."""
     import argparse
 
     parser = argparse.ArgumentParser(prog=script.name)
@@ -120,4 +120,4 @@ def _literal(node):
     try:
         return ast.literal_eval(node)
     except ValueError:
-        return None  # computed: any value will do
+        return None  # computed values do not matter

@@ -1,4 +1,4 @@
-"""Stands in for a trained CycleGAN where it does not matter what it learnt."""
+"""A replacement for a trained CycleGAN, for tests that do not depend on its weights."""
 
 
 class Inverting:

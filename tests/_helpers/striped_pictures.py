@@ -1,4 +1,4 @@
-"""Pictures that a small MelaNet learns at once, and such a MelaNet."""
+"""Images that a small MelaNet learns quickly, and such a MelaNet."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def small(**params):
 
 
 def pictures(n=48, size=16, channels=3, n_classes=2, seed=0):
-    """Noise with a bright stripe, at a place that tells the class."""
+    """Return noise with a bright stripe whose position depends on the class."""
     rng = np.random.default_rng(seed)
     y = np.arange(n) % n_classes
     X = rng.integers(0, 120, (n, size, size, channels), dtype="uint8")

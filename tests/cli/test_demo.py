@@ -30,14 +30,14 @@ def test_demo_shows_counts_scores_and_files(tmp_path):
     assert list(scores) == ["nothing", "random over-sampling", "SMOTE", "GANOversampler"]
     assert all(((values >= 0) & (values <= 1)).all() for values in scores.values())
     assert str(tmp_path / "out") in printed.replace("\n", "")
-    picture = np.asarray(Image.open(tmp_path / "out" / "translations.png"))
-    assert picture.shape == ((2 * 10 + 2) * 8, (12 * 10 + 2) * 8, 3)
+    image = np.asarray(Image.open(tmp_path / "out" / "translations.png"))
+    assert image.shape == ((2 * 10 + 2) * 8, (12 * 10 + 2) * 8, 3)
     assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 1 + 4
     X = imbalanced_digits(0)[0]
     sampler = GANOversampler.load(tmp_path / "out" / "sampler.melanet")
     assert sampler.translate(X[:3], 8).shape == (3, 8, 8)
 
 
-def test_no_seeds_no_demo(tmp_path):
+def test_the_number_of_seeds_is_validated(tmp_path):
     with pytest.raises(ValueError, match="n_seeds must be at least 1"):
         run_demo(tmp_path, n_seeds=0)

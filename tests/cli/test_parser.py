@@ -20,10 +20,10 @@ from melanet.datasets import make_lesions
 
 def write_classes(folder, n, seed, size=24):
     X, y = make_lesions(n, weights=(0.75, 0.25), image_size=size, random_state=seed)
-    for i, (picture, label) in enumerate(zip(X, y)):
+    for i, (image, label) in enumerate(zip(X, y)):
         path = folder / ("benign", "malignant")[label] / f"{i:03d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(path)
+        Image.fromarray(image).save(path)
     return folder
 
 
@@ -32,20 +32,20 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def refused(capsys, *argv):
-    """Run a command that must fail, and return the one line that it says."""
+def run_failing(capsys, *argv):
+    """Run a command that must fail, and return its one-line error message."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         main([str(word) for word in argv])
     assert stop.value.code == 2
-    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("melanet:")]
-    assert len(said) == 1
-    return said[0]
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("melanet:")]
+    assert len(errors) == 1
+    return errors[0]
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder with pictures, a CycleGAN, synthetic pictures and a classifier, by the commands."""
+    """Return a folder with images, a CycleGAN, synthetic images and a classifier."""
     folder = tmp_path_factory.mktemp("work")
     train = str(write_classes(folder / "train", 24, 0))
     write_classes(folder / "test", 16, 1)
@@ -92,11 +92,13 @@ def test_help_imports_no_backend():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_wrong_use_ends_with_status_2_and_a_sentence(tmp_path, capsys):
+def test_invalid_use_exits_with_status_2_and_a_message(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main([])
     assert stop.value.code == 2
-    assert "n_seeds must be at least 1" in refused(capsys, "demo", "--seeds", 0, "--out", tmp_path)
+    assert "n_seeds must be at least 1" in run_failing(
+        capsys, "demo", "--seeds", 0, "--out", tmp_path
+    )
 
 
 def test_the_module_runs_as_a_program():
@@ -106,7 +108,7 @@ def test_the_module_runs_as_a_program():
     assert done.stdout.strip() == f"melanet {__version__}"
 
 
-def test_train_gan_writes_a_model_its_losses_and_pictures(work):
+def test_train_gan_writes_a_model_its_losses_and_sample_images(work):
     record = rows(work / "b2m.record.csv")
     assert [row["epoch"] for row in record] == ["1", "2", "3", "4"]
     assert all(np.isfinite(float(row["cycle_loss"])) for row in record)
@@ -117,16 +119,16 @@ def test_train_gan_writes_a_model_its_losses_and_pictures(work):
     assert np.bincount(sampler.fit_resample(X, y)[1]).tolist() == [9, 9]
 
 
-def test_oversample_says_what_was_made_of_what(work):
+def test_oversample_writes_a_manifest_with_the_sources(work):
     made = rows(work / "made" / "manifest.csv")
     files = {p.relative_to(work / "made").as_posix() for p in (work / "made").rglob("*.png")}
     assert files == {row["file"] for row in made}
-    assert len(made) == 18 - 6  # 24 pictures, a quarter malignant
+    assert len(made) == 18 - 6  # 24 images, a quarter malignant
     assert {(r["label"], r["source_label"], r["kind"], r["seed"]) for r in made} == {
         ("malignant", "benign", "translation", "3")
     }
     assert {row["model"] for row in made} == {str(work / "b2m.keras")}
-    assert len({row["source"] for row in made}) == 12  # no source twice while others are left
+    assert len({row["source"] for row in made}) == 12  # no source is used twice
     assert all((work / "train" / row["source"]).is_file() for row in made)
     assert {Image.open(work / "made" / file).size for file in files} == {(16, 16)}
     assert sum(1 for _ in (work / "train").rglob("*.png")) == 24
@@ -153,18 +155,18 @@ def test_evaluate_reports_what_the_model_predicts(work, capsys):
     assert model.classes_.tolist() == ["benign", "malignant"]
 
 
-def test_synthetic_pictures_of_what_validates_are_left_out(work):
+def test_synthetic_images_of_validation_images_are_left_out(work):
     made = rows(work / "made" / "manifest.csv")
-    held = [work / "train" / made[i]["source"] for i in range(2)]
+    held_out = [work / "train" / made[i]["source"] for i in range(2)]
     arguments = Namespace(source=work / "train", synthetic=work / "made", size=16)
-    X, y = read_synthetic(arguments, held)
+    X, y = read_synthetic(arguments, held_out)
     assert X.shape == (10, 16, 16, 3)
     kept = {np.asarray(Image.open(work / "made" / row["file"])).tobytes() for row in made[2:]}
-    assert {picture.tobytes() for picture in X} == kept
+    assert {image.tobytes() for image in X} == kept
     assert set(y) == {"malignant"}
 
 
-def test_commands_refuse_in_one_line(work, tmp_path, capsys):
+def test_commands_reject_bad_input_in_one_line(work, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     one_class = tmp_path / "one"
     (one_class / "benign").mkdir(parents=True)
@@ -188,11 +190,11 @@ def test_commands_refuse_in_one_line(work, tmp_path, capsys):
         (("evaluate", tmp_path / "none", work / "test"), "path of an existing file"),
         (("evaluate", model, one_class, "--positive", "x"), "positive='x'"),
     ):
-        assert part in refused(capsys, *words), words
+        assert part in run_failing(capsys, *words), words
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "one"]
 
 
-def test_fetch_says_what_there_is(tmp_path, capsys):
+def test_fetch_prints_the_downloaded_subsets(tmp_path, capsys):
     pattern = r"(\w+): 10 images in .*isic2016.*, {'benign': 7, 'malignant': 3}"
     with isic_server.running() as server:
         where = ["--data-home", str(tmp_path), "--mirror", server.mirror]
@@ -203,7 +205,7 @@ def test_fetch_says_what_there_is(tmp_path, capsys):
 
 
 def test_the_backends_own_messages_are_hidden(tmp_path):
-    """No line of TensorFlow's, whose compiled code writes to the file descriptor."""
+    """Hide TensorFlow's messages, which its compiled code writes to the file descriptor."""
     code = "from melanet.cli import main; main(['evaluate', 'none.keras', 'none'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2

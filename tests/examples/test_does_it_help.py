@@ -1,4 +1,4 @@
-"""The benchmark of images: its tasks, shifts, arms, scores and store, and a run of it."""
+"""The benchmark of images: tasks, shifts, arms, scores, store, and a run."""
 
 import gzip
 import json
@@ -35,7 +35,7 @@ def task():
     return tasks.scale("quick").tasks[0]
 
 
-def test_no_test_image_is_drawn_and_every_seed_draws_other_rare_images(task):
+def test_draws_hold_no_test_image_and_depend_on_the_seed(task):
     draws = [tasks.draw(task, seed) for seed in (0, 0, 1)]
     assert Counter(draws[0].y.tolist()) == {3: 100, 8: 10}
     assert np.array_equal(draws[0].X, draws[1].X)
@@ -63,12 +63,12 @@ def test_the_halves_share_no_task_and_no_shift():
 
 
 @pytest.mark.parametrize("name", shifts.SHIFTS)
-def test_only_the_majority_shows_a_shift_in_training_and_every_class_at_test(task, name):
+def test_only_the_majority_shows_a_shift_in_training_and_every_class_in_the_test(task, name):
     clean, marked = tasks.draw(task, 0), tasks.draw(replace(task, shift=name), 0)
     channels = marked.X.shape[-1]
-    known = {image.tobytes() for image in np.repeat(clean.X_oracle, channels, axis=-1)}
-    assert all(image.tobytes() in known for image in marked.X[marked.y == 8])
-    common = [image.tobytes() in known for image in marked.X[marked.y == 3]]
+    unmarked = {image.tobytes() for image in np.repeat(clean.X_oracle, channels, axis=-1)}
+    assert all(image.tobytes() in unmarked for image in marked.X[marked.y == 8])
+    common = [image.tobytes() in unmarked for image in marked.X[marked.y == 3]]
     assert np.mean(common) == pytest.approx(1 - shifts.SHIFTS[name].share, abs=0.03)
     originals = np.repeat(clean.X_test, channels, axis=-1)
     changed = (marked.X_test != originals).any(axis=(1, 2, 3))
@@ -99,7 +99,7 @@ def test_augmented_images_differ_and_stay_close(task):
 
 
 @pytest.fixture
-def made(task):
+def synthetic(task):
     draw = tasks.draw(task, 0)
     rng = np.random.default_rng(1)
     X = rng.integers(0, 256, (90, *draw.X.shape[1:]), dtype=np.uint8)
@@ -108,9 +108,9 @@ def made(task):
 
 
 @pytest.mark.parametrize("name", arms.ARMS)
-def test_an_arm_keeps_the_originals_and_balances(task, made, name):
+def test_an_arm_keeps_the_originals_and_balances(task, synthetic, name):
     draw = tasks.draw(task, 0)
-    X, y, weights = arms.ARMS[name].make(draw, made, np.random.default_rng(0), None)
+    X, y, weights = arms.ARMS[name].make(draw, synthetic, np.random.default_rng(0), None)
     assert np.array_equal(X[: len(draw.X)], draw.X)
     assert X.dtype == np.uint8
     if name == "nothing":
@@ -122,14 +122,14 @@ def test_an_arm_keeps_the_originals_and_balances(task, made, name):
         assert Counter(y.tolist()) == {3: 100, 8: 100}
 
 
-def test_mixtures_replace_what_they_say(task, made):
+def test_mixtures_replace_the_named_share(task, synthetic):
     draw = tasks.draw(task, 0)
 
     def kept(name):
-        X = arms.ARMS[name].make(draw, made, np.random.default_rng(0), None)[0][len(draw.X) :]
-        return (made.X == X).all(axis=(1, 2, 3))
+        X = arms.ARMS[name].make(draw, synthetic, np.random.default_rng(0), None)[0][len(draw.X) :]
+        return (synthetic.X == X).all(axis=(1, 2, 3))
 
-    assert np.array_equal(kept("default, no translations"), made.kinds == "copy")
+    assert np.array_equal(kept("default, no translations"), synthetic.kinds == "copy")
     assert kept("default, half SMOTE").mean() == 0.5
     assert 0.35 < kept("default, half copies").mean() < 0.65
     random = arms.ARMS["random"].make(draw, None, np.random.default_rng(0), None)[0]
@@ -137,7 +137,7 @@ def test_mixtures_replace_what_they_say(task, made):
     assert {image.tobytes() for image in random[len(draw.X) :]} <= rare
 
 
-def test_scores_agree_with_counting():
+def test_scores_agree_with_their_definitions():
     rng = np.random.default_rng(0)
     codes, rare = rng.permutation(np.repeat([0, 1], 100)), rng.random(200)
     rare = np.clip(rare + 0.3 * codes, 0, 1)
@@ -162,7 +162,7 @@ def test_ranks_and_comparison():
     assert found["mean"] == pytest.approx(0.491 / 10)
 
 
-def test_a_store_passes_over_cut_lines_and_goes_on_after_them(tmp_path):
+def test_a_store_skips_incomplete_lines_and_appends_after_them(tmp_path):
     store = Store(tmp_path)
     store.add({"key": "a", "value": 1})
     with store.lines.open("a") as file:
@@ -172,18 +172,18 @@ def test_a_store_passes_over_cut_lines_and_goes_on_after_them(tmp_path):
     assert {key: r["value"] for key, r in store.records().items()} == {"a": 4, "c": 3}
 
 
-def test_synthetic_samples_are_made_once(tmp_path, made):
+def test_synthetic_samples_are_generated_once(tmp_path, synthetic):
     store, calls = Store(tmp_path), []
 
     def make():
         calls.append(1)
-        made.facts["cpu_s"] = 2.5
-        return made
+        synthetic.facts["cpu_s"] = 2.5
+        return synthetic
 
     first, again = store.synthetic("x", make), store.synthetic("x", make)
     assert len(calls) == 1
-    assert np.array_equal(first.X, made.X)
-    assert np.array_equal(again.kinds, made.kinds)
+    assert np.array_equal(first.X, synthetic.X)
+    assert np.array_equal(again.kinds, synthetic.kinds)
     assert again.facts == {"cpu_s": 2.5}
 
 
@@ -201,7 +201,7 @@ def test_a_new_recipe_makes_only_its_own_arms_stale(task, monkeypatch):
     assert stale == {name for name, arm in arms.ARMS.items() if arm.sampler == "default"}
 
 
-def test_paper_is_cut_only_where_its_epochs_are_dearer():
+def test_the_papers_recipe_is_shortened_only_if_its_epochs_take_more_steps():
     def options(scale, n_rare):
         found = [t for t in scale.tasks if t.name == f"mnist-3-8-n{n_rare}"]
         return arms.samplers(scale)["paper"](found[0])
@@ -211,7 +211,7 @@ def test_paper_is_cut_only_where_its_epochs_are_dearer():
     assert options(tasks.scale("full"), 50) == {"preset": "paper"}
 
 
-def test_bad_sets_are_what_they_are_called(task):
+def test_bad_sets_match_their_names(task):
     draw = tasks.draw(task, 0)
     common = {image.tobytes() for image in draw.X[draw.y == 3]}
     for name, make in bad_sets.BAD_SETS.items():
@@ -223,9 +223,9 @@ def test_bad_sets_are_what_they_are_called(task):
 
 
 def test_verdicts_are_counted_against_the_sign_of_the_effect():
-    said = [("use", 0.1), ("use", -0.1), ("do not use", -0.2), ("do not use", 0.001)]
-    said += [("use with care", 0.3)]
-    records = [{"verdict": verdict, "effect": effect, "set": "x"} for verdict, effect in said]
+    verdicts = [("use", 0.1), ("use", -0.1), ("do not use", -0.2), ("do not use", 0.001)]
+    verdicts += [("use with care", 0.3)]
+    records = [{"verdict": verdict, "effect": effect, "set": "x"} for verdict, effect in verdicts]
     found = verdict_check.score(records)
     assert found == {"right": 2, "decided": 3, "abstained": 0.2, "n": 5}
     always = verdict_check.score(records, "use")
@@ -233,7 +233,7 @@ def test_verdicts_are_counted_against_the_sign_of_the_effect():
     assert "| use           | 1     | 0         | 1     |" in verdict_check.confusion(records)
 
 
-def test_fashion_mnist_is_read_or_said_to_be_missing(tmp_path, monkeypatch):
+def test_fashion_mnist_is_read_and_its_absence_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
     with pytest.raises(SystemExit, match="dataset-fashion-mnist"):
         data.load.__wrapped__("fashion", 28)
@@ -264,7 +264,7 @@ def test_bad_options_are_named(words, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_a_run_is_reported_and_goes_on_where_it_was(tmp_path, capsys):
+def test_a_run_is_reported_and_resumes(tmp_path, capsys):
     words = ["--quick", "--arms", "nothing", "random", "--seeds", "1", "--out", str(tmp_path)]
     does_it_help.main([*words, "--jobs", "1"])
     printed = capsys.readouterr().out
@@ -275,7 +275,7 @@ def test_a_run_is_reported_and_goes_on_where_it_was(tmp_path, capsys):
     assert 0.5 < record["balanced_accuracy"] <= 1
     assert report.number(record["balanced_accuracy"]) in printed
     assert len((tmp_path / "results.csv").read_text().splitlines()) == 5
-    # Two results are lost and a line is cut: what is missing is run, and comes out the same.
+    # After two results are lost and a line is truncated, the missing ones are run again.
     (tmp_path / "results.jsonl").write_text("\n".join(lines[:2]) + '\n{"key": "cut')
     does_it_help.main([*words, "--jobs", "1"])
     again = Store(tmp_path).records().values()

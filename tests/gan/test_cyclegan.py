@@ -38,7 +38,7 @@ def as_numpy(tensors):
 def test_gradients_are_those_of_two_separate_losses_with_frozen_discriminators(
     sets, identity_weight
 ):
-    """One SGD step of `fit` against the textbook's, taken by tapes on parts of the model."""
+    """Compare an SGD step of `fit` with textbook gradients from tapes on parts of the model."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("the reference gradients are taken by TensorFlow's tape")
     import tensorflow as tf
@@ -83,7 +83,7 @@ def test_gradients_are_those_of_two_separate_losses_with_frozen_discriminators(
     assert history["discriminator_loss"][0] == pytest.approx(float(discriminators), rel=1e-5)
 
 
-def test_history_holds_what_numpy_computes(sets):
+def test_history_agrees_with_numpy(sets):
     a, b = sets[0][:3], sets[1][:3]
     model = tiny()
     g_ab, g_ba, d_a, d_b = (
@@ -140,7 +140,7 @@ def test_training_learns_to_brighten(rng):
     ("shape", "options"),
     [((8, 8, 1), {}), ((9, 13, 3), {"generator": "resnet"}), ((5,), {})],
 )
-def test_file_round_trip_keeps_answers_optimizer_and_training(tmp_path, rng, shape, options):
+def test_file_round_trip_keeps_outputs_optimizer_and_training(tmp_path, rng, shape, options):
     A, B = (rng.uniform(-1, 1, (4, *shape)).astype("float32") for _ in range(2))
     model = tiny(shape, cycle_weight=5.0, **options)
     model.fit(UnpairedImages(A, B), verbose=0)
@@ -177,7 +177,7 @@ def test_translate_checks_its_arguments(sets):
         model.translate(sets[0], batch_size=0)
 
 
-def test_bfloat16_trains_as_float32_and_answers_in_float32(sets):
+def test_bfloat16_trains_like_float32_and_returns_float32(sets):
     histories = []
     for policy in ("float32", "mixed_bfloat16"):
         before = keras.config.dtype_policy()
@@ -199,16 +199,16 @@ def test_unknown_generator_is_named():
         CycleGAN.from_shape((8, 8, 1), generator="transformer")
 
 
-def test_training_repeats_and_leaves_global_generators_alone(sets):
+def test_training_is_reproducible_and_keeps_global_random_states(sets):
     random.seed(1)
-    np.random.seed(1)  # noqa: NPY002 - the caller's global generator is what is tested
+    np.random.seed(1)  # noqa: NPY002 - the test is of the global generator
     keras.utils.clear_session()  # Keras 3.9 keeps its global generator when the seed is set
     keras.utils.set_random_seed(1)
     expected = keras.ops.convert_to_numpy(keras.random.normal((3,)))
     keras.utils.clear_session()
     keras.utils.set_random_seed(1)
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
-    answers = []
+    outputs = []
     with reproducible():
         for _ in range(3):
             model = tiny(seed=4)
@@ -216,15 +216,15 @@ def test_training_repeats_and_leaves_global_generators_alone(sets):
                 *sets, batch_size=2, seed=4, flip="horizontal", augment=Augmentation()
             )
             model.fit(batches, epochs=2, verbose=0)
-            answers.append(model.translate(sets[0]))
-    np.testing.assert_array_equal(answers[0], answers[1])
-    np.testing.assert_array_equal(answers[0], answers[2])
+            outputs.append(model.translate(sets[0]))
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    np.testing.assert_array_equal(outputs[0], outputs[2])
     assert before == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
     drawn = keras.ops.convert_to_numpy(keras.random.normal((3,)))
     np.testing.assert_array_equal(drawn, expected)
 
 
-def test_from_pretrained_reads_files_and_names_what_is_wrong(tmp_path, sets):
+def test_from_pretrained_reads_files_and_reports_bad_ones(tmp_path, sets):
     model = tiny()
     assert CycleGAN.from_pretrained(model) is model
     path = tmp_path / "model.keras"
@@ -233,9 +233,9 @@ def test_from_pretrained_reads_files_and_names_what_is_wrong(tmp_path, sets):
     np.testing.assert_array_equal(model.translate(sets[0]), again.translate(sets[0]))
     with pytest.raises(FileNotFoundError, match="missing.keras"):
         CycleGAN.from_pretrained(tmp_path / "missing.keras")
-    (tmp_path / "torn.keras").write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match="torn.keras"):
-        CycleGAN.from_pretrained(tmp_path / "torn.keras")
+    (tmp_path / "cut.keras").write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match="cut.keras"):
+        CycleGAN.from_pretrained(tmp_path / "cut.keras")
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
     with pytest.raises(ValueError, match="other.keras"):
         CycleGAN.from_pretrained(tmp_path / "other.keras")
@@ -250,14 +250,14 @@ def halving():
 
 
 @pytest.mark.parametrize("n", [0, 1, 4, 5, 9])
-def test_every_sample_is_answered_in_its_place(halving, n):
+def test_prediction_in_batches_keeps_the_order(halving, n):
     x = np.arange(3.0 * n, dtype="float32").reshape(n, 3)
-    made = predict_in_batches(halving, x, 4)
-    assert made.dtype == np.float32
-    np.testing.assert_array_equal(made, x / 2)
+    y = predict_in_batches(halving, x, 4)
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y, x / 2)
 
 
-def test_a_network_on_two_devices_answers_each_sample_once():
+def test_a_network_on_two_devices_predicts_each_sample_once():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("tf.distribute takes the TensorFlow backend")
     script = """
@@ -275,7 +275,7 @@ np.testing.assert_array_equal(predict_in_batches(model, x, 2), x / 2)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_samples_are_checked_before_a_network_gets_them():
+def test_translate_validates_samples():
     inputs = keras.Input((3,))
     model = CycleGAN(keras.Model(inputs, keras.layers.Rescaling(0.5)(inputs)), None, None, None)
     x = np.linspace(-1, 1, 6).reshape(2, 3)

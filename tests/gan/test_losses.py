@@ -21,7 +21,7 @@ def test_linear_decay_reaches_zero_at_the_end():
     assert rates == pytest.approx([1e-3, 5e-4, 0])
 
 
-def test_terms_are_means_of_each_sample():
+def test_errors_are_means_per_sample():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 3, 4, 5, 2)).astype("float32")
     np.testing.assert_allclose(
@@ -34,7 +34,7 @@ def test_terms_are_means_of_each_sample():
     assert float(PrecomputedLoss()(total, total)) == pytest.approx(3.0)
 
 
-def test_judge_scores_both_sides():
+def test_discriminator_losses_agree_with_numpy():
     discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     discriminator.set_weights([np.array([[1.0], [0.0]]), np.array([0.0])])
     real, fake = (

@@ -21,7 +21,7 @@ SIZES = [(1, 1, 1), (2, 3, 1), (8, 8, 1), (28, 28, 1), (33, 17, 4), (45, 60, 3),
 
 @pytest.mark.parametrize("shape", SIZES)
 @pytest.mark.parametrize("build", GENERATORS)
-def test_generators_take_any_size_and_keep_it(build, shape):
+def test_generators_accept_any_size_and_keep_it(build, shape):
     model = build(shape, filters=4)
     x = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype("float32")
     y = model.predict(x, verbose=0)
@@ -31,7 +31,7 @@ def test_generators_take_any_size_and_keep_it(build, shape):
 
 
 @pytest.mark.parametrize("build", GENERATORS)
-def test_generators_take_photographs(build):
+def test_generators_accept_photographs(build):
     assert build((450, 600, 3), filters=4).output_shape == (None, 450, 600, 3)
 
 
@@ -44,7 +44,7 @@ def test_discriminator_judges_patches(shape):
 
 
 @pytest.mark.parametrize("build", [*GENERATORS, networks.patch_discriminator])
-def test_same_seed_same_weights_and_other_seed_others(build):
+def test_weights_depend_on_the_seed_alone(build):
     first, second, other = (build((8, 8, 1), filters=4, seed=s) for s in (1, 1, 2))
     pairs = list(zip(first.get_weights(), second.get_weights(), other.get_weights()))
     assert all((a == b).all() for a, b, _ in pairs)
@@ -52,7 +52,7 @@ def test_same_seed_same_weights_and_other_seed_others(build):
     assert all((a != c).any() for a, c in kernels)
 
 
-def test_building_leaves_pythons_random_alone():
+def test_building_keeps_pythons_random_state():
     random.seed(3)
     state = random.getstate()
     for build in (*GENERATORS, networks.patch_discriminator):
@@ -62,13 +62,13 @@ def test_building_leaves_pythons_random_alone():
     assert random.getstate() == state
 
 
-def test_dense_networks_keep_rows():
+def test_dense_networks_keep_the_row_shape():
     x = np.random.default_rng(0).uniform(-1, 1, (4, 7)).astype("float32")
     assert networks.dense_generator((7,)).predict(x, verbose=0).shape == (4, 7)
     assert networks.dense_discriminator((7,)).predict(x, verbose=0).shape == (4, 1)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (0, 8, 1), (8, 8, 1.5)])
-def test_shape_is_checked(shape):
+def test_shape_is_validated(shape):
     with pytest.raises(ValueError, match="shape must be"):
         networks.unet_generator(shape)

@@ -15,7 +15,7 @@ def samples():
     return np.random.default_rng(0).uniform(-0.9, 0.9, (13, 6, 6, 1)).astype("float32")
 
 
-def test_diverging_training_says_where_and_what_to_do(samples):
+def test_a_diverging_training_names_the_step_and_the_remedy(samples):
     recipe = replace(PRESETS["default"], learning_rate=1e30, steps=40, filters=2)
     with pytest.raises(
         TrainingDiverged, match=r"class 8: the loss became .* at step .*learning_rate"
@@ -23,7 +23,7 @@ def test_diverging_training_says_where_and_what_to_do(samples):
         training.train(recipe, samples[:8], samples[8:], seed=0, name="class 8")
 
 
-def test_a_budget_in_epochs_is_epochs_of_the_smaller_set(samples):
+def test_an_epoch_is_a_pass_over_the_smaller_set(samples):
     recipe = replace(PRESETS["paper"], epochs=2, filters=2, discriminator_filters=2)
     cyclegan, history = training.train(recipe, samples[:8], samples[8:], seed=0)
     assert len(history["loss"]) == 2
@@ -39,24 +39,24 @@ def test_a_budget_in_steps_is_kept(samples, steps):
 
 
 @pytest.mark.parametrize(("augment", "share"), [(0.25, 0.25), (True, 1.0), (0.0, 0.0)])
-def test_the_share_of_training_images_that_is_changed(samples, augment, share):
+def test_the_share_of_augmented_training_images(samples, augment, share):
     recipe = replace(PRESETS["default"], augment=augment, steps=40, batch_size=8)
     batches, epochs = training.unpaired_dataset(recipe, samples, samples, 0)
     assert epochs * len(batches) == 40
-    known = {image.tobytes() for image in samples}
-    seen = [a.tobytes() in known for i in range(len(batches)) for a in batches[i][0][0]]
-    assert 1 - np.mean(seen) == pytest.approx(share, abs=0.25 * share * (1 - share) * 4)
+    originals = {image.tobytes() for image in samples}
+    unchanged = [a.tobytes() in originals for i in range(len(batches)) for a in batches[i][0][0]]
+    assert 1 - np.mean(unchanged) == pytest.approx(share, abs=0.25 * share * (1 - share) * 4)
 
 
 def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, monkeypatch):
-    class Cut(Exception):
+    class Interruption(Exception):
         pass
 
-    class CutOff(PictureGrid):
+    class Interrupter(PictureGrid):
         def on_epoch_end(self, epoch, logs=None):
             super().on_epoch_end(epoch, logs)
             if epoch == 1:
-                raise Cut
+                raise Interruption
 
     X, y = make_lesions(6, image_size=16, weights=(0.5, 0.5), random_state=0)
     small = {"steps": 3, "filters": 2, "discriminator_filters": 2}
@@ -65,8 +65,8 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, monkeypatch):
     sets = X[y == 0], X[y == 1]
     uninterrupted = training.train_and_save(*sets, tmp_path / "whole.keras", **options)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "PictureGrid", CutOff)
-        with pytest.raises(Cut):
+        patch.setattr(training, "PictureGrid", Interrupter)
+        with pytest.raises(Interruption):
             training.train_and_save(*sets, tmp_path / "cut.keras", **options)
     assert not (tmp_path / "cut.keras").exists()
     assert len(list((tmp_path / ".cut.keras.training").glob("epoch-00000002.*.npz"))) == 1
@@ -76,7 +76,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_file_must_be_a_keras_file():
+def test_file_name_and_sets_are_validated():
     with pytest.raises(ValueError, match="path must end in .keras"):
         training.train_and_save(np.zeros((1, 8, 8, 1)), [], "a.h5", PRESETS["paper"])
     with pytest.raises(ValueError, match="B must hold at least one image"):

@@ -10,7 +10,7 @@ from melanet.images import Augmentation
 
 
 def numbered(n, sign=1):
-    """Images that carry their own number."""
+    """Return images whose pixels hold their number."""
     return (sign * np.arange(1, n + 1)).reshape(-1, 1, 1, 1) * np.ones((1, 4, 4, 1)) / 100
 
 
@@ -27,7 +27,7 @@ def test_an_epoch_shows_all_of_the_smaller_set_once():
     assert len(np.unique(a)) == 7
 
 
-def test_batches_have_one_size_where_the_set_does_not_divide():
+def test_batches_have_the_same_size_if_the_set_is_not_divisible():
     batches = UnpairedImages(numbered(11), numbered(7, -1), batch_size=4)
     assert [len(batches[i][0][0]) for i in range(len(batches))] == [4, 4]
 
@@ -39,7 +39,7 @@ def test_longer_epochs_show_every_sample_equally_often():
     assert (np.unique(b, return_counts=True)[1] == 4).all()
 
 
-def test_seed_and_epoch_alone_decide():
+def test_the_order_depends_on_seed_and_epoch_alone():
     first, second = (UnpairedImages(numbered(9), numbered(5), seed=1) for _ in range(2))
     np.testing.assert_array_equal(epoch_of(first), epoch_of(second))
     before = epoch_of(first)
@@ -49,7 +49,7 @@ def test_seed_and_epoch_alone_decide():
     np.testing.assert_array_equal(epoch_of(first), epoch_of(second))
 
 
-def test_both_of_a_pair_are_flipped_together():
+def test_both_images_of_a_pair_are_flipped_together():
     left = np.linspace(-1, 1, 4).reshape(1, 1, 4, 1) * np.ones((30, 4, 1, 1))
     batches = UnpairedImages(left, left, batch_size=30, flip="horizontal")
     ((a, b),) = batches[0]
@@ -57,7 +57,7 @@ def test_both_of_a_pair_are_flipped_together():
     assert 0 < (a[:, 0, 0, 0] > 0).sum() < 30
 
 
-def test_augmentation_changes_both_sets_and_not_the_originals():
+def test_augmentation_changes_both_sets_but_not_in_place():
     A = numbered(4)
     batches = UnpairedImages(A, A, batch_size=2, augment=lambda x, rng: x + rng.uniform())
     ((a, b),) = batches[0]
@@ -77,43 +77,43 @@ def test_augmentation_changes_both_sets_and_not_the_originals():
         ((numbered(3), numbered(3), 0), "batch_size must be a positive integer"),
     ],
 )
-def test_bad_sets_are_refused(arguments, message):
+def test_bad_sets_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         UnpairedImages(*arguments)
 
 
-def test_unknown_flip_and_flipped_rows_are_refused():
+def test_unknown_flips_and_flipped_rows_are_rejected():
     with pytest.raises(ValueError, match="Received: flip='sideways'"):
         UnpairedImages(numbered(3), numbered(3), flip="sideways")
     with pytest.raises(ValueError, match="flip needs images"):
         UnpairedImages(np.ones((3, 5)), np.ones((3, 5)), flip="horizontal")
 
 
-def test_streamed_pairs_are_those_of_images_in_memory(tmp_path):
+def test_streamed_pairs_equal_pairs_of_images_in_memory(tmp_path):
     X, y = make_lesions(9, image_size=12, weights=(0.6, 0.4), random_state=0)
     paths = []
-    for i, picture in enumerate(X):
+    for i, image in enumerate(X):
         paths.append(tmp_path / f"{i}.png")
-        Image.fromarray(picture).save(paths[-1])
+        Image.fromarray(image).save(paths[-1])
     sets = [[path for path, label in zip(paths, y) if label == side] for side in (0, 1)]
     options = {"batch_size": 2, "seed": 4, "flip": "both", "augment": Augmentation()}
     streamed = UnpairedFiles(*sets, 12, **options)
-    held = UnpairedImages(*(load_images(files, 12) / 127.5 - 1 for files in sets), **options)
-    assert len(streamed) == len(held) == 2
+    in_memory = UnpairedImages(*(load_images(files, 12) / 127.5 - 1 for files in sets), **options)
+    assert len(streamed) == len(in_memory) == 2
     for _ in range(2):
         for i in range(2):
-            for a, b in zip(streamed[i][0], held[i][0], strict=True):
+            for a, b in zip(streamed[i][0], in_memory[i][0], strict=True):
                 np.testing.assert_allclose(a, b, atol=1e-6)
         streamed.on_epoch_end()
-        held.on_epoch_end()
+        in_memory.on_epoch_end()
 
 
-def test_unpaired_files_refuse(tmp_path):
+def test_bad_files_are_rejected(tmp_path):
     paths, _, _ = write_colours(tmp_path, {"a": 2})
     with pytest.raises(ValueError, match="B must hold at least one file"):
         UnpairedFiles(paths, [], 8)
     with pytest.raises(ValueError, match="flip must be None or one of"):
         UnpairedFiles(paths, paths, 8, flip="diagonal")
-    (tmp_path / "a" / "000.png").write_bytes(b"no picture")
+    (tmp_path / "a" / "000.png").write_bytes(b"not an image")
     with pytest.raises(ValueError, match=r"000\.png"):
         UnpairedFiles(paths, paths, 8, batch_size=2)[0]

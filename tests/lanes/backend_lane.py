@@ -1,6 +1,6 @@
-"""One fit, one translation and one round trip through a file, on the backend that is chosen.
+"""One fit, one translation and one round trip through a file, on the chosen backend.
 
-Run by ``KERAS_BACKEND=torch python tests/lanes/backend_lane.py``, and so for jax and tensorflow.
+Run ``KERAS_BACKEND=torch python tests/lanes/backend_lane.py``, and the same for jax and tensorflow.
 """
 
 import sys
@@ -18,10 +18,10 @@ BACKEND = keras.backend.backend()
 
 
 def main():
-    """Raise if anything is not as on the other backends."""
+    """Raise an AssertionError if a check fails."""
     rng = np.random.default_rng(0)
     dark, bright = rng.uniform(-0.9, -0.5, (12, 9, 8, 1)), rng.uniform(0.5, 0.9, (7, 9, 8, 1))
-    answers = []
+    translations = []
     for _ in range(2):
         model = CycleGAN.from_shape((9, 8, 1), filters=4, discriminator_filters=4, seed=1)
         model.compile(optimizer=keras.optimizers.Adam(4e-3, beta_1=0.5))
@@ -30,17 +30,17 @@ def main():
         )
         with reproducible():
             history = model.fit(batches, epochs=1, verbose=0).history
-            answers.append(model.translate(dark, to="B"))
+            translations.append(model.translate(dark, to="B"))
     assert all(np.isfinite(values).all() for values in history.values()), history
-    np.testing.assert_array_equal(*answers)
-    assert answers[0].mean() > 0.2, answers[0].mean()
+    np.testing.assert_array_equal(*translations)
+    assert translations[0].mean() > 0.2, translations[0].mean()
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
         again = keras.models.load_model(path)
         with reproducible():
-            np.testing.assert_array_equal(again.translate(dark), answers[0])
+            np.testing.assert_array_equal(again.translate(dark), translations[0])
         again.fit(batches, epochs=1, verbose=0)
 
     X = np.concatenate([dark, bright[:5]])

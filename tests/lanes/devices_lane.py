@@ -1,9 +1,9 @@
-"""A CycleGAN trained on two virtual CPU devices, and on one with the same global batch.
+"""Compare a CycleGAN trained on two virtual CPU devices with one trained on a single device.
 
-The weights must be the same to rounding, with SGD: Adam would hide gradients of twice the size.
-The engines are the stock ones, ``tf.distribute.MirroredStrategy`` on TensorFlow and
-``keras.distribution.DataParallel`` on JAX; torch has neither in Keras. With ``--processes`` JAX
-takes two processes of one device each, which meet on loopback.
+The global batch is the same, so the weights must agree up to rounding. The optimizer is SGD, since
+Adam would hide gradients of twice the size. The strategies are ``tf.distribute.MirroredStrategy``
+on TensorFlow and ``keras.distribution.DataParallel`` on JAX; Keras has none for torch. With
+``--processes`` JAX uses two processes of one device each, connected on loopback.
 
     KERAS_BACKEND=tensorflow python tests/lanes/devices_lane.py
     KERAS_BACKEND=jax python tests/lanes/devices_lane.py
@@ -22,7 +22,7 @@ BATCH, STEPS = 4, 6
 
 
 def batches(part=slice(None)):
-    """Return the data; of each global batch the rows of `part`."""
+    """Return the data set; each batch holds the rows `part` of the global batch."""
     import numpy as np
 
     from melanet import UnpairedImages
@@ -37,8 +37,8 @@ def batches(part=slice(None)):
     return Part(A, B, BATCH, seed=1, steps=STEPS)
 
 
-def trained(data):
-    """Train from the same start; return the weights before and after, and the losses."""
+def fit(data):
+    """Train from fixed initial weights; return the weights before and after, and the losses."""
     import keras
 
     from melanet import CycleGAN
@@ -51,7 +51,7 @@ def trained(data):
 
 
 def train(mode, out, place):
-    """Train in this process, in one of the modes; write the weights."""
+    """Train in this process in one of the modes; write the weights."""
     import keras
     import numpy as np
 
@@ -62,24 +62,24 @@ def train(mode, out, place):
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
         assert strategy.num_replicas_in_sync == 2
         with strategy.scope():
-            before, after, loss = trained(batches())
+            before, after, loss = fit(batches())
     else:
         if mode == "processes":
             address, number = place.rsplit("/", 1)
-            # Keras' own call; each process then feeds its part of the global batch.
+            # Each process feeds its part of the global batch.
             keras.distribution.initialize(address, 2, int(number))
             part = slice(int(number) * BATCH // 2, (int(number) + 1) * BATCH // 2)
         if mode in ("parallel", "processes"):
             assert len(keras.distribution.list_devices()) == 2
             layout = keras.distribution.DataParallel(auto_shard_dataset=False)
             keras.distribution.set_distribution(layout)
-        before, after, loss = trained(batches(part))
+        before, after, loss = fit(batches(part))
     np.savez(out, loss=loss, **{f"b{i}": v for i, v in enumerate(before)})
     np.savez(f"{out}.after.npz", **{f"a{i}": v for i, v in enumerate(after)})
 
 
 def start(mode, out, place="-"):
-    """Start this script in a process of its own."""
+    """Start this script in a separate process."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if mode == "parallel":
         environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
@@ -88,7 +88,7 @@ def start(mode, out, place="-"):
 
 
 def main():
-    """Raise unless both trainings agree."""
+    """Raise an AssertionError unless both trainings agree."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--processes", action="store_true")
     for name in ("--mode", "--out", "--place"):
@@ -130,17 +130,17 @@ def main():
 
         one, two = read("one.npz"), read("two0.npz")
         after_one, after_two = read("one.npz.after.npz"), read("two0.npz.after.npz")
-    moved = max(np.abs(after_one[f"a{i}"] - one[f"b{i}"]).max() for i in range(len(after_one)))
-    apart = max(np.abs(after_one[key] - after_two[key]).max() for key in after_one)
+    change = max(np.abs(after_one[f"a{i}"] - one[f"b{i}"]).max() for i in range(len(after_one)))
+    difference = max(np.abs(after_one[key] - after_two[key]).max() for key in after_one)
     for key in one:
         if key != "loss":
             np.testing.assert_array_equal(one[key], two[key])
-    assert moved > 1e-3, moved
-    assert apart < 1e-3 * moved, (apart, moved)
+    assert change > 1e-3, change
+    assert difference < 1e-3 * change, (difference, change)
     np.testing.assert_allclose(one["loss"], two["loss"], rtol=1e-4)
     print(
-        f"{backend}, {mode}: after {STEPS} steps of SGD weights have moved by up to {moved:.1e}; "
-        f"on two devices they are the same within {apart:.1e}"
+        f"{backend}, {mode}: after {STEPS} steps of SGD the weights have changed by up to "
+        f"{change:.1e}; on two devices they agree within {difference:.1e}"
     )
 
 

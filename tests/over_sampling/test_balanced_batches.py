@@ -12,7 +12,7 @@ def epoch_of(batches):
     return (np.concatenate(values) for values in zip(*parts))
 
 
-def test_an_epoch_shows_what_is_there_once_and_translations_for_the_rest(tmp_path):
+def test_an_epoch_holds_every_real_image_once_and_translations_for_the_rest(tmp_path):
     paths, labels, colours = write_colours(tmp_path, {"common": 12, "other": 6, "rare": 3})
     options = {"seed": 1, "match": False, "guard": False}
     batches = BalancedBatches(paths, labels, {"rare": negative()}, 9, **options)
@@ -22,39 +22,39 @@ def test_an_epoch_shows_what_is_there_once_and_translations_for_the_rest(tmp_pat
         x, y = epoch_of(batches)
         assert x.shape == (36, 8, 8, 3)
         assert y.reshape(4, 9, 3).sum(axis=1).tolist() == [[3, 3, 3]] * 4
-        assert (x == x[:, :1, :1]).all()  # one colour still
+        assert (x == x[:, :1, :1]).all()  # images of a single colour
         shown = np.rint(x[:, 0, 0] * 255).astype(int)
         codes = y.argmax(axis=1)
         common, other, rare = (colours[labels == label] for label in np.unique(labels))
 
-        def in_order(rows):
+        def sort_rows(rows):
             return sorted(map(tuple, np.asarray(rows).tolist()))
 
-        assert in_order(shown[codes == 0]) == in_order(common)
-        assert in_order(shown[codes == 1]) == in_order([*other, *other])
-        made = [tuple(c) for c in shown[codes == 2].tolist() if c[0] > 99]
-        assert len(made) == len(set(made)) == 9
-        assert {tuple(255 - np.array(c)) for c in made} <= set(map(tuple, common.tolist()))
+        assert sort_rows(shown[codes == 0]) == sort_rows(common)
+        assert sort_rows(shown[codes == 1]) == sort_rows([*other, *other])
+        translated = [tuple(c) for c in shown[codes == 2].tolist() if c[0] > 99]
+        assert len(translated) == len(set(translated)) == 9
+        assert {tuple(255 - np.array(c)) for c in translated} <= set(map(tuple, common.tolist()))
         real = [c for c in shown[codes == 2].tolist() if c[0] < 99]
-        assert in_order(real) == in_order(rare)
+        assert sort_rows(real) == sort_rows(rare)
         orders.append(shown.tolist())
         np.testing.assert_array_equal(batches[2][0], batches[2][0])
         batches.on_epoch_end()
     assert orders[0] != orders[1]
 
 
-def test_the_guard_puts_real_pictures_in_place_of_copies(tmp_path):
+def test_the_guard_replaces_unchanged_translations_by_copies(tmp_path):
     paths, labels, colours = write_colours(tmp_path, {"common": 8, "rare": 2})
     gan = negative()
-    gan.generator_ab.layers[-1].scale = 1.0  # the identity now
+    gan.generator_ab.layers[-1].scale = 1.0  # the identity
     x, y = epoch_of(BalancedBatches(paths, labels, {"rare": gan}, 4))
     shown = x[y[:, 1] == 1].mean(axis=(1, 2)) * 255
-    apart = np.abs(shown[:, None] - colours[8:]).max(axis=2).min(axis=1)
-    assert (apart < 20).all()  # no picture of the common class, and no translation of one
-    assert (apart < 0.01).sum() >= 5  # the two real ones, and every second copy
+    distance = np.abs(shown[:, None] - colours[8:]).max(axis=2).min(axis=1)
+    assert (distance < 20).all()  # no image of the common class and no translation of one
+    assert (distance < 0.01).sum() >= 5  # the two real ones and every second copy
 
 
-def test_translations_get_the_pixel_values_of_real_pictures(tmp_path):
+def test_translations_get_the_pixel_values_of_real_images(tmp_path):
     paths, labels, colours = write_colours(tmp_path, {"common": 40, "rare": 9})
     options = {"seed": 1, "guard": False}
     plain, matched = (
@@ -63,16 +63,16 @@ def test_translations_get_the_pixel_values_of_real_pictures(tmp_path):
     )
     (raw, y), (x, _) = plain, matched
     real = colours[labels == "rare"]
-    made = (y[:, 1] == 1) & (np.rint(raw[:, 0, 0, 0] * 255) > 99)
-    assert made.sum() == 31
-    np.testing.assert_array_equal(x[~made], raw[~made])
+    translated = (y[:, 1] == 1) & (np.rint(raw[:, 0, 0, 0] * 255) > 99)
+    assert translated.sum() == 31
+    np.testing.assert_array_equal(x[~translated], raw[~translated])
     for c in range(3):
-        shown = x[made][:, 0, 0, c] * 255
+        shown = x[translated][:, 0, 0, c] * 255
         assert real[:, c].min() - 1 <= shown.min()
         assert shown.max() <= real[:, c].max() + 1
 
 
-def test_a_classifier_trains_on_it_while_it_translates(tmp_path):
+def test_a_classifier_trains_on_the_batches(tmp_path):
     paths, labels, _ = write_colours(tmp_path, {"common": 10, "rare": 2})
     batches = BalancedBatches(paths, labels, {"rare": negative()}, 5, augment=Augmentation())
     inputs = keras.Input((8, 8, 3))
@@ -80,10 +80,10 @@ def test_a_classifier_trains_on_it_while_it_translates(tmp_path):
     model.compile("adam", "categorical_crossentropy")
     history = model.fit(batches, epochs=2, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
-    assert batches.epoch >= 2  # Keras may look at the data once before
+    assert batches.epoch >= 2  # Keras may read the data once before
 
 
-def test_balanced_batches_refuse(tmp_path):
+def test_bad_input_is_rejected(tmp_path):
     paths, labels, _ = write_colours(tmp_path, {"common": 3, "rare": 2})
     with pytest.raises(ValueError, match="has the key 'purple', but y has no such class"):
         BalancedBatches(paths, labels, {"purple": negative()})

@@ -37,7 +37,7 @@ def colour(path):
     return pixels[0, 0].astype(int)
 
 
-def test_pictures_are_translations_of_what_the_manifest_says(tmp_path, monkeypatch):
+def test_images_are_translations_of_the_sources_in_the_manifest(tmp_path, monkeypatch):
     monkeypatch.setattr(_files, "_MAX_CHUNK", 4)
     paths, labels, _ = write_colours(tmp_path / "in", {"a": 14, "b": 5, "c": 3})
     models = {"b": negative(), "c": negative()}
@@ -51,13 +51,13 @@ def test_pictures_are_translations_of_what_the_manifest_says(tmp_path, monkeypat
         assert (row["source_label"], row["kind"], row["seed"]) == ("a", "translation", "2")
         found = colour(tmp_path / "out" / row["file"])
         np.testing.assert_array_equal(found, 255 - colour(row["source"]))
-    for label, n in made.items():  # no source twice while others are left
+    for label, n in made.items():  # each source is used once before any is used again
         assert len({row["source"] for row in manifest if row["label"] == label}) == n
     assert set(tree(tmp_path / "out")) == {row["file"] for row in manifest} | {"manifest.csv"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
-def test_a_table_names_files_in_any_place(tmp_path):
+def test_a_table_may_name_files_in_any_folder(tmp_path):
     paths, labels, _ = write_colours(tmp_path / "in", {"a": 4, "b": 2})
     elsewhere = tmp_path / "elsewhere.png"
     Path(paths[0]).rename(elsewhere)
@@ -90,15 +90,15 @@ from melanet.cli._oversample import oversample_folder
 from melanet.over_sampling import _files
 _files._MAX_CHUNK = 3
 write = _files.write_images
-def slowly(pictures, paths):
-    write(pictures, paths)
+def slowly(images, paths):
+    write(images, paths)
     time.sleep(0.2)
 _files.write_images = slowly
 oversample_folder(sys.argv[1], sys.argv[2], models=[sys.argv[4]], preset="paper")
 """
 
 
-def test_what_was_killed_goes_on_and_does_nothing_twice(tmp_path, monkeypatch):
+def test_a_killed_run_resumes_and_repeats_nothing(tmp_path, monkeypatch):
     write_colours(tmp_path / "in", {"a": 50, "b": 2})
     gan = tmp_path / "gan.keras"
     negative().generator_ab.save(gan)
@@ -114,20 +114,20 @@ def test_what_was_killed_goes_on_and_does_nothing_twice(tmp_path, monkeypatch):
     done = json.loads(journal.read_text().splitlines()[-1])["stop"]
     assert 12 <= done < 48
     with journal.open("a") as file:
-        file.write('{"label": "b", "sto')  # as if it were killed while writing a line
+        file.write('{"label": "b", "sto')  # as if killed while writing a line
 
     monkeypatch.setattr(_files, "_MAX_CHUNK", 3)
-    begun = []
+    starts = []
     generate = ClassGenerator.generate
 
-    def noted(self, places, sources, n_copies):
-        begun.append(places[0])
+    def recording(self, places, sources, n_copies):
+        starts.append(places[0])
         return generate(self, places, sources, n_copies)
 
-    monkeypatch.setattr(ClassGenerator, "generate", noted)
+    monkeypatch.setattr(ClassGenerator, "generate", recording)
     options = {"models": [str(gan)], "preset": "paper"}
     assert oversample_folder(tmp_path / "in", tmp_path / "out", **options) == {"b": 48}
-    assert begun == list(range(done, 48, 3))
+    assert starts == list(range(done, 48, 3))
     oversample_folder(tmp_path / "in", tmp_path / "whole", **options)
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
     assert not (tmp_path / ".partial-out").exists()
@@ -138,49 +138,49 @@ class QuickJudge(Judge):
         super().__init__(steps=steps, **options)
 
 
-def small_recipe(monkeypatch):
+def use_small_recipe(monkeypatch):
     monkeypatch.setattr(_judge, "Judge", QuickJudge)
     small = {"filters": 2, "discriminator_filters": 2, "steps": 4, "batch_size": 2}
     monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], **small))
 
 
-def test_a_training_that_was_cut_off_goes_on(tmp_path, monkeypatch):
-    small_recipe(monkeypatch)
+def test_an_interrupted_training_resumes(tmp_path, monkeypatch):
+    use_small_recipe(monkeypatch)
     X, y = make_lesions(12, image_size=12, weights=(0.7, 0.3), random_state=0)
-    for i, (picture, label) in enumerate(zip(X, y)):
+    for i, (image, label) in enumerate(zip(X, y)):
         path = tmp_path / "in" / "ab"[label] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(path)
+        Image.fromarray(image).save(path)
     paths = sorted(map(str, (tmp_path / "in").rglob("*.png")))
     labels = np.array([Path(path).parent.name for path in paths])
 
-    class Cut(Exception):
+    class Interruption(Exception):
         pass
 
-    steps, cut = [], 3
-    look = StopOnNonFinite.on_train_batch_end
+    steps, last = [], 3
+    on_train_batch_end = StopOnNonFinite.on_train_batch_end
 
-    def stopping(self, batch, logs=None):
-        look(self, batch, logs)
+    def interrupting(self, batch, logs=None):
+        on_train_batch_end(self, batch, logs)
         steps.append(batch)
-        if len(steps) == cut:
-            raise Cut
+        if len(steps) == last:
+            raise Interruption
 
-    monkeypatch.setattr(StopOnNonFinite, "on_train_batch_end", stopping)
+    monkeypatch.setattr(StopOnNonFinite, "on_train_batch_end", interrupting)
     options = {"size": 12, "checkpoint_seconds": 0}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such a training is too short
-        with pytest.raises(Cut):
+        warnings.simplefilter("ignore")  # of a training that is too short
+        with pytest.raises(Interruption):
             oversample_files(paths, labels, tmp_path / "out", **options)
         oversample_files(paths, labels, tmp_path / "out", **options)
-        assert len(steps) == 4 + 1  # four of one step each; the one that was cut off again
-        cut = None
+        assert len(steps) == 4 + 1  # four epochs of one step, one of them repeated
+        last = None
         oversample_files(paths, labels, tmp_path / "whole", **options)
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
     assert {row["label"] for row in rows(tmp_path / "out" / "manifest.csv")} == {"b"}
 
 
-def test_translations_that_are_none_become_copies(tmp_path, monkeypatch):
+def test_unchanged_translations_are_replaced_by_copies(tmp_path, monkeypatch):
     monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], reject=False))
     paths, labels, _ = write_colours(tmp_path / "in", {"a": 12, "b": 4})
     gan = negative()
@@ -193,9 +193,9 @@ def test_translations_that_are_none_become_copies(tmp_path, monkeypatch):
     }
 
 
-def test_refusals_leave_nothing(tmp_path):
+def test_rejected_input_leaves_no_files(tmp_path):
     paths, labels, _ = write_colours(tmp_path / "in", {"a": 6, "b": 2})
-    Path(paths[1]).write_bytes(b"no picture")
+    Path(paths[1]).write_bytes(b"not an image")
     Path(paths[4]).write_bytes(Path(paths[4]).read_bytes()[:50])
     options = {"models": {"b": negative()}, "preset": "paper"}
     with pytest.raises(ValueError, match=r"2 of 8 images cannot be read: .*001.*004"):

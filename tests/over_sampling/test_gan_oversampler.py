@@ -23,7 +23,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from melanet import CycleGAN, GANOversampler
 
 
-# Few steps: the checks ask for behaviour, not for quality.
+# Few steps suffice: the checks are of behaviour, not of quality.
 @parametrize_with_checks([GANOversampler(steps=5, random_state=0)])
 def test_imbalanced_learns_own_checks(estimator, check):
     check(estimator)
@@ -31,7 +31,7 @@ def test_imbalanced_learns_own_checks(estimator, check):
 
 @pytest.fixture(scope="module")
 def digits():
-    """Forty noughts, ten ones and six twos of 8x8, as uint8."""
+    """Return forty zeros, ten ones and six twos, 8x8, uint8."""
     X, y = load_digits(n_class=3, return_X_y=True)
     keep = np.concatenate([np.flatnonzero(y == c)[:n] for c, n in enumerate((40, 10, 6))])
     return (X[keep] * 15).astype("uint8").reshape(-1, 8, 8), y[keep]
@@ -44,7 +44,7 @@ def quick(**options):
 
 @pytest.fixture(scope="module")
 def identity():
-    """A CycleGAN whose translations do not matter, so that no test has to train one."""
+    """Return an untrained CycleGAN, for tests that do not depend on its translations."""
     return CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2, seed=1)
 
 
@@ -55,7 +55,7 @@ def trained(digits):
     return (sampler, *sampler.fit_resample(X, y))
 
 
-def test_classes_are_filled_up_and_originals_stay(digits, trained):
+def test_classes_are_balanced_and_originals_are_kept(digits, trained):
     X, y = digits
     sampler, X_res, y_res = trained
     assert Counter(y_res.tolist()) == {0: 40, 1: 40, 2: 40}
@@ -81,7 +81,7 @@ def test_every_synthetic_sample_is_the_translation_of_its_source(digits, trained
         np.testing.assert_array_equal(sampler.translate(X[rows], label), made[labels == label])
 
 
-def test_half_are_copies_unless_another_share_is_asked_for(digits, identity):
+def test_half_of_the_samples_are_copies_unless_another_share_is_given(digits, identity):
     X, y = digits
     options = {"pretrained": {1: identity, 2: identity}, "guard": False, "copies": None}
     for share, expected in ((None, 0.5), (0.25, 0.25), (0, 0)):
@@ -96,17 +96,17 @@ def test_half_are_copies_unless_another_share_is_asked_for(digits, identity):
         assert (origins[~copies] == 0).all()
 
 
-def test_same_seed_same_bits_and_other_seed_others(digits, trained):
+def test_results_depend_on_the_seed_alone(digits, trained):
     X, y = digits
     again = quick().fit_resample(X, y)[0]
     np.testing.assert_array_equal(again, trained[1])
     assert not np.array_equal(quick(random_state=1).fit_resample(X, y)[0], again)
 
 
-def test_with_the_judge_too_everything_repeats_and_no_global_generator_moves(digits):
+def test_results_with_a_judge_are_reproducible_and_keep_global_random_states(digits):
     X, y = digits
     random.seed(5)
-    np.random.seed(5)  # noqa: NPY002 - the caller's global generator is what is tested
+    np.random.seed(5)  # noqa: NPY002 - the test is of the global generator
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
     samplers = [quick(reject=True, sampling_strategy={1: 30}) for _ in range(2)]
     results = [sampler.fit_resample(X, y)[0] for sampler in samplers]
@@ -130,7 +130,7 @@ def test_with_the_judge_too_everything_repeats_and_no_global_generator_moves(dig
         ("bool", {}),
     ],
 )
-def test_form_in_is_form_out(digits, identity, layout, options):
+def test_output_has_the_form_of_the_input(digits, identity, layout, options):
     X, y = digits
     X, y = X[:50], y[:50]
     forms = {
@@ -198,7 +198,7 @@ def test_tables_keep_their_container(kind):
     np.testing.assert_array_equal(result[:60], X)
     made = result[60:]
     assert (made[:, 3] == np.rint(made[:, 3])).all()
-    assert made[:, 0].mean() > X[y == 0, 0].mean() + 1  # it moved towards the class
+    assert made[:, 0].mean() > X[y == 0, 0].mean() + 1  # moved towards the class
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_strategies(digits, identity, strategy, expected):
     assert Counter(sampler.fit_resample(X, y)[1].tolist()) == expected
 
 
-def test_a_ratio_for_two_classes_and_labels_of_text(digits, identity):
+def test_a_ratio_for_two_classes_with_text_labels(digits, identity):
     X, y = digits
     names = np.array(["naevus", "melanoma"])[y[:50]]
     sampler = quick(sampling_strategy=0.5, pretrained={"melanoma": identity})
@@ -232,18 +232,17 @@ def test_more_samples_than_sources_do_not_repeat(digits, identity):
     X_res, _ = sampler.fit_resample(X, y)
     made = X_res[len(X) :].reshape(90, -1)
     assert np.bincount(sampler.source_indices_, minlength=40)[:40].min() == 2
-    # Twelve noughts of these pictures have a twin after eight-bit rounding at most.
     assert len(np.unique(made, axis=0)) == 90
 
 
-def test_sources_may_be_all_other_classes(digits, identity):
+def test_sources_can_be_all_other_classes(digits, identity):
     X, y = digits
     sampler = quick(sources="all", sampling_strategy={1: 50}, pretrained={1: identity})
     sampler.fit_resample(X, y)
     assert set(y[sampler.source_indices_]) == {0, 2}
 
 
-def test_even_the_majority_can_grow(digits, identity):
+def test_the_majority_can_be_over_sampled(digits, identity):
     X, y = digits
     sampler = quick(sampling_strategy={0: 45}, pretrained={0: identity})
     _X_res, y_res = sampler.fit_resample(X, y)
@@ -277,7 +276,7 @@ def test_paper_preset_trains_the_papers_networks_and_stretches(digits):
     assert (made.max(axis=(1, 2)) == 255).all()
 
 
-def test_nothing_to_do_changes_nothing(digits):
+def test_without_missing_samples_the_data_is_returned_unchanged(digits):
     X, y = digits
     X_res, y_res = quick(sampling_strategy={1: 10}).fit_resample(X, y)
     np.testing.assert_array_equal(X_res, X)
@@ -301,14 +300,14 @@ def test_silent_unless_verbose(digits, capfd):
     ],
     ids=["pickle", "deepcopy", "joblib"],
 )
-def test_fitted_samplers_travel(digits, trained, tmp_path, through):
+def test_fitted_samplers_can_be_serialized(digits, trained, tmp_path, through):
     again = through(trained[0], tmp_path)
     X, _ = digits
     np.testing.assert_array_equal(again.translate(X, 1), trained[0].translate(X, 1))
     assert again.history_ == trained[0].history_
 
 
-def test_clone_keeps_parameters_and_forgets_the_fit(identity, trained):
+def test_clone_keeps_parameters_only(identity, trained):
     sampler = quick(pretrained={1: identity}, flip="horizontal")
     cloned = clone(sampler)
     assert cloned.flip == "horizontal"
@@ -319,20 +318,20 @@ def test_clone_keeps_parameters_and_forgets_the_fit(identity, trained):
         clone(trained[0]).save("nowhere")
 
 
-def test_no_loader_keeps_training_images(digits):
+def test_data_sets_do_not_keep_training_images_alive(digits):
     def alive():
         gc.collect()
         return [x for x in gc.get_objects() if isinstance(x, keras.utils.PyDataset)]
 
     X, y = digits
-    before = {id(x) for x in alive()}  # other tests' own
+    before = {id(x) for x in alive()}  # of other tests
     quick(reject=True, sampling_strategy={2: 8}).fit_resample(X, y)
     loaders = [x for x in alive() if id(x) not in before]
     held = [v for x in loaders for v in vars(x).values() if isinstance(v, np.ndarray)]
     assert not [v for v in held if v.ndim == 4 and v.shape[1:] == (8, 8, 1) and len(v) >= 6]
 
 
-def test_a_failed_refit_leaves_the_fit_before(digits, trained):
+def test_a_failed_refit_keeps_the_previous_fit(digits, trained):
     sampler = clone(trained[0])
     X, y = digits
     sampler.set_params(pretrained=trained[0].cyclegans_, steps=50, learning_rate=1e30)
@@ -343,14 +342,14 @@ def test_a_failed_refit_leaves_the_fit_before(digits, trained):
     assert sampler.translate(X[:2], 1).shape == (2, 8, 8)
 
 
-def test_numpy_integers_are_integers(digits):
+def test_numpy_integers_are_accepted(digits):
     X, y = digits
     sampler = quick(steps=np.int64(2), batch_size=np.int64(4), sampling_strategy={2: 8})
     sampler.fit_resample(X, y)
     assert sampler.recipe_.steps == 2
 
 
-def test_columns_must_be_those_of_fit():
+def test_columns_must_match_those_of_fit():
     X, y = table()
     frame = pd.DataFrame(X, columns=list("abcd"))
     sampler = GANOversampler(steps=2, reject=False, random_state=0)
@@ -360,7 +359,7 @@ def test_columns_must_be_those_of_fit():
         sampler.translate(frame[list("dcba")], 1)
 
 
-def test_the_sampler_keeps_no_training_images(digits, trained):
+def test_the_sampler_does_not_keep_training_images(digits, trained):
     content = pickle.dumps({k: v for k, v in vars(trained[0]).items() if k != "cyclegans_"})
     assert digits[0][0].tobytes() not in content
 
@@ -380,7 +379,7 @@ class FlatNeighbours(ClassifierMixin, BaseEstimator):
         return self._knn.predict(X.reshape(len(X), -1))
 
 
-def test_pipeline_resamples_in_training_only(digits, identity):
+def test_a_pipeline_resamples_in_training_only(digits, identity):
     X, y = digits
     X, y = X[:50, ..., None], y[:50]
     pipeline = Pipeline([("fill", quick(pretrained={1: identity})), ("knn", FlatNeighbours())])
@@ -434,7 +433,7 @@ def with_value(value):
         (IMAGES.reshape(12, 64), LABELS, {"augment": True}, ValueError, "images only"),
     ],
 )
-def test_bad_input_is_refused_before_any_training(
+def test_bad_input_is_rejected_before_any_training(
     identity, monkeypatch, X, y, options, error, message
 ):
     if options.get("pretrained") == {1: "identity"}:
@@ -448,7 +447,7 @@ def test_bad_input_is_refused_before_any_training(
         GANOversampler(**options).fit_resample(X, y)
 
 
-def test_diverging_training_returns_nothing_and_says_so(digits):
+def test_a_diverging_training_raises_and_sets_no_attributes(digits):
     X, y = digits
     sampler = quick(learning_rate=1e30, steps=50)
     with pytest.raises(ArithmeticError, match=r"at step \d+"):
@@ -456,7 +455,7 @@ def test_diverging_training_returns_nothing_and_says_so(digits):
     assert not hasattr(sampler, "cyclegans_")
 
 
-def test_translate_checks_label_and_form(digits, trained):
+def test_translate_validates_label_and_form(digits, trained):
     sampler = trained[0]
     with pytest.raises(ValueError, match=r"\[1, 2\]. Received: label=0"):
         sampler.translate(digits[0], 0)
@@ -476,7 +475,7 @@ def fitted():
     return sampler, X
 
 
-def test_a_saved_sampler_answers_the_same(tmp_path, fitted):
+def test_a_loaded_sampler_translates_like_the_saved_one(tmp_path, fitted):
     sampler, X = fitted
     path = tmp_path / "sampler.melanet"
     sampler.save(path)
@@ -501,14 +500,14 @@ def test_a_saved_sampler_answers_the_same(tmp_path, fitted):
         ("image_shape", np.array([8, 8]), [8, 8]),
     ],
 )
-def test_parameters_survive(tmp_path, fitted, name, value, expected):
+def test_saved_parameters_are_restored(tmp_path, fitted, name, value, expected):
     sampler = copy.copy(fitted[0]).set_params(**{name: value})
     sampler.save(tmp_path / "new" / "sampler.melanet")
     again = GANOversampler.load(tmp_path / "new" / "sampler.melanet")
     assert again.get_params()[name] == expected
 
 
-def test_what_cannot_be_written_is_said(tmp_path, fitted):
+def test_saving_warns_of_parameters_that_cannot_be_written(tmp_path, fitted):
     sampler = copy.copy(fitted[0]).set_params(sampling_strategy=lambda y: {})
     with pytest.warns(UserWarning, match="sampling_strategy=.* is left out"):
         sampler.save(tmp_path / "sampler.melanet")
@@ -524,11 +523,11 @@ def test_the_file_holds_no_pickle_and_no_images(tmp_path, fitted):
     assert X[0].tobytes() not in content
 
 
-@pytest.mark.parametrize("damage", ["torn", "text", "other zip"])
-def test_what_is_no_saved_sampler_is_refused(tmp_path, fitted, damage):
+@pytest.mark.parametrize("damage", ["truncated", "text", "other zip"])
+def test_other_files_are_rejected(tmp_path, fitted, damage):
     path = tmp_path / "sampler.melanet"
     fitted[0].save(path)
-    if damage == "torn":
+    if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-400])
     elif damage == "text":
         path.write_text("hello")

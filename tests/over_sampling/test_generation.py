@@ -68,7 +68,7 @@ def test_reused_sources_do_not_repeat_themselves(samples):
     assert len(np.unique(made.reshape(30, -1), axis=0)) == 30
 
 
-def test_second_use_is_the_mirror_image_where_flips_are_permitted(samples):
+def test_the_second_use_is_the_mirror_image_if_flips_are_permitted(samples):
     made, rows, *_ = generate(samples, 16, flip="horizontal")
     np.testing.assert_array_equal(made[:8], -samples[rows[:8]])
     np.testing.assert_array_equal(made[8:], -samples[rows[8:]][:, :, ::-1])
@@ -88,10 +88,10 @@ def test_the_planned_copies_come_last_and_every_second_is_augmented(
 ):
     made, rows, kinds, _ = generate(samples, n, copies=share, chunk=chunk)
     assert list(kinds) == ["translation"] * (n - copies) + ["copy"] * copies
-    own = rows[n - copies :]
-    assert (own >= 8).all()
-    assert np.bincount(own, minlength=13)[8:].max() <= -(-copies // 5)
-    same = np.abs(made[n - copies :] - samples[own]).max(axis=(1, 2, 3)) == 0
+    copied_rows = rows[n - copies :]
+    assert (copied_rows >= 8).all()
+    assert np.bincount(copied_rows, minlength=13)[8:].max() <= -(-copies // 5)
+    same = np.abs(made[n - copies :] - samples[copied_rows]).max(axis=(1, 2, 3)) == 0
     assert same.tolist() == [i % 2 == 0 for i in range(copies)]
     np.testing.assert_array_equal(made[: n - copies], -samples[rows[: n - copies]])
 
@@ -110,7 +110,7 @@ def test_a_translation_that_the_judge_rejects_twice_is_replaced_by_a_copy(sample
     copied = kinds == "copy"
     assert (rows[~copied] < 8).all()
     assert (rows[copied] >= 8).all()
-    np.testing.assert_array_equal(made[::2], -samples[rows[::2]])  # accepted at once
+    np.testing.assert_array_equal(made[::2], -samples[rows[::2]])  # accepted at the first attempt
     for image, row in zip(made[copied], rows[copied]):
         assert np.abs(image - samples[row]).mean() < np.abs(image + samples[row]).mean()
 
@@ -123,7 +123,7 @@ def test_a_judge_that_rejects_everything_leaves_copies_only(samples):
     assert exact == [i % 2 == 0 for i in range(11)]
 
 
-def test_the_guard_looks_before_the_matching_and_the_judge_after_it(samples):
+def test_the_guard_runs_before_the_matching_and_the_judge_after_it(samples):
     seen = []
 
     def accepts(x):
@@ -133,7 +133,7 @@ def test_the_guard_looks_before_the_matching_and_the_judge_after_it(samples):
     made, *_ = generate(samples, 8, accepts, match=True)
     np.testing.assert_array_equal(seen[-1], made)
     assert made.std() == pytest.approx(samples[8:].std(), rel=0.05)
-    # The guard recognises an identity map, whatever the matching makes of it.
+    # The guard recognises an identity map before the matching changes it.
     same = SimpleNamespace(translate=lambda x, to: x)
     _, _, kinds, report = generate(samples, 8, accepts, cyclegan=same, match=True)
     assert set(kinds) == {"copy"}
@@ -142,16 +142,16 @@ def test_the_guard_looks_before_the_matching_and_the_judge_after_it(samples):
 
 
 def test_collapsed_translations_are_all_replaced(samples):
-    first = SimpleNamespace(
+    collapsed = SimpleNamespace(
         translate=lambda x, to: 0.01 * x + np.linspace(-0.9, 0.9, 6, dtype="float32")[:, None]
     )
-    made, rows, kinds, report = generate(samples, 6, cyclegan=first, chunk=2)
+    made, rows, kinds, report = generate(samples, 6, cyclegan=collapsed, chunk=2)
     assert set(kinds) == {"copy"}
     assert report.diversity < 0.1
     np.testing.assert_array_equal(made[::2], samples[rows[::2]])
 
 
-def test_translations_of_the_probe_are_not_made_again(samples):
+def test_translations_of_the_probe_are_reused(samples):
     calls = []
 
     class Counting(Inverting):
@@ -160,13 +160,13 @@ def test_translations_of_the_probe_are_not_made_again(samples):
             return -x
 
     made, rows, *_ = generate(samples, 12, cyclegan=Counting())
-    # Eight sources, all of them probed; four again, and changed.
+    # Eight sources, all of them probed; then four of them again, augmented.
     assert calls == [8, 4]
     np.testing.assert_array_equal(made[:8], -samples[rows[:8]])
     assert all((image != -samples[row]).any() for image, row in zip(made[8:], rows[8:]))
 
 
-def test_a_part_does_not_depend_on_whether_others_were_made_before(samples):
+def test_a_chunk_does_not_depend_on_the_chunks_before_it(samples):
     recipe = replace(PRESETS["default"], match=False)
     (plan,) = plan_classes(Y, {1: 30}, seed=0)
     parts = []
@@ -179,7 +179,7 @@ def test_a_part_does_not_depend_on_whether_others_were_made_before(samples):
     np.testing.assert_array_equal(parts[0].rows, parts[1].rows)
 
 
-def test_needs_must_be_whole_and_learnable():
+def test_the_numbers_of_missing_samples_are_validated():
     y = np.array([0, 0, 0, 1])
     assert check_needs({0: 0, 1: 2.0}, y, {1: "a CycleGAN"}) == {1: 2}
     with pytest.raises(ValueError, match="Class 1 has 1 sample"):
@@ -188,6 +188,6 @@ def test_needs_must_be_whole_and_learnable():
         check_needs({0: 1.5}, y, {})
 
 
-def test_models_of_unknown_classes_are_refused():
+def test_models_of_unknown_classes_are_rejected():
     with pytest.raises(ValueError, match=r"models has the key 'c', .* classes \['a', 'b'\]"):
         load_cyclegans({"c": "nowhere.keras"}, "models", np.array(["a", "b"]))

@@ -14,9 +14,9 @@ def digits():
     return X[y == 3][:60], X[y == 8][:12]
 
 
-def test_what_hardly_changed_is_told_from_what_did(digits):
-    sources, own = digits
-    guard = Guard(sources, own)
+def test_hardly_changed_samples_do_not_pass(digits):
+    sources, targets = digits
+    guard = Guard(sources, targets)
     flat = sources.reshape(60, -1)
     rms = np.sqrt(((flat[:, None] - flat) ** 2).mean(axis=2))
     np.fill_diagonal(rms, np.inf)
@@ -27,28 +27,29 @@ def test_what_hardly_changed_is_told_from_what_did(digits):
     assert passed.tolist() == [False] * 60 + [True] * 60
 
 
-def test_dull_and_broken_samples_do_not_pass(digits):
-    sources, own = digits
+def test_constant_and_non_finite_samples_do_not_pass(digits):
+    sources, targets = digits
     made = -sources[:4].copy()
     made[1] = 0.5
     made[2, 0, 0] = np.nan
     made[3, 0, 0] = np.inf
-    assert Guard(sources, own).passes(made, sources[:4]).tolist() == [True, False, False, False]
+    assert Guard(sources, targets).passes(made, sources[:4]).tolist() == [True, False, False, False]
 
 
-def test_constant_data_are_no_alarm():
-    same = np.zeros((5, 4))
-    assert Guard(same, same).passes(same, same).all()
-    assert Guard(same, same).collapsed(same) is None
+def test_constant_data_pass():
+    constant = np.zeros((5, 4))
+    guard = Guard(constant, constant)
+    assert guard.passes(constant, constant).all()
+    assert guard.collapsed(constant) is None
 
 
 def test_collapse_is_measured_against_the_class(digits):
-    sources, own = digits
-    guard = Guard(sources, own)
-    assert guard.collapsed(own) is None
-    middle = own.mean(axis=0)
-    assert guard.collapsed(middle + 0.5 * (own - middle)) is None
-    assert guard.collapsed(middle + 0.2 * (own - middle)) == pytest.approx(0.2)
+    sources, targets = digits
+    guard = Guard(sources, targets)
+    assert guard.collapsed(targets) is None
+    middle = targets.mean(axis=0)
+    assert guard.collapsed(middle + 0.5 * (targets - middle)) is None
+    assert guard.collapsed(middle + 0.2 * (targets - middle)) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_collapse_is_measured_against_the_class(digits):
         ({"diversity": 0.1}, "they are only 0.10 times as diverse as the real samples"),
     ],
 )
-def test_complaint_names_the_figure(facts, text):
+def test_the_description_of_failures_names_the_figure(facts, text):
     assert describe_failures(100, **facts) == text
 
 
@@ -78,9 +79,9 @@ def _generator(change):
     ],
     ids=["identity map", "collapse"],
 )
-def test_a_failed_translator_does_no_harm(digits, change, figure):
-    sources, own = digits
-    X = np.concatenate([sources, own])
+def test_a_failed_translator_is_replaced_by_copies(digits, change, figure):
+    sources, targets = digits
+    X = np.concatenate([sources, targets])
     y = np.repeat(["three", "eight"], [60, 12])
     pretrained = {"eight": _generator(change)}
     sampler = GANOversampler(pretrained=pretrained, reject=False, random_state=0)
@@ -89,18 +90,18 @@ def test_a_failed_translator_does_no_harm(digits, change, figure):
     assert caught[0].filename == __file__
     assert set(sampler.source_kind_) == {"copy"}
     assert set(sampler.source_indices_) <= set(range(60, 72))
-    # Turned and shifted a little, a copy is still nearest to its own class.
+    # Augmented copies are still nearest to their own class.
     made = X_res[72:].reshape(48, -1)
-    to = [
+    distances = [
         np.sqrt(((made[:, None] - part.reshape(len(part), -1)) ** 2).sum(axis=2)).min(axis=1)
-        for part in (sources, own)
+        for part in (sources, targets)
     ]
-    assert (to[1] < to[0]).mean() > 0.8
+    assert (distances[1] < distances[0]).mean() > 0.8
 
 
-def test_without_a_guard_the_same_translations_stay(digits, recwarn):
-    sources, own = digits
-    X, y = np.concatenate([sources, own]), np.repeat([0, 1], [60, 12])
+def test_without_a_guard_the_same_translations_are_kept(digits, recwarn):
+    sources, targets = digits
+    X, y = np.concatenate([sources, targets]), np.repeat([0, 1], [60, 12])
     options = {"reject": False, "guard": False, "copies": 0, "random_state": 0}
     sampler = GANOversampler(pretrained={1: _generator(lambda x: x * 1.0)}, **options)
     sampler.fit_resample(X, y)

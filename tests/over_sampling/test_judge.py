@@ -17,15 +17,15 @@ def digits():
     return X[train], y[train], X[300:], y[300:]
 
 
-def test_judge_knows_unseen_digits_of_a_rare_class(digits):
+def test_the_judge_recognises_unseen_digits_of_a_rare_class(digits):
     X, y, X_test, y_test = digits
     with reproducible():
-        answers = Judge(seed=1).fit(X, y).predict(X_test)
-    recall = [(answers[y_test == c] == c).mean() for c in range(3)]
+        predicted = Judge(seed=1).fit(X, y).predict(X_test)
+    recall = [(predicted[y_test == c] == c).mean() for c in range(3)]
     assert min(recall) > 0.8
 
 
-def test_judge_repeats_and_leaves_pythons_random_alone(digits):
+def test_the_judge_is_reproducible_and_keeps_pythons_random_state(digits):
     X, y, X_test, _ = digits
     random.seed(2)
     state = random.getstate()
@@ -35,14 +35,14 @@ def test_judge_repeats_and_leaves_pythons_random_alone(digits):
     assert random.getstate() == state
 
 
-def test_large_photographs_are_reduced_first():
+def test_large_photographs_are_accepted():
     images = np.zeros((4, 70, 90, 3), "float32")
     images[2:] = 0.5
     judge = Judge(steps=2).fit(images, np.array([0, 0, 1, 1]))
     assert judge.predict(images).shape == (4,)
 
 
-def test_rows_are_judged_too():
+def test_the_judge_classifies_rows_of_tables():
     rng = np.random.default_rng(0)
     rows = rng.uniform(-1, 1, (200, 4)).astype("float32")
     codes = (rows[:, 0] > 0.6).astype(int)

@@ -10,52 +10,54 @@ from melanet.over_sampling import Matching
 
 @pytest.fixture(scope="module")
 def digits():
-    """Real images, 24x24, two halves of one class, the second one made to differ."""
+    """Return real images of one class, 24x24."""
     X, y = load_digits(return_X_y=True)
     images = X[y == 3].reshape(-1, 8, 8, 1) / 8 - 1
     return np.clip(ndimage.zoom(images, (1, 3, 3, 1), order=3), -1, 1).astype("float32")
 
 
-def blurred(images):
+def blur(images):
     return 0.9 * ndimage.gaussian_filter(images, (0, 0.8, 0.8, 0)).astype("float32") - 0.05
 
 
 def detail(images):
-    """Mean size of the Laplacian, by hand."""
+    """Return the mean absolute Laplacian."""
     inner = images[:, 1:-1, 1:-1]
-    around = images[:, :-2, 1:-1] + images[:, 2:, 1:-1] + images[:, 1:-1, :-2] + images[:, 1:-1, 2:]
-    return np.abs(4 * inner - around).mean()
+    neighbours = (
+        images[:, :-2, 1:-1] + images[:, 2:, 1:-1] + images[:, 1:-1, :-2] + images[:, 1:-1, 2:]
+    )
+    return np.abs(4 * inner - neighbours).mean()
 
 
 def test_blurred_images_become_as_sharp_as_real_ones(digits):
-    made, real = blurred(digits[:90]), digits[90:]
+    made, real = blur(digits[:90]), digits[90:]
     better = Matching.between(made, real)(made)
     assert detail(made) < 0.8 * detail(real)
     assert detail(better) == pytest.approx(detail(real), rel=0.1)
-    # Nearer to what was blurred, too: no noise was added.
+    # They are nearer to the originals, so no noise was added.
     assert np.abs(better - digits[:90]).mean() < np.abs(made - digits[:90]).mean() / 2
 
 
-def test_values_become_those_of_the_real_set(digits):
-    made, real = blurred(digits[:90]), digits[90:]
+def test_pixel_values_become_those_of_the_real_set(digits):
+    made, real = blur(digits[:90]), digits[90:]
     better = Matching.between(made, real)(made)
     shares = np.linspace(0, 1, 21)
-    off, still_off = (
+    before, after = (
         np.abs(np.quantile(x, shares) - np.quantile(real, shares)).max() for x in (made, better)
     )
-    assert still_off < 0.03 < off
+    assert after < 0.03 < before
     assert np.mean(better == -1) == pytest.approx(np.mean(real == -1), abs=0.02)
     assert np.mean(made == -1) == 0
 
 
-def test_like_sets_stay_as_they_are(digits):
+def test_equal_sets_are_hardly_changed(digits):
     matching = Matching.between(digits, digits)
     np.testing.assert_allclose(matching.gains, 1)
     np.testing.assert_allclose(matching(digits), digits, atol=0.02)
 
 
-def test_gain_at_each_frequency_is_the_ratio_of_amplitudes():
-    # One cosine of the transform's own grid: all power is at a single radial frequency.
+def test_the_gain_at_each_frequency_is_the_ratio_of_amplitudes():
+    # A cosine on the transform's grid: all power is at one radial frequency.
     wave = np.cos(np.pi * 6 * (np.arange(16) + 0.5) / 16)
     real = (
         np.broadcast_to(wave[:, None, None], (3, 16, 16, 1))
@@ -64,10 +66,10 @@ def test_gain_at_each_frequency_is_the_ratio_of_amplitudes():
     gains = Matching.between(real / 1.5, real).gains[:, 0]
     assert gains[3] == pytest.approx(1.5)  # frequency 6 of 16, in steps of 2
     np.testing.assert_allclose(np.delete(gains, 3), 1)
-    assert Matching.between(real / 5, real).gains[3, 0] == 2  # and never more
+    assert Matching.between(real / 5, real).gains[3, 0] == 2  # the maximum
 
 
-def test_channels_are_matched_each_by_itself(digits):
+def test_channels_are_matched_separately(digits):
     real = np.concatenate([digits, -digits / 2, digits / 4], axis=-1)
     made = real[..., [1, 2, 0]]
     better = Matching.between(made, real)(made)
@@ -86,21 +88,21 @@ def test_any_size_and_constant_images(shape):
     assert better.dtype == np.float32
     assert np.isfinite(better).all()
     np.testing.assert_array_equal(made, before)
-    dull = np.full((4, *shape), 0.25, "float32")
-    assert np.isfinite(Matching.between(dull, real)(dull)).all()
-    np.testing.assert_allclose(Matching.between(made, dull)(made), 0.25)
+    constant = np.full((4, *shape), 0.25, "float32")
+    assert np.isfinite(Matching.between(constant, real)(constant)).all()
+    np.testing.assert_allclose(Matching.between(made, constant)(made), 0.25)
     assert len(Matching.between(made, real)(made[:0])) == 0
 
 
-def test_what_json_holds_does_the_same(digits):
-    matching = Matching.between(blurred(digits), digits)
+def test_a_matching_can_be_stored_as_json(digits):
+    matching = Matching.between(blur(digits), digits)
     again = Matching(**json.loads(json.dumps(matching.to_config())))
     np.testing.assert_array_equal(matching(digits[:5]), again(digits[:5]))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_is_measured_and_corrected_stays_as_it_was(digits, dtype):
-    made, real = blurred(digits[:90]).astype(dtype), digits[90:].astype(dtype)
+def test_inputs_are_not_changed_in_place(digits, dtype):
+    made, real = blur(digits[:90]).astype(dtype), digits[90:].astype(dtype)
     before = made.copy(), real.copy()
     Matching.between(made, real)(made)
     np.testing.assert_array_equal(made, before[0])

@@ -7,7 +7,7 @@ from melanet.over_sampling import PRESETS, resolve_recipe
 from melanet.over_sampling._presets import recipe_from_dict
 
 
-def test_without_choices_the_recipe_is_the_preset():
+def test_without_overrides_the_recipe_is_the_preset():
     assert resolve_recipe("paper", (256, 256, 3), steps=None, flip=None) == PRESETS["paper"]
 
 
@@ -21,7 +21,7 @@ def test_paper_preset_is_the_papers():
     assert not any([paper.decay, paper.augment, paper.reject, paper.guard, paper.match])
 
 
-def test_an_explicit_value_wins_even_if_it_is_false():
+def test_an_explicit_value_takes_precedence_even_if_false():
     recipe = resolve_recipe("paper", (8, 8, 1), flip=False, batch_size=np.int64(2), augment=True)
     assert recipe.flip is None
     assert recipe.batch_size == 2
@@ -50,7 +50,7 @@ def test_a_budget_is_divided_into_epochs(budget, schedule):
     assert resolve_recipe("default", (8, 8, 1), **budget).schedule() == schedule
 
 
-def test_tables_take_settings_that_fit_them():
+def test_recipes_of_tables_have_no_image_settings():
     recipe = resolve_recipe("default", (20,))
     assert recipe.flip is None
     assert recipe.generator is None
@@ -58,13 +58,13 @@ def test_tables_take_settings_that_fit_them():
         resolve_recipe("default", (20,), flip="horizontal")
 
 
-def test_invalid_choices_are_named():
+def test_invalid_settings_are_rejected():
     with pytest.raises(ValueError, match="Received: flip=True"):
         resolve_recipe("default", (8, 8, 1), flip=True)
     with pytest.raises(ValueError, match=r"\['default', 'paper'\]. Received: preset='best'"):
         resolve_recipe("best", (8, 8, 1))
 
 
-def test_a_recipe_survives_as_a_dict():
+def test_a_recipe_can_be_stored_as_a_dict():
     recipe = replace(PRESETS["default"], copies=0.25)
     assert recipe_from_dict({**recipe.as_dict(), "of a later version": 1}) == recipe

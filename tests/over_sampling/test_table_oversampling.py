@@ -1,4 +1,4 @@
-"""Tables end to end: DataFrames with categories, tiny and wide ones, and bad ones."""
+"""Over-sampling of tables: DataFrames with categories, tiny, wide and bad tables."""
 
 import functools
 import importlib.abc
@@ -19,7 +19,7 @@ def quick(**options):
 
 @functools.cache
 def untrained(width):
-    """A CycleGAN for tests to which it does not matter what it has learnt."""
+    """Return an untrained CycleGAN, for tests that do not depend on its translations."""
     return CycleGAN.from_shape((width,), filters=4, discriminator_filters=4)
 
 
@@ -28,7 +28,7 @@ def without_training(width, label=1, **options):
 
 
 def mixed(n=80, rare=20):
-    """A table of a clinic: every kind of column that pandas has for numbers and categories."""
+    """Return a table with all kinds of numeric and categorical columns of pandas."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -74,7 +74,7 @@ def test_a_mixed_table_keeps_its_names_dtypes_and_originals(filled):
     assert result["record"].iloc[:80].tolist() == frame["record"].tolist()
 
 
-def test_what_is_made_holds_observed_categories_and_whole_numbers_in_range(filled):
+def test_synthetic_rows_hold_observed_categories_and_numbers_in_range(filled):
     _sampler, frame, _y, result, labels = filled
     made = result.iloc[80:]
     assert (labels.iloc[80:] == "malignant").all()
@@ -88,7 +88,7 @@ def test_what_is_made_holds_observed_categories_and_whole_numbers_in_range(fille
     assert made["marker"].median() > frame["marker"][:60].median() + 1
 
 
-def test_a_fitted_sampler_of_a_mixed_table_is_saved_and_loaded(filled, tmp_path):
+def test_a_fitted_sampler_of_a_mixed_table_can_be_saved_and_loaded(filled, tmp_path):
     sampler, frame, *_ = filled
     sampler.save(tmp_path / "mixed.melanet")
     again = GANOversampler.load(tmp_path / "mixed.melanet")
@@ -113,7 +113,7 @@ def test_translate_names_an_unknown_category(filled):
     ],
     ids=["dates", "text", "multi", "numbers"],
 )
-def test_what_is_made_has_the_label_of_its_source(index):
+def test_synthetic_rows_have_the_index_label_of_their_source(index):
     frame, y = mixed()
     frame, y = frame.set_index(index), y.set_axis(index)
     sampler = without_training(14, "malignant")
@@ -125,7 +125,7 @@ def test_what_is_made_has_the_label_of_its_source(index):
     assert labels.index.equals(result.index)
 
 
-def test_categories_can_be_named_in_arrays_and_frames():
+def test_categorical_features_of_arrays_and_frames():
     X, y = numbers()
     codes = np.array([10, 20, 70])[np.random.default_rng(0).integers(0, 3, 60)]
     X = np.column_stack([X, codes])
@@ -147,7 +147,7 @@ def test_categories_can_be_named_in_arrays_and_frames():
     assert set(result[:, 4]) == {"yes", "no"}
 
 
-def test_a_table_of_categories_alone():
+def test_a_table_of_categories_only():
     frame, y = mixed()
     sampler = without_training(7, "malignant")
     result, labels = sampler.fit_resample(frame[["site", "grade", "smoker"]], y)
@@ -183,22 +183,22 @@ def test_plain_arrays_do_not_need_pandas(monkeypatch):
     asked = without_training(3, categorical_features=[0])
     X[:, 0] = X[:, 0] > 1
     with pytest.raises(ValueError, match=r"shape \(3,\).*shape \(4,\)"):
-        asked.fit_resample(X, y)  # two numbers and two categories
+        asked.fit_resample(X, y)  # two numeric columns and one-hot codes of two categories
     asked.set_params(pretrained={1: untrained(4)})
     assert set(asked.fit_resample(X, y)[0][:, 0]) == {0.0, 1.0}
 
 
-def test_what_the_judge_refuses_lies_between_near_rows_of_the_class():
+def test_rejected_rows_are_replaced_by_interpolated_copies():
     X, y = numbers()
     sampler = without_training(3)
     result, _ = sampler.fit_resample(X, y)
     copies = np.flatnonzero(sampler.source_kind_ == "copy")
     assert len(copies)
-    own = X[45:]
+    rare = X[45:]
     for row, source in zip(result[60 + copies], X[sampler.source_indices_[copies]]):
-        # On the line from the source to some other row of the class: the way is not longer.
-        detour = np.linalg.norm(row - source) + cdist(own, row[None])[:, 0]
-        direct = cdist(own, source[None])[:, 0]
+        # On the line from the source to another row of the class, so no detour.
+        detour = np.linalg.norm(row - source) + cdist(rare, row[None])[:, 0]
+        direct = cdist(rare, source[None])[:, 0]
         assert np.isclose(detour, direct)[direct > 0].any()
 
 
@@ -230,15 +230,15 @@ def test_constant_columns_stay_constant():
     assert np.isfinite(result).all()
 
 
-def test_sound_tables_are_filled_without_a_warning():
+def test_good_tables_cause_no_warning():
     X, y = numbers()
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        # An untrained translator would be warned of; it is the table that is sound.
+        # Without the guard, which would warn of the untrained CycleGAN.
         without_training(3, guard=False).fit_resample(X, y)
 
 
-def test_hopeless_tables_are_filled_but_named():
+def test_hopeless_tables_are_over_sampled_with_a_warning():
     X, y = numbers()
     cases = []
     constant = np.full_like(X, 3.0)
@@ -249,7 +249,7 @@ def test_hopeless_tables_are_filled_but_named():
     subset = X.copy()
     subset[y == 1] = X[:15]
     cases.append((subset, y, "all of its rows occur in other classes"))
-    # Between any two rare rows are three others: what is near never is of the same class.
+    # Three common rows lie between any two rare rows, so neighbours are never of one class.
     meshed = np.repeat(np.arange(60.0)[:, None], 3, axis=1)
     order = np.r_[np.flatnonzero(np.arange(60) % 4), np.arange(0, 60, 4)]
     cases.append((meshed[order], y, "better than chance"))
@@ -284,13 +284,13 @@ def test_missing_values_of_arrays_are_named_by_number():
 
 
 @pytest.mark.parametrize("asked", [["nose"], [9], [True], [0.5], "site and age"])
-def test_categories_that_are_not_there_are_refused(asked):
+def test_unknown_categorical_features_are_rejected(asked):
     frame, y = mixed()
     with pytest.raises(ValueError, match="categorical_features"):
         quick(categorical_features=asked).fit_resample(frame, y)
 
 
-def test_other_libraries_frames_are_refused_before_training():
+def test_polars_frames_are_rejected_before_training():
     polars = pytest.importorskip("polars")
     X, y = numbers()
     with pytest.raises(TypeError, match="to_pandas"):

@@ -9,7 +9,7 @@ from melanet.preprocessing._table_form import TableForm
 
 @pytest.fixture
 def rows():
-    """Two clusters of the rare class, far apart, amid another class."""
+    """Return two distant clusters of the rare class among rows of another class."""
     rng = np.random.default_rng(0)
     clusters = [rng.normal(centre, 0.01, (7, 2)) for centre in (-5, 5)]
     X = np.concatenate([rng.uniform(-6, 6, (30, 2)), *clusters])
@@ -21,7 +21,7 @@ def copies(X, y, sources, seed=0):
     return interpolated_copies(form, X, form.encode(X), y, np.asarray(sources), seed)
 
 
-def test_rows_stay_with_their_near_ones(rows):
+def test_copies_stay_in_the_cluster_of_their_source(rows):
     X, y = rows
     sources = np.repeat(np.arange(30, 44), 5)
     made = copies(X, y, sources)
@@ -29,7 +29,7 @@ def test_rows_stay_with_their_near_ones(rows):
     assert len(np.unique(made, axis=0)) == len(sources)
 
 
-def test_every_class_gets_the_same_whatever_the_others_need(rows):
+def test_copies_of_a_class_do_not_depend_on_the_other_classes(rows):
     X, y = rows
     alone, both = copies(X, y, [30, 31]), copies(X, y, [0, 30, 5, 31])
     np.testing.assert_array_equal(both[[1, 3]], alone)
@@ -52,13 +52,13 @@ def labelled_rows():
     return samples, y
 
 
-def test_a_sound_class_passes_in_silence(labelled_rows):
+def test_a_good_class_causes_no_warning(labelled_rows):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_hopeless_classes(*labelled_rows, ["rare"])
 
 
-def test_only_classes_that_are_filled_up_are_spoken_of(labelled_rows):
+def test_warnings_are_of_over_sampled_classes_only(labelled_rows):
     samples, y = labelled_rows
     samples[:45] = samples[0]
     with warnings.catch_warnings():
@@ -68,19 +68,19 @@ def test_only_classes_that_are_filled_up_are_spoken_of(labelled_rows):
         warn_of_hopeless_classes(samples, y, ["common"])
 
 
-def test_few_samples(labelled_rows):
+def test_few_samples_cause_a_warning(labelled_rows):
     samples, y = labelled_rows
     with pytest.warns(UserWarning, match="Class 'rare': 4 samples are few"):
         warn_of_hopeless_classes(samples[:49], y[:49], ["rare"])
 
 
-def test_rows_of_other_classes(labelled_rows):
+def test_rows_of_other_classes_cause_a_warning(labelled_rows):
     samples, y = labelled_rows
     samples[45:] = samples[:15]
     with pytest.warns(UserWarning, match="all of its rows occur in other classes"):
         warn_of_hopeless_classes(samples, y, ["rare"])
 
 
-def test_no_two_rows_differ(labelled_rows):
+def test_identical_rows_cause_a_warning(labelled_rows):
     with pytest.warns(UserWarning, match="All rows of X are the same"):
         warn_of_hopeless_classes(np.ones((6, 2), "float32"), np.repeat([0, 1], 3), [1])

@@ -5,7 +5,7 @@ from melanet.over_sampling import PRESETS
 from melanet.over_sampling._translator import translate
 
 
-def test_stretch_takes_each_image_to_the_full_range():
+def test_stretch_maps_each_image_to_the_full_range():
     samples = np.random.default_rng(0).uniform(-0.9, 0.9, (13, 6, 6, 1)).astype("float32")
     recipe = PRESETS["paper"]
     made = translate(Inverting(), samples, recipe)

@@ -1,4 +1,4 @@
-"""A build with the documentation's own settings: formulas, commands, and what must fail."""
+"""Builds with the documentation's own settings: formulas, commands, and broken pages."""
 
 import re
 import shutil
@@ -27,7 +27,7 @@ figure = plot_images([[[[0.0, 1.0], [1.0, 0.0]]]])
 
 
 def build(folder, example, page="# Title\n"):
-    """Build one page and one example; return the process and the pages' folder."""
+    """Build a page and an example; return the process and the output folder."""
     docs, gallery = folder / "docs", folder / "examples" / "gallery"
     gallery.mkdir(parents=True)
     docs.mkdir()
@@ -44,12 +44,12 @@ def build(folder, example, page="# Title\n"):
     return done, out
 
 
-def test_an_example_comes_with_its_picture(tmp_path):
+def test_an_example_is_built_with_its_figure(tmp_path):
     page = "# Title\n\nSay $\\frac{a}{b}$.\n\n```{melanet-commands}\n```\n"
     done, out = build(tmp_path, GOOD, page)
     assert done.returncode == 0, done.stderr
-    with Image.open(out / "_images" / "sphx_glr_plot_one_001.png") as picture:
-        assert picture.convert("L").getextrema() == (0, 255)  # the black and the white pixels
+    with Image.open(out / "_images" / "sphx_glr_plot_one_001.png") as image:
+        assert image.convert("L").getextrema() == (0, 255)  # the black and the white pixels
     index = (out / "index.html").read_text()
     assert re.search(r"<mfrac>\s*<mi>a</mi>\s*<mi>b</mi>\s*</mfrac>", index)
     assert "usage: melanet train-gan" in index

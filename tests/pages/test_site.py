@@ -1,6 +1,6 @@
-"""The built pages in a real browser: whole, legible on a phone, and asking nobody else.
+"""The built pages in a browser: complete, readable on a phone, no requests to other hosts.
 
-`nox -s slow` builds them and names their folder in MELANET_SITE.
+`nox -s slow` builds them and sets MELANET_SITE to their folder.
 """
 
 import functools
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 # Every hand-written page, the gallery, and the two largest classes of the reference.
-SHOWN = [p for p in PAGES if "/" not in p and p not in ("genindex.html", "py-modindex.html")]
-SHOWN += [p for p in PAGES if p.startswith("gallery/")]
-SHOWN += [f"generated/melanet.{name}.html" for name in ("GANOversampler", "MelaNet")]
+OPENED = [p for p in PAGES if "/" not in p and p not in ("genindex.html", "py-modindex.html")]
+OPENED += [p for p in PAGES if p.startswith("gallery/")]
+OPENED += [f"generated/melanet.{name}.html" for name in ("GANOversampler", "MelaNet")]
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -51,26 +51,26 @@ def tab(request, browser):
     tab.close()
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_a_page_is_whole_and_as_wide_as_the_screen(tab, address, name):
-    asked, said = [], []
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.on("console", lambda message: said.append((message.type, message.location["url"])))
-    tab.on("pageerror", lambda error: said.append(("error", str(error))))
+@pytest.mark.parametrize("name", OPENED)
+def test_a_page_is_complete_and_fits_the_screen(tab, address, name):
+    requests, messages = [], []
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.on("console", lambda message: messages.append((message.type, message.location["url"])))
+    tab.on("pageerror", lambda error: messages.append(("error", str(error))))
     tab.goto(f"{address}/{name}", wait_until="load")
     assert tab.locator("h1").first.inner_text()
-    assert not [url for url in asked if not url.startswith((address, "data:"))]
-    # The theme notes what it does; a browser asks for an icon whether there is one or not.
-    assert not [what for kind, what in said if kind == "error" and "favicon" not in what]
-    wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0, f"{wide} pixels lie beside the screen"
+    assert not [url for url in requests if not url.startswith((address, "data:"))]
+    # Browsers request an icon even if the page names none.
+    assert not [text for kind, text in messages if kind == "error" and "favicon" not in text]
+    excess = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert excess <= 0, f"the page is {excess} pixels too wide"
     broken = "imgs => imgs.filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
     assert not tab.locator("img").evaluate_all(broken)
 
 
-def test_links_inside_the_pages_lead_somewhere():
+def test_internal_links_have_targets():
     texts = {name: (Path(SITE) / name).read_text(encoding="utf-8") for name in PAGES}
-    lost = []
+    broken = []
     for name, text in texts.items():
         for link in re.findall(r'<a [^>]*href="([^"]+)"', text):
             parts = urlsplit(link)
@@ -79,12 +79,12 @@ def test_links_inside_the_pages_lead_somewhere():
             path = os.path.normpath(Path(name).parent / unquote(parts.path)) if parts.path else name
             anchor = f'id="{unquote(parts.fragment)}"' if parts.fragment else ""
             if not (Path(SITE) / path).exists() or anchor not in texts.get(path, ""):
-                lost.append(f"{name}: {link}")
+                broken.append(f"{name}: {link}")
     assert len(texts) > 50
-    assert not lost
+    assert not broken
 
 
-def test_the_gallery_has_pictures():
+def test_the_gallery_has_figures():
     examples = [name for name in PAGES if re.match(r"gallery/plot_", name)]
     assert len(examples) >= 6
     for name in examples:
