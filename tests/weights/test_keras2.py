@@ -212,7 +212,10 @@ HUGE = [None, 1 << 20, 1 << 20, 3]
         (set_node(0, batch_input_shape=HUGE), "too large"),
         (set_node(2, None, inbound_nodes=[]), "used 0 times"),
         (set_node(2, None, inbound_nodes=[[["conv2d_1", 0, 0, {}]]] * 2), "used 2 times"),
-        (set_node(2, None, inbound_nodes=[[["conv2d_1", 0, 0, {"f": 1}]]]), "called in an unsupported way"),
+        (
+            set_node(2, None, inbound_nodes=[[["conv2d_1", 0, 0, {"f": 1}]]]),
+            "called in an unsupported way",
+        ),
         (set_node(2, None, inbound_nodes=[[["nowhere", 0, 0, {}]]]), "lacks 'nowhere'"),
         (set_node(2, None, inbound_nodes=[[["dense_6", 0, 0, {}]]]), "lacks 'dense_6'"),
         (set_node(2, None, name="conv2d_1"), "two layers have one name"),
