@@ -1,5 +1,6 @@
 """Over-sample image files out of core: files in, files and a manifest out."""
 
+import contextlib
 import csv
 import hashlib
 import os
@@ -254,7 +255,9 @@ class _FolderWriter:
             return _journal_line(label, places, names, generated, generator.diversity)
 
         written = read_compute_write(chunks, generator.read, make, write)
-        with ProgressBar(disable=not self.verbose) as bar:
+        bar = ProgressBar()
+        # Not started instead of disabled: rich before 14.3 ends a disabled bar with an empty line.
+        with bar if self.verbose else contextlib.nullcontext():
             task = bar.add_task(f"Images of {label}", total=n_samples, completed=done)
             for line in written:
                 journal.add(line)

@@ -56,6 +56,8 @@ def check_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
 def _check_table(estimator, X, reset):
     categorical = set(categorical_columns(X, estimator.categorical_features))
     if is_frame(X) or (X.dtype == object and categorical):
+        if is_frame(X):
+            _check_unique_names(X)
         validate_data(estimator, X=X, reset=reset, skip_check_array=True)
         if not all(X.shape):
             raise ValueError(
@@ -69,6 +71,14 @@ def _check_table(estimator, X, reset):
         )
     _check_finite(X, categorical)
     return X
+
+
+def _check_unique_names(X: Any) -> None:
+    """Raise ValueError for columns of equal names, which scikit-learn 1.6 accepts."""
+    counts = X.columns.value_counts()
+    repeated = [f"{name!r} {n} times" for name, n in counts.items() if n > 1]
+    if repeated:
+        raise ValueError(f"X must have unique column names. Received: {', '.join(repeated)}")
 
 
 def categorical_columns(X: Any, categorical_features: Any = "auto") -> list[int]:

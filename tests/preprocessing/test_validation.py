@@ -92,7 +92,7 @@ def test_a_frame_is_returned_unchanged_and_its_columns_are_stored():
 
 def test_column_names_must_be_unique():
     twice = FRAME[["number", "nullable", "number"]]
-    with pytest.raises(ValueError, match="unique column names, got:\n- 'number' 2 times"):
+    with pytest.raises(ValueError, match="unique column names. Received: 'number' 2 times"):
         check_samples(Estimator(), twice, reset=True)
 
 
