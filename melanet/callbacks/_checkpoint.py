@@ -101,6 +101,8 @@ class Checkpoint(keras.callbacks.Callback):
             If `folder` holds other files, or the checkpoint's weights do not fit `model`.
         """
         self._work.claim()
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         self.history, self._written, state = {}, time.monotonic(), None
         for path in reversed(self._files()):
             state = _read(path)

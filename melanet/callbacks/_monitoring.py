@@ -1,6 +1,7 @@
 """Callbacks that watch the training of a CycleGAN: divergence, progress, image grids."""
 
 import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
+_TIMED_STEPS = 5
 _SMALL_SIDE = 64  # pixels; smaller images are enlarged to about this
 
 
@@ -42,6 +44,58 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 f"{self.description}: the loss became {loss} at step {self.step}, and the "
                 "training was stopped. Lower learning_rate, or check the data for extreme values."
             )
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """End a training after a number of seconds.
+
+    Parameters
+    ----------
+    seconds : float
+        Time from the beginning of the training, its compilation included. The step during which
+        it ends is completed.
+    """
+
+    def __init__(self, seconds: float):
+        super().__init__()
+        self.seconds = seconds
+        self._start = time.monotonic()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        self._start = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stop if the time is over."""
+        if time.monotonic() - self._start >= self.seconds:
+            self.model.stop_training = True
+
+
+class TimeEstimate(keras.callbacks.Callback):
+    """Print how long all trainings will take, from the first steps of the first one.
+
+    Parameters
+    ----------
+    n_trainings : int
+        Number of trainings of about this length.
+    """
+
+    def __init__(self, n_trainings: int):
+        super().__init__()
+        self.n_trainings = n_trainings
+        self._step, self._start = 0, 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure the steps after the first, which compiles, and print the estimate."""
+        self._step += 1
+        if self._step == 1:
+            self._start = time.monotonic()
+        if self._step == 1 + _TIMED_STEPS:
+            seconds = (time.monotonic() - self._start) / _TIMED_STEPS
+            n_steps = self.params["epochs"] * self.params["steps"]
+            total = seconds * n_steps * self.n_trainings
+            of = "the training" if self.n_trainings == 1 else f"{self.n_trainings} trainings"
+            print(f"About {total:.0f} s for {of}", flush=True)
 
 
 class Progress(keras.callbacks.Callback):

@@ -1,5 +1,6 @@
 """Everything that MelaNet does once trained: predict, embed, explain, save and load."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -287,12 +288,17 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         form, X = self._read(X)
         n, size = len(X), min(len(X), self.batch_size)
         outputs = []
-        for start in range(0, n, size):
-            # The last row fills up the last batch: another batch size would be compiled anew.
-            rows = np.arange(start, start + size).clip(max=n - 1)
-            inputs = network_input(form.encode(X[rows]), model.input_shape[1:])
-            outputs.append(model.predict_on_batch(inputs))
+        with self._compiled(model) as compiled:
+            for start in range(0, n, size):
+                # The last row fills up the last batch: another batch size would be compiled anew.
+                rows = np.arange(start, start + size).clip(max=n - 1)
+                inputs = network_input(form.encode(X[rows]), model.input_shape[1:])
+                outputs.append(compiled.predict_on_batch(inputs))
         return np.concatenate(outputs)[:n].astype("float32")
+
+    def _compiled(self, model):
+        """Return a context with a model of the same structure and weights."""
+        return contextlib.nullcontext(model)
 
     def _read(self, X):
         """Return the form of images to predict on, and the images as an array."""

@@ -1,5 +1,6 @@
 """MelaNet: a scikit-learn classifier of images, by the paper's recipe or with another network."""
 
+import contextlib
 import os
 import zipfile
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from melanet.classifier._dataset import ImageSubset, LabelledImages, hold_out
 from melanet.images import Augmentation
 from melanet.losses import focal_loss
 from melanet.utils._keras import keras_scope, untuned
+from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 from melanet.utils._typing import Augment, PathLike
 from melanet.weights import _published
 
@@ -272,14 +274,16 @@ class MelaNet(FittedNetwork):
             _validation.refuse_groups(groups)
             training = samples
             validation = self._read_validation_data(validation_data, form, classes)
-        model = self._build_network(form.image_shape[-1], len(classes), network_seed)
-        shape = model.input_shape[1:]
+        network = self._build_network(form.image_shape[-1], len(classes), network_seed)
+        shape = network.input_shape[1:]
         batches = self._batches(training, validation, shape, class_weights, batch_seed)
-        self.history_ = self._train(model, *batches)
-        self.classes_ = classes
+        structure = self._structure_of(network)
+        with self._lease(network, structure) as model:
+            history = self._train(model, *batches)
+            copy_variables(model, network)
+        self._structure = structure
+        self.history_, self.classes_, self.model_ = history, classes, network
         self.value_range_, self.dtype_ = form.value_range, form.dtype
-        # Without the optimizer, which has twice the network's size and is no longer needed.
-        self.model_ = keras.Model(model.input, model.output, name=model.name)
         return self
 
     def _split(self, samples, groups, seed):
@@ -296,15 +300,50 @@ class MelaNet(FittedNetwork):
         return ImageSubset(val_form, X, _validation.encode_labels(y, classes, len(X)))
 
     def _build_network(self, n_channels, n_classes, seed):
-        """Return the compiled network."""
+        """Return the network with its initial weights, not compiled."""
         input_size = _validation.check_input_size(self.input_size)
-        loss = focal_loss(self.gamma, _validation.check_alpha(self.alpha, n_classes))
+        _validation.check_alpha(self.alpha, n_classes)
         with keras_scope(seed, self.dtype_policy):
-            model = _backbones.build(
+            return _backbones.build(
                 self.backbone, input_size, n_channels, n_classes, self.backbone_weights
             )
-            model.compile(optimizer=self._optimizer(), loss=loss)
-        return model
+
+    def _structure_of(self, network):
+        """Return what the compiled functions of a network depend on, None to compile anew."""
+        if self.callbacks:  # the user's callbacks may keep the model that they see
+            return None
+        return (
+            "MelaNet",
+            self.backbone,
+            network.input_shape,
+            network.output_shape,
+            float(self.gamma),
+            tuple(np.ravel(self.alpha).tolist()),
+            type(self._optimizer()).__name__,
+            self.dtype_policy,
+        )
+
+    @contextlib.contextmanager
+    def _lease(self, network, structure):
+        """Lease a compiled model with the weights of a network and a new optimizer."""
+
+        def build():
+            alpha = _validation.check_alpha(self.alpha, network.output_shape[-1])
+            model = keras.models.clone_model(network)
+            model.compile(optimizer=self._optimizer(), loss=focal_loss(self.gamma, alpha))
+            model.optimizer.build(model.trainable_variables)
+            return model
+
+        with STORE.lease(structure, build) as model:
+            copy_variables(network, model)
+            reset_optimizer(model.optimizer, learning_rate=self.learning_rate)
+            yield model
+
+    def _compiled(self, model):
+        structure = getattr(self, "_structure", None)
+        if structure is None or model is not self.model_:
+            return super()._compiled(model)
+        return self._lease(model, structure)
 
     def _optimizer(self):
         pretrained = _backbones.starts_pretrained(self.backbone, self.backbone_weights)

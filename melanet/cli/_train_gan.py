@@ -22,6 +22,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
     add("--preset", choices=("paper", "default"), default="paper", help=f"recipe ({DEFAULT_HELP})")
     add("--epochs", type=int, metavar="N", help="default: the recipe's")
     add("--steps", type=int, metavar="N", help="training budget instead of epochs")
+    add("--max-seconds", type=float, metavar="S", help="end the training after this time")
     add_size_and_seed(add)
 
 
@@ -45,7 +46,11 @@ def run(arguments: argparse.Namespace) -> None:
                 f"Received: {name}={value!r}"
             )
     recipe = resolve_recipe(
-        arguments.preset, X.shape[1:], steps=arguments.steps, epochs=arguments.epochs
+        arguments.preset,
+        X.shape[1:],
+        steps=arguments.steps,
+        epochs=arguments.epochs,
+        max_seconds=arguments.max_seconds,
     )
     train_and_save(
         X[y == source], X[y == target], arguments.out, recipe, seed=arguments.seed, verbose=1

@@ -20,7 +20,7 @@ from melanet.utils._typing import PathLike
 from melanet.utils._validation import check_positive_integer, check_symmetric_range
 from melanet.weights import locate, read_model
 
-_NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
+NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
 _TERMS = (
     "discriminator_loss",
     "discriminator_accuracy",
@@ -120,13 +120,11 @@ class CycleGAN(keras.Model):
             Passed to Keras; losses cannot be chosen.
         """
         super().compile(optimizer=adam() if optimizer is None else optimizer, **kwargs)
-        if not self._missing_networks():
-            # Built now, TensorFlow traces the step once instead of twice.
-            self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with the settings of a saved model."""
         self.compile(**keras.saving.deserialize_keras_object(config))
+        self._build_optimizer()
 
     @classmethod
     def from_shape(
@@ -333,13 +331,19 @@ class CycleGAN(keras.Model):
             and ``identity_loss``, unweighted sums over both directions.
         """
         self._check_complete()
+        self._build_optimizer()
         if not shuffle and not isinstance(callbacks, keras.callbacks.CallbackList):
             x, first = untuned(x)
             callbacks = [*first, *keras.tree.flatten(callbacks or [])]
         return super().fit(x, *args, shuffle=shuffle, callbacks=callbacks, **kwargs)
 
+    def _build_optimizer(self):
+        # Built before the first step, which TensorFlow otherwise traces twice.
+        if not self._missing_networks() and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+
     def _missing_networks(self):
-        return [name for name in _NETWORKS if getattr(self, name) is None]
+        return [name for name in NETWORKS if getattr(self, name) is None]
 
     def _check_complete(self):
         if missing := self._missing_networks():
@@ -396,7 +400,7 @@ class CycleGAN(keras.Model):
         """Return the configurations of the four networks and the weights of the losses."""
         return {
             **super().get_config(),
-            **{k: keras.saving.serialize_keras_object(getattr(self, k)) for k in _NETWORKS},
+            **{k: keras.saving.serialize_keras_object(getattr(self, k)) for k in NETWORKS},
             "adversarial_weight": self.adversarial_weight,
             "cycle_weight": self.cycle_weight,
             "identity_weight": self.identity_weight,
@@ -406,7 +410,7 @@ class CycleGAN(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> CycleGAN:
         """Create a CycleGAN from the result of ``get_config``."""
         config = dict(config)
-        for name in _NETWORKS:
+        for name in NETWORKS:
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
 

@@ -6,7 +6,57 @@ import keras
 from keras import ops
 
 
-def adam(learning_rate: float = 2e-4, decay_steps: int | None = None) -> keras.optimizers.Optimizer:
+@keras.saving.register_keras_serializable("melanet")
+class LinearDecayAdam(keras.optimizers.Adam):
+    """Adam whose learning rate may fall linearly to zero.
+
+    Rate and number of steps are variables, unlike those of a Keras schedule: a compiled training
+    step serves any of them.
+
+    Parameters
+    ----------
+    learning_rate : float, default=2e-4
+        Initial learning rate.
+    decay_steps : int, default=0
+        Steps over which the rate falls to zero; 0 keeps it constant.
+    **kwargs
+        Passed to ``keras.optimizers.Adam``.
+    """
+
+    def __init__(self, learning_rate: float = 2e-4, decay_steps: int = 0, **kwargs: Any):
+        super().__init__(learning_rate, **kwargs)
+        self._decay_steps = keras.Variable(
+            float(decay_steps), trainable=False, dtype="float32", name="decay_steps"
+        )
+        self._track_variable(self._decay_steps)
+
+    @property
+    def initial_rate(self) -> keras.Variable:
+        """Learning rate before the decay."""
+        return self._learning_rate
+
+    @property
+    def decay_steps(self) -> keras.Variable:
+        """Steps over which the rate falls to zero, or 0."""
+        return self._decay_steps
+
+    def _get_current_learning_rate(self):
+        rate = ops.convert_to_tensor(self._learning_rate)
+        total = ops.convert_to_tensor(self._decay_steps)
+        step = ops.minimum(ops.cast(self._iterations, "float32"), total)
+        share = ops.divide(step, ops.maximum(total, 1.0))
+        return ops.where(total > 0, rate * (1.0 - share), rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "learning_rate": float(ops.convert_to_numpy(self._learning_rate)),
+            "decay_steps": int(ops.convert_to_numpy(self._decay_steps)),
+        }
+
+
+def adam(learning_rate: float = 2e-4, decay_steps: int | None = None) -> LinearDecayAdam:
     """Return the paper's optimizer, Adam with beta_1 = 0.5.
 
     Parameters
@@ -18,7 +68,7 @@ def adam(learning_rate: float = 2e-4, decay_steps: int | None = None) -> keras.o
 
     Returns
     -------
-    keras.optimizers.Adam
+    LinearDecayAdam
 
     Examples
     --------
@@ -26,12 +76,7 @@ def adam(learning_rate: float = 2e-4, decay_steps: int | None = None) -> keras.o
     >>> float(adam(decay_steps=100).learning_rate)
     0.00019999999494757503
     """
-    rate: Any = learning_rate
-    if decay_steps is not None:
-        rate = keras.optimizers.schedules.PolynomialDecay(
-            learning_rate, decay_steps, end_learning_rate=0.0, power=1.0
-        )
-    return keras.optimizers.Adam(rate, beta_1=0.5)
+    return LinearDecayAdam(learning_rate, decay_steps or 0, beta_1=0.5)
 
 
 class PrecomputedLoss(keras.losses.Loss):

@@ -1,7 +1,8 @@
 """Build a CycleGAN from a recipe and train it: in memory, from files, resumable."""
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from melanet.callbacks import Checkpoint, PictureGrid, Progress, StopOnNonFinite
-from melanet.gan._cyclegan import CycleGAN
+from melanet.callbacks import Checkpoint, PictureGrid, Progress, StopOnNonFinite, TimeLimit
+from melanet.gan import networks
+from melanet.gan._cyclegan import NETWORKS, CycleGAN
 from melanet.gan._unpaired_dataset import UnpairedDataset, UnpairedFiles, UnpairedImages
-from melanet.gan.losses import adam
 from melanet.images import Augmentation
 from melanet.preprocessing import PictureFiles, read_form
 from melanet.utils import reproducible
 from melanet.utils._files import atomic_path, history_rows, write_csv
+from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 from melanet.utils._typing import PathLike
 
 _MAX_EPOCHS = 10  # a budget in steps is divided into at most this many epochs
@@ -47,6 +49,9 @@ class TrainingRecipe:
         Share of the training images, in [0, 1], that are augmented.
     flip : {"horizontal", "vertical", "both"} or None
         Mirror images that belong to the same class.
+    max_seconds : float or None, default=None
+        Time after which the training ends, wherever it is. The result then depends on the
+        machine's speed and does not repeat bit for bit.
     """
 
     generator: str | None
@@ -60,6 +65,7 @@ class TrainingRecipe:
     identity_weight: float
     augment: float
     flip: str | None
+    max_seconds: float | None = None
 
     def schedule(self) -> tuple[int, int | None]:
         """Return the number of epochs and the steps of each, None for a pass over the data."""
@@ -74,10 +80,7 @@ class TrainingRecipe:
         return asdict(self)
 
 
-def build_cyclegan(
-    recipe: TrainingRecipe, shape: tuple[int, ...], seed: int, n_steps: int
-) -> CycleGAN:
-    """Build and compile the CycleGAN that a recipe trains for `n_steps`."""
+def _build_cyclegan(recipe: TrainingRecipe, shape: tuple[int, ...], seed: int) -> CycleGAN:
     cyclegan = CycleGAN.from_shape(
         shape,
         generator=recipe.generator,
@@ -86,8 +89,7 @@ def build_cyclegan(
         identity_weight=recipe.identity_weight,
         seed=seed,
     )
-    decay = n_steps if recipe.decay else None
-    cyclegan.compile(optimizer=adam(recipe.learning_rate, decay))
+    cyclegan.optimizer.build(cyclegan.trainable_variables)  # before its state is reset
     return cyclegan
 
 
@@ -110,6 +112,87 @@ def unpaired_dataset(
         size = A.sample_shape[:2]
         return UnpairedFiles(A.paths.tolist(), B.paths.tolist(), size, **options), epochs
     return UnpairedImages(np.asarray(A), np.asarray(B), **options), epochs
+
+
+@dataclass
+class Training:
+    """A finished training, while its compiled model is leased.
+
+    Parameters
+    ----------
+    cyclegan : CycleGAN
+        Trained and compiled; other trainings use it later.
+    history : dict
+        Name of a loss -> list of its values by epoch.
+    networks : list of keras.Model
+        Uncompiled networks of the same structure.
+    """
+
+    cyclegan: CycleGAN
+    history: dict[str, list[float]]
+    networks: list[keras.Model]
+
+    def copy(self) -> CycleGAN:
+        """Return a CycleGAN with the trained weights that no other training uses."""
+        for name, network in zip(NETWORKS, self.networks):
+            copy_variables(getattr(self.cyclegan, name), network)
+        ab, ba, a, b = self.networks
+        return CycleGAN(ab, ba, a, b, identity_weight=self.cyclegan.identity_weight)
+
+
+@contextlib.contextmanager
+def leased_training(
+    recipe: TrainingRecipe,
+    A: np.ndarray | PictureFiles,
+    B: np.ndarray | PictureFiles,
+    *,
+    seed: int = 0,
+    name: str = "CycleGAN",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int = 0,
+) -> Iterator[Training]:
+    """Train as `train` does, and yield the compiled model, which is leased until the block ends.
+
+    Inside the block, the model translates without compiling again.
+    """
+    batches, epochs = unpaired_dataset(recipe, A, B, seed)
+    n_steps = epochs * len(batches)
+    shape = A.sample_shape if isinstance(A, PictureFiles) else tuple(A.shape[1:])
+    checkpoint = next((c for c in callbacks if isinstance(c, Checkpoint)), None)
+    widths = recipe.filters, recipe.discriminator_filters
+    structure: Any = ("CycleGAN", shape, recipe.generator, *widths, recipe.identity_weight)
+    if not all(type(callback).__module__.startswith("melanet.") for callback in callbacks):
+        structure = None  # the user's callbacks may keep the model that they see
+    initial = networks.build_four(shape, recipe.generator, *widths, seed)
+    with (
+        reproducible(),
+        STORE.lease(structure, lambda: _build_cyclegan(recipe, shape, seed)) as cyclegan,
+    ):
+        for network_name, network in zip(NETWORKS, initial):
+            copy_variables(network, getattr(cyclegan, network_name))
+        decay_steps = n_steps if recipe.decay else 0
+        reset_optimizer(
+            cyclegan.optimizer, learning_rate=recipe.learning_rate, decay_steps=decay_steps
+        )
+        done = checkpoint.restore(cyclegan, batches) if checkpoint else 0
+        watchers: list[Any] = [StopOnNonFinite(name), *callbacks]
+        if recipe.max_seconds is not None:
+            watchers.append(TimeLimit(recipe.max_seconds))
+        bar = Progress(name, n_steps - done * len(batches)) if verbose else None
+        if bar is not None:
+            watchers.append(bar)
+        try:
+            history = cyclegan.fit(
+                batches, initial_epoch=done, epochs=epochs, callbacks=watchers, verbose=0
+            ).history
+        finally:
+            batches.A = batches.B = None  # TensorFlow keeps the data set alive
+            if bar is not None:
+                bar.stop()
+        if checkpoint:
+            history = checkpoint.history  # with the epochs before a resume
+        losses = {k: [float(v) for v in values] for k, values in history.items()}
+        yield Training(cyclegan, losses, initial)
 
 
 def train(
@@ -163,29 +246,10 @@ def train(
     >>> len(history["loss"])
     2
     """
-    batches, epochs = unpaired_dataset(recipe, A, B, seed)
-    n_steps = epochs * len(batches)
-    shape = A.sample_shape if isinstance(A, PictureFiles) else A.shape[1:]
-    checkpoint = next((c for c in callbacks if isinstance(c, Checkpoint)), None)
-    bar = None
-    with reproducible():
-        cyclegan = build_cyclegan(recipe, shape, seed, n_steps)
-        done = checkpoint.restore(cyclegan, batches) if checkpoint else 0
-        callbacks = [StopOnNonFinite(name), *callbacks]
-        if verbose:
-            bar = Progress(name, n_steps - done * len(batches))
-            callbacks.append(bar)
-        try:
-            history = cyclegan.fit(
-                batches, initial_epoch=done, epochs=epochs, callbacks=callbacks, verbose=0
-            ).history
-        finally:
-            batches.A = batches.B = None  # TensorFlow keeps the data set alive
-            if bar is not None:
-                bar.stop()
-    if checkpoint:
-        history = checkpoint.history  # with the epochs before a resume
-    return cyclegan, {k: [float(v) for v in values] for k, values in history.items()}
+    with leased_training(
+        recipe, A, B, seed=seed, name=name, callbacks=callbacks, verbose=verbose
+    ) as training:
+        return training.copy(), training.history
 
 
 def train_and_save(

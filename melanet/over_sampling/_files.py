@@ -175,8 +175,9 @@ def oversample_files(
     shown = {label: str(model) for label, model in (models or {}).items()}
     rows = _manifest_rows(journal, files.paths if names is None else names, y, shown, seed)
     write_csv(work.path / _IMAGES / MANIFEST, rows)
-    for label, report in _reports(journal).items():
-        report.warn(label, f"kind in {MANIFEST}", stacklevel=2)
+    if recipe.guard:
+        for label, report in _reports(journal).items():
+            report.warn(label, f"kind in {MANIFEST}", stacklevel=2)
     if destination.exists():
         destination.rmdir()
     (work.path / _IMAGES).replace(destination)

@@ -68,6 +68,9 @@ class GANOversampler(BaseOverSampler):
         Architecture of the generators for images.
     steps, epochs : int or None, default=None
         Training budget for each class: steps, or passes over the smaller set. Give one.
+    max_seconds : float or None, default=None
+        Time after which the training of a class ends, wherever it is. Results then depend on the
+        machine's speed and do not repeat bit for bit.
     batch_size : int or None, default=None
         Pairs of samples per step.
     learning_rate : float or None, default=None
@@ -158,6 +161,7 @@ class GANOversampler(BaseOverSampler):
         "generator": [StrOptions({"unet", "resnet"}), None],
         "steps": [_POSITIVE_INT, None],
         "epochs": [_POSITIVE_INT, None],
+        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [_POSITIVE_INT, None],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "augment": ["boolean", Interval(Real, 0, 1, closed="both"), None],
@@ -183,6 +187,7 @@ class GANOversampler(BaseOverSampler):
         generator: str | None = None,
         steps: int | None = None,
         epochs: int | None = None,
+        max_seconds: float | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
         augment: float | bool | None = None,
@@ -204,6 +209,7 @@ class GANOversampler(BaseOverSampler):
         self.generator = generator
         self.steps = steps
         self.epochs = epochs
+        self.max_seconds = max_seconds
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.augment = augment
@@ -242,8 +248,9 @@ class GANOversampler(BaseOverSampler):
         plans = plan_classes(y, needs, seed, self.sources)
         judge = train_judge(samples, y, recipe.flip, seed) if recipe.reject and needs else None
         filled = fill_classes(samples, plans, recipe, pretrained, judge, write, self.verbose)
-        for label, report in filled.reports.items():
-            report.warn(label, "source_kind_", stacklevel=5)
+        if recipe.guard:
+            for label, report in filled.reports.items():
+                report.warn(label, "source_kind_", stacklevel=5)
         # Assigned together: a fit that fails leaves the previous one intact.
         self.form_, self.recipe_ = form, recipe
         self.cyclegans_ = {**pretrained, **filled.cyclegans}
@@ -265,6 +272,7 @@ class GANOversampler(BaseOverSampler):
             generator=self.generator,
             steps=self.steps,
             epochs=self.epochs,
+            max_seconds=self.max_seconds,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             augment=self.augment,

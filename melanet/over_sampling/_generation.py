@@ -1,5 +1,6 @@
 """The synthetic samples of a class: translations, and copies of real samples beside them."""
 
+import contextlib
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from melanet.callbacks import TimeEstimate
 from melanet.exceptions import TranslationWarning
 from melanet.gan import CycleGAN
 from melanet.gan._unpaired_dataset import balanced_draws
-from melanet.gan.training import train
+from melanet.gan.training import leased_training
 from melanet.images import Augmentation
 from melanet.over_sampling._guard import Guard, describe_failures
 from melanet.over_sampling._judge import Judge
@@ -384,30 +386,39 @@ def fill_classes(
     n_all = sum(plan.n_samples for plan in plans)
     filled = Filled(np.empty(n_all, int), np.empty(n_all, "U11"))
     first = 0
+    n_trainings = sum(plan.label not in cyclegans for plan in plans)
+    estimate = [TimeEstimate(n_trainings)] if verbose else []
     with reproducible():
         for plan in plans:
-            cyclegan = cyclegans.get(plan.label)
-            if cyclegan is None:
-                cyclegan, history = train(
-                    recipe,
-                    samples[plan.source_rows],
-                    samples[plan.target_rows],
-                    seed=plan.training_seed,
-                    name=f"CycleGAN class {plan.label}",
-                    verbose=verbose,
-                )
-                filled.cyclegans[plan.label], filled.histories[plan.label] = cyclegan, history
-            generator = ClassGenerator(samples, plan, cyclegan, recipe, judge)
+            with contextlib.ExitStack() as stack:
+                cyclegan = cyclegans.get(plan.label)
+                if cyclegan is None:
+                    training = stack.enter_context(
+                        leased_training(
+                            recipe,
+                            samples[plan.source_rows],
+                            samples[plan.target_rows],
+                            seed=plan.training_seed,
+                            name=f"CycleGAN class {plan.label}",
+                            callbacks=estimate,
+                            verbose=verbose,
+                        )
+                    )
+                    cyclegan, estimate = training.cyclegan, []
+                    filled.cyclegans[plan.label] = training.copy()
+                    filled.histories[plan.label] = training.history
+                generator = ClassGenerator(samples, plan, cyclegan, recipe, judge)
+                report = ClassReport(diversity=generator.diversity)
+                for part in chunk_slices(plan.n_samples, samples.shape[1:]):
+                    places = np.arange(plan.n_samples)[part]
+                    made = generator.generate(places, generator.read(places), report.n_copies)
+                    whole = slice(first + part.start, first + part.stop)
+                    write(whole.start, made.samples)
+                    filled.source_indices[whole] = made.rows
+                    filled.source_kinds[whole] = made.kinds
+                    report.add(made)
             if generator.matching is not None:
                 filled.matchings[plan.label] = generator.matching
-            report = ClassReport(diversity=generator.diversity)
-            for part in chunk_slices(plan.n_samples, samples.shape[1:]):
-                places = np.arange(plan.n_samples)[part]
-                made = generator.generate(places, generator.read(places), report.n_copies)
-                whole = slice(first + part.start, first + part.stop)
-                write(whole.start, made.samples)
-                filled.source_indices[whole], filled.source_kinds[whole] = made.rows, made.kinds
-                report.add(made)
             filled.reports[plan.label] = report
             first += plan.n_samples
     return filled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 import numpy as np
 from keras import layers
@@ -12,10 +14,12 @@ from melanet.images._transform import resize
 from melanet.preprocessing import SampleSource
 from melanet.utils import reproducible, untuned
 from melanet.utils._chunks import chunk_slices
+from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 from melanet.utils._typing import PathLike
 from melanet.weights import read_model
 
 _BATCH_SIZE = 256  # samples judged at a time
+_LEARNING_RATE = 1e-3
 _SIDE = 64  # larger images are downscaled to this side before they are judged
 _MIN_VOTES = 2 / 3  # share of the forest's votes that a row of a table needs; see docs/tables.md
 
@@ -100,6 +104,24 @@ def _build_network(shape, n_classes, seed):
     return keras.Model(inputs, outputs)
 
 
+@contextlib.contextmanager
+def _lease(network):
+    """Lease the compiled model of a judge's structure, with the weights of `network`."""
+    shape, n_classes = network.input_shape[1:], network.output_shape[-1]
+
+    def build():
+        model = _build_network(shape, n_classes, 0)
+        model.compile(
+            optimizer=keras.optimizers.Adam(_LEARNING_RATE), loss="sparse_categorical_crossentropy"
+        )
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    with STORE.lease(("Judge", shape, n_classes), build) as model:
+        copy_variables(network, model)
+        yield model
+
+
 class Judge:
     """Classify samples, having seen real ones only.
 
@@ -152,26 +174,30 @@ class Judge:
             self._predict_proba = forest.fit(samples, codes).predict_proba
             self._min_votes = _MIN_VOTES
             return self
-        model = _build_network(samples.shape[1:], int(codes.max()) + 1, self.seed)
-        model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="sparse_categorical_crossentropy")
+        network = _build_network(samples.shape[1:], int(codes.max()) + 1, self.seed)
         augment = Augmentation(flip=self.flip)
         batches = _JudgeBatches(samples, codes, self.steps, self.seed, augment)
-        try:
-            served, callbacks = untuned(batches)
-            model.fit(served, epochs=1, shuffle=False, callbacks=callbacks, verbose=0)
-        finally:
-            batches.images = None  # TensorFlow keeps the data set alive
-        return self._use(model)
+        with _lease(network) as model:
+            reset_optimizer(model.optimizer, learning_rate=_LEARNING_RATE)
+            try:
+                served, callbacks = untuned(batches)
+                model.fit(served, epochs=1, shuffle=False, callbacks=callbacks, verbose=0)
+            finally:
+                batches.images = None  # TensorFlow keeps the data set alive
+            copy_variables(model, network)
+        return self._use(network)
 
-    def _use(self, model):
+    def _use(self, network):
         def predict_proba(x):
             # Keras' predict is slower: it turns its input into a data set.
             starts = range(0, len(x), _BATCH_SIZE)
             if not starts:
-                return np.empty((0, model.output_shape[-1]), "float32")
-            return np.concatenate([model.predict_on_batch(x[i : i + _BATCH_SIZE]) for i in starts])
+                return np.empty((0, network.output_shape[-1]), "float32")
+            with _lease(network) as model:
+                parts = [model.predict_on_batch(x[i : i + _BATCH_SIZE]) for i in starts]
+            return np.concatenate(parts)
 
-        self._network, self._min_votes, self._predict_proba = model, 0.0, predict_proba
+        self._network, self._min_votes, self._predict_proba = network, 0.0, predict_proba
         return self
 
     def save(self, path: PathLike) -> None:

@@ -86,6 +86,11 @@ def reproducible() -> Iterator[None]:
                 logging.getLogger("tensorflow").removeFilter(_is_not_about_retracing)
 
 
+def is_reproducible() -> bool:
+    """Return whether a thread is in the scope of `reproducible`."""
+    return _reproducible_state["depth"] > 0
+
+
 def _is_not_about_retracing(record: logging.LogRecord) -> bool:
     return "retracing" not in record.getMessage()
 

@@ -116,9 +116,7 @@ def test_another_model_is_rejected(tmp_path):
     assert Checkpoint(tmp_path / "state").restore(models[0]) == 1
 
 
-@pytest.mark.parametrize(
-    ("tries", "epochs"), [(1, 3), pytest.param(5, 6, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("tries", "epochs"), [(1, 3), pytest.param(5, 6, marks=pytest.mark.slow)])
 def test_killed_trainings_end_with_the_same_bits(tries, epochs):
     script = ROOT / "examples" / "benchmarks" / "kill_resume.py"
     if not script.exists():

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from melanet.gan.losses import (
+    LinearDecayAdam,
     PrecomputedLoss,
     absolute_error,
     adam,
@@ -16,9 +17,29 @@ def numpy_of(x):
 
 
 def test_linear_decay_reaches_zero_at_the_end():
-    schedule = adam(1e-3, decay_steps=100)._learning_rate
-    rates = [float(schedule(step)) for step in (0, 50, 100)]
-    assert rates == pytest.approx([1e-3, 5e-4, 0])
+    def rates(optimizer):
+        for step in (0, 50, 100, 101):
+            optimizer.iterations.assign(step)
+            yield float(optimizer.learning_rate)
+
+    assert list(rates(adam(1e-3, decay_steps=100))) == pytest.approx([1e-3, 5e-4, 0, 0])
+    assert list(rates(adam(1e-3))) == pytest.approx([1e-3] * 4)
+    config = adam(1e-3, decay_steps=100).get_config()
+    again = LinearDecayAdam.from_config(config)
+    assert list(rates(again)) == pytest.approx([1e-3, 5e-4, 0, 0])
+    assert (config["decay_steps"], config["beta_1"]) == (100, 0.5)
+
+
+def test_a_decaying_step_is_that_of_keras_schedule():
+    x = keras.Variable(np.ones(3, "float32"))
+    y = keras.Variable(np.ones(3, "float32"))
+    schedule = keras.optimizers.schedules.PolynomialDecay(1e-2, 5, end_learning_rate=0.0)
+    ours, theirs = adam(1e-2, decay_steps=5), keras.optimizers.Adam(schedule, beta_1=0.5)
+    for i in range(6):
+        gradient = keras.ops.convert_to_tensor(np.arange(3, dtype="float32") - i / 4)
+        ours.apply([gradient], [x])
+        theirs.apply([gradient], [y])
+        np.testing.assert_array_equal(numpy_of(x), numpy_of(y))
 
 
 def test_errors_are_means_per_sample():

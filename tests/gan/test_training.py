@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -25,17 +26,17 @@ def test_a_diverging_training_names_the_step_and_the_remedy(samples):
 
 def test_an_epoch_is_a_pass_over_the_smaller_set(samples):
     recipe = replace(PRESETS["paper"], epochs=2, filters=2, discriminator_filters=2)
-    cyclegan, history = training.train(recipe, samples[:8], samples[8:], seed=0)
-    assert len(history["loss"]) == 2
-    assert int(cyclegan.optimizer.iterations) == 2 * 5
+    with training.leased_training(recipe, samples[:8], samples[8:], seed=0) as finished:
+        assert len(finished.history["loss"]) == 2
+        assert int(finished.cyclegan.optimizer.iterations) == 2 * 5
 
 
 @pytest.mark.parametrize("steps", [7, 20])
 def test_a_budget_in_steps_is_kept(samples, steps):
     small = {"generator": "unet", "filters": 2, "discriminator_filters": 2}
     recipe = replace(PRESETS["default"], steps=steps, **small)
-    cyclegan, _ = training.train(recipe, samples[:8], samples[8:], seed=0)
-    assert int(cyclegan.optimizer.iterations) == steps
+    with training.leased_training(recipe, samples[:8], samples[8:], seed=0) as finished:
+        assert int(finished.cyclegan.optimizer.iterations) == steps
 
 
 @pytest.mark.parametrize(("augment", "share"), [(0.25, 0.25), (True, 1.0), (0.0, 0.0)])
@@ -81,3 +82,27 @@ def test_file_name_and_sets_are_validated():
         training.train_and_save(np.zeros((1, 8, 8, 1)), [], "a.h5", PRESETS["paper"])
     with pytest.raises(ValueError, match="B must hold at least one image"):
         training.train_and_save(np.zeros((1, 8, 8, 1)), [], "a.keras", PRESETS["paper"])
+
+
+def test_a_trained_model_is_independent_of_later_trainings(samples):
+    small = {"generator": "unet", "filters": 2, "discriminator_filters": 2, "steps": 2}
+    recipe = replace(PRESETS["default"], **small)
+    first, _ = training.train(recipe, samples[:8], samples[8:], seed=0)
+    before = first.get_weights()
+    training.train(recipe, samples[:8], samples[8:], seed=1)
+    for a, b in zip(before, first.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    first.fit(training.unpaired_dataset(recipe, samples[:8], samples[8:], 0)[0], verbose=0)
+
+
+def test_callbacks_of_the_users_own_see_a_model_that_is_not_shared(samples):
+    class Keeper(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            self.kept = self.model
+
+    small = {"generator": "unet", "filters": 2, "discriminator_filters": 2, "steps": 2}
+    recipe = replace(PRESETS["default"], **small)
+    keepers = Keeper(), Keeper()
+    for keeper in keepers:
+        training.train(recipe, samples[:8], samples[8:], callbacks=[keeper])
+    assert keepers[0].kept is not keepers[1].kept

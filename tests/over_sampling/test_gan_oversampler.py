@@ -509,7 +509,7 @@ def test_saved_parameters_are_restored(tmp_path, fitted, name, value, expected):
 
 def test_saving_warns_of_parameters_that_cannot_be_written(tmp_path, fitted):
     sampler = copy.copy(fitted[0]).set_params(sampling_strategy=lambda y: {})
-    with pytest.warns(UserWarning, match="sampling_strategy=.* is left out"):
+    with pytest.warns(UserWarning, match="sampling_strategy=.* cannot be written to a file"):
         sampler.save(tmp_path / "sampler.melanet")
 
 

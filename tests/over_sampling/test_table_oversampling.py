@@ -245,7 +245,7 @@ def test_hopeless_tables_are_over_sampled_with_a_warning():
     cases.append((constant, y, "All rows of X are the same"))
     twins = X.copy()
     twins[y == 1] = X[-1]
-    cases.append((twins, y, "15 samples are one and the same row"))
+    cases.append((twins, y, "15 samples are the same row"))
     subset = X.copy()
     subset[y == 1] = X[:15]
     cases.append((subset, y, "all of its rows occur in other classes"))
