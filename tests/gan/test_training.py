@@ -60,7 +60,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, monkeypatch):
                 raise Interruption
 
     X, y = make_lesions(6, image_size=16, weights=(0.5, 0.5), random_state=0)
-    small = {"steps": 3, "filters": 2, "discriminator_filters": 2}
+    small = {"generator": "unet", "steps": 3, "filters": 2, "discriminator_filters": 2}
     recipe = replace(PRESETS["default"], **small)
     options = {"recipe": recipe, "checkpoint_seconds": 0, "seed": 1}
     sets = X[y == 0], X[y == 1]

@@ -140,7 +140,8 @@ class QuickJudge(Judge):
 
 def use_small_recipe(monkeypatch):
     monkeypatch.setattr(_judge, "Judge", QuickJudge)
-    small = {"filters": 2, "discriminator_filters": 2, "steps": 4, "batch_size": 2}
+    small = {"generator": "unet", "filters": 2, "discriminator_filters": 2}
+    small |= {"steps": 4, "batch_size": 2}
     monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], **small))
 
 
