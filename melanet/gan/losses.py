@@ -43,7 +43,8 @@ class LinearDecayAdam(keras.optimizers.Adam):
     def _get_current_learning_rate(self):
         rate = ops.convert_to_tensor(self._learning_rate)
         total = ops.convert_to_tensor(self._decay_steps)
-        step = ops.minimum(ops.cast(self._iterations, "float32"), total)
+        step = ops.cast(ops.convert_to_tensor(self._iterations), "float32")
+        step = ops.minimum(step, total)
         share = ops.divide(step, ops.maximum(total, 1.0))
         return ops.where(total > 0, rate * (1.0 - share), rate)
 

@@ -123,7 +123,7 @@ def reset_optimizer(optimizer: Any, **settings: float) -> None:
         Name of an attribute that is a variable -> value, such as ``learning_rate``.
     """
     for variable in optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
+        variable.assign(keras.ops.zeros(variable.shape, dtype=variable.dtype))
     for name, value in settings.items():
         getattr(optimizer, f"_{name}").assign(value)
 
