@@ -32,7 +32,7 @@ _MAX_COMPARED = 300  # real samples that these are compared with
 
 @dataclass(frozen=True)
 class ClassPlan:
-    """What is needed for one class.
+    """The synthetic samples that one class needs, and what they are made from.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def first(digits):
     return sampler, sampler.fit_resample(*digits)[0]
 
 
-def test_a_refit_has_the_same_bits_whatever_was_fitted_between(digits, first):
+def test_a_refit_has_the_same_bits_after_other_fits(digits, first):
     X, y = digits
     quick(random_state=1, learning_rate=1e-2, steps=5).fit_resample(X, y)
     sampler = quick()
