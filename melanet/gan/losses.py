@@ -30,16 +30,6 @@ class LinearDecayAdam(keras.optimizers.Adam):
         )
         self._track_variable(self._decay_steps)
 
-    @property
-    def initial_rate(self) -> keras.Variable:
-        """Learning rate before the decay."""
-        return self._learning_rate
-
-    @property
-    def decay_steps(self) -> keras.Variable:
-        """Steps over which the rate falls to zero, or 0."""
-        return self._decay_steps
-
     def _get_current_learning_rate(self):
         rate = ops.convert_to_tensor(self._learning_rate)
         total = ops.convert_to_tensor(self._decay_steps)
