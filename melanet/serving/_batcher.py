@@ -28,9 +28,9 @@ class Batcher:
     """Run batch functions for callers that have one sample each.
 
     A single thread runs everything, so the models never run concurrently. It does not wait for a
-    batch to fill: the next batch holds the samples that arrived while the last one ran. The last sample
-    pads a batch to a power of two, so that a function sees few shapes and is compiled once for
-    each.
+    batch to fill: the next batch holds the samples that arrived while the last one ran. The last
+    sample pads a batch to a power of two, so that a function sees few shapes and is compiled once
+    for each.
 
     Parameters
     ----------
