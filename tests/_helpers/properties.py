@@ -13,7 +13,9 @@ _SETTINGS = settings(
 
 
 def _lanes(quick, slow):
-    return pytest.mark.parametrize("n_examples", [quick, pytest.param(slow, marks=pytest.mark.slow)])
+    return pytest.mark.parametrize(
+        "n_examples", [quick, pytest.param(slow, marks=pytest.mark.slow)]
+    )
 
 
 in_process = _lanes(25, 2000)
