@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from melanet.classifier import _grad_cam
@@ -18,6 +19,7 @@ from melanet.preprocessing._forms import read_form
 from melanet.preprocessing._validation import as_numbers
 from melanet.utils import _archive
 from melanet.utils._keras import keras_scope
+from melanet.utils._labels import label_text, label_texts, match_labels
 from melanet.utils._typing import PathLike
 from melanet.weights import _published, _reader
 
@@ -76,6 +78,37 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of right predictions. Not for diagnosis.
+
+        Parameters
+        ----------
+        X : array-like
+            Images as in `predict_proba`.
+        y : array-like of shape (n,)
+            True labels, matched with `classes_` by their text; others count as wrong predictions.
+        sample_weight : array-like of shape (n,) or None, default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            Accuracy in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If no label of y is among `classes_`, or labels are missing.
+        """
+        check_is_fitted(self, "model_")
+        texts = label_texts("y", np.ravel(y))
+        codes = {label_text(label): code for code, label in enumerate(self.classes_)}
+        true = np.array([codes.get(text, -1) for text in texts])
+        if len(true) and (true < 0).all():
+            match_labels("y", np.ravel(y), "classes_", self.classes_)  # raises
+        predicted = self.predict_proba(X).argmax(axis=1)
+        return float(accuracy_score(true, predicted, sample_weight=sample_weight))
+
     def embed(self, X: ArrayLike) -> NDArray[np.float32]:
         """Compute the pooled features, which are the input of the softmax layer.
 
@@ -129,9 +162,8 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         melanet.classifier.grad_cam : The method and its source.
         """
         model = self._model()
-        labels = self.classes_.tolist()
-        if label is not None and label not in labels:
-            raise ValueError(f"label must be one of {labels}. Received: label={label!r}")
+        if label is not None:
+            (code,) = match_labels("label", [label], "classes_", self.classes_)
         form, images = self._read(X)
         heatmaps, overlays = [], []
         for start in range(0, len(images), self.batch_size):
@@ -140,7 +172,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             if label is None:
                 columns = model.predict_on_batch(inputs).argmax(axis=1)
             else:
-                columns = np.full(len(inputs), labels.index(label))
+                columns = np.full(len(inputs), code)
             heat = _grad_cam.grad_cam(model, inputs, columns)[..., None]
             heat = _scale_to_peak(resize(heat, samples.shape[1:3])[..., 0])
             heatmaps.append(heat)
@@ -266,7 +298,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         _grad_cam.check_classifier(model, source)
         n_classes = model.output_shape[-1]
         labels = np.arange(n_classes) if classes is None else np.asarray(classes)
-        if labels.shape != (n_classes,) or len(set(labels.tolist())) < n_classes:
+        if labels.shape != (n_classes,) or len(set(map(label_text, labels))) < n_classes:
             raise ValueError(
                 f"classes must name the {n_classes} columns of the file's softmax, each once. "
                 f"Received: classes={classes!r}"

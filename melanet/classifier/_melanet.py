@@ -22,6 +22,7 @@ from melanet.classifier._dataset import ImageSubset, LabelledImages, hold_out
 from melanet.images import Augmentation
 from melanet.losses import focal_loss
 from melanet.utils._keras import keras_scope, untuned
+from melanet.utils._labels import match_keys
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 from melanet.utils._typing import Augment, PathLike
 from melanet.weights import _published
@@ -238,7 +239,8 @@ class MelaNet(FittedNetwork):
             Images of one size, integers of 8 or 16 bits, booleans or floats; or images as rows,
             see `image_shape`. One channel is repeated if the backbone takes three.
         y : array-like of shape (n,)
-            Labels of two or more classes, each with two samples or more.
+            Labels of two or more classes, each with two samples or more. Labels given elsewhere
+            are matched by their text: 9 is "9", and 1 is 1.0, "1.0" and True.
         groups : array-like of shape (n,) or None, default=None
             Patients or lesions. All samples of a group are held out for validation, or none.
         validation_data : (X, y) or None, default=None
@@ -263,7 +265,10 @@ class MelaNet(FittedNetwork):
         images, labels = self._check_X(X, y)
         form = self._image_form(images, self.value_range)
         classes, codes = _validation.check_labels(labels)
-        class_weights = compute_class_weight(self.class_weight, classes=classes, y=labels)
+        class_weight = self.class_weight
+        if isinstance(class_weight, dict):
+            class_weight = match_keys("class_weight", class_weight, "classes of y", classes)
+        class_weights = compute_class_weight(class_weight, classes=classes, y=labels)
         split_seed, network_seed, batch_seed = (
             check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
         )

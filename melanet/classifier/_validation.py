@@ -9,12 +9,14 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from melanet.images import check_size
+from melanet.utils._labels import check_spelling, label_texts, match_labels
 
 _MIN_INPUT = 8  # pixels
 
 
 def check_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return classes and codes of at least two classes with at least two samples each."""
+    check_spelling("y", np.ravel(y))
     check_classification_targets(y)
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
@@ -31,20 +33,20 @@ def check_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.intp]]:
 
 
 def encode_labels(y: ArrayLike, classes: NDArray[Any], n: int) -> NDArray[np.intp]:
-    """Return the codes of validation labels, which must contain every class and no other."""
+    """Return the codes of validation labels, which must name every class and no other."""
     labels = column_or_1d(y, warn=True)
     if len(labels) != n:
         raise ValueError(
             "validation_data must be (X, y) of one length. "
             f"Received: {n} samples and {len(labels)} labels"
         )
-    found = set(labels.tolist())
-    if found != set(classes.tolist()):
+    codes = match_labels("The labels of validation_data", labels, "classes of y", classes)
+    if len(np.unique(codes)) < len(classes):
         raise ValueError(
-            "validation_data must hold every class of y and no other. Received: "
-            f"{sorted(found, key=str)} for {classes.tolist()}"
+            "validation_data must hold every class of y. Received: "
+            f"{np.unique(labels).tolist()} for {classes.tolist()}"
         )
-    return np.searchsorted(classes, labels)
+    return codes
 
 
 def check_validation_data(validation_data: Any) -> tuple[Any, Any]:
@@ -59,7 +61,7 @@ def check_validation_data(validation_data: Any) -> tuple[Any, Any]:
 
 
 def check_groups(groups: ArrayLike | None, n: int) -> NDArray[Any] | None:
-    """Return groups as an array of one entry per sample, or None."""
+    """Return the texts of groups as an array of one entry per sample, or None."""
     if groups is None:
         return None
     groups = np.asarray(groups)
@@ -68,7 +70,7 @@ def check_groups(groups: ArrayLike | None, n: int) -> NDArray[Any] | None:
             f"groups must have one entry for each sample, shape ({n},). "
             f"Received: shape {groups.shape}"
         )
-    return groups
+    return np.array(label_texts("groups", groups))
 
 
 def refuse_groups(groups: ArrayLike | None) -> None:

@@ -82,14 +82,18 @@ def oversample_folder(
     else:
         paths, y = list_folder(str(source))
     counts = count_classes(y, str(source))
-    rarest = min(counts, key=lambda name: counts[name])
-    named = [_split_model(model) for model in models]
+    named: dict[str, str] = {}
+    for label, file in map(_split_model, models):
+        label = _rarest(counts) if label is None else label
+        if label in named:
+            raise ValueError(f"model must be given once for a class. Received: two of {label!r}")
+        named[label] = file
     return oversample_files(
         paths,
         y,
         destination,
         names=[_relative(path, source.parent if table else source) for path in paths],
-        models={label or rarest: file for label, file in named},
+        models=named,
         **options,
     )
 
@@ -110,7 +114,7 @@ def parse_strategy(text: str) -> str | float | dict[str, int]:
     Raises
     ------
     ValueError
-        If a number of images is not whole.
+        If a number of images is not whole, or a class is named twice.
 
     Examples
     --------
@@ -124,11 +128,23 @@ def parse_strategy(text: str) -> str | float | dict[str, int]:
             raise ValueError(
                 f"sampling_strategy must be such as 'malignant=900,other=300'. Received: {text!r}"
             )
-        return {name.strip(): int(n) for name, _, n in pairs}
+        strategy = {name.strip(): int(n) for name, _, n in pairs}
+        if len(strategy) < len(pairs):
+            raise ValueError(f"sampling_strategy must name a class once. Received: {text!r}")
+        return strategy
     try:
         return float(text)
     except ValueError:
         return text
+
+
+def _rarest(counts: dict[str, int]) -> str:
+    found = [name for name, n in counts.items() if n == min(counts.values())]
+    if len(found) > 1:
+        raise ValueError(
+            f"model must be CLASS=FILE where several classes are the rarest. Received: {counts}"
+        )
+    return found[0]
 
 
 def _relative(path: str, folder: Path) -> str:

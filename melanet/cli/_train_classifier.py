@@ -49,20 +49,26 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet.classifier._dataset import hold_out
     from melanet.images import Augmentation
     from melanet.utils._files import history_rows, write_csv
+    from melanet.utils._labels import match_labels
+    from melanet.utils._paths import check_distinct_files
 
     X, y, paths = read_folder(arguments.source, arguments.size)
     count_classes(y, arguments.source)
-    held: Any = []
     if arguments.validation is None:
         rows, held = hold_out(np.unique(y, return_inverse=True)[1], 0.2, arguments.seed)
         validation_data = X[held], y[held]
-        X, y = X[rows], y[rows]
-    else:
-        validation_data = read_folder(arguments.validation, arguments.size)[:2]
-    if arguments.synthetic is not None:
         held_paths = [paths[i] for i in held]
-        X_made, y_made = read_synthetic(arguments, held_paths)
-        X, y = np.concatenate([X, X_made]), np.concatenate([y, y_made])
+        X, y, paths = X[rows], y[rows], [paths[i] for i in rows]
+    else:
+        *validation_data, held_paths = read_folder(arguments.validation, arguments.size, "test")
+        check_distinct_files("SRC and --validation", [*paths, *held_paths])
+    if arguments.synthetic is not None:
+        X_made, y_made = read_synthetic(arguments, paths, held_paths)
+        classes = np.unique(y)
+        codes = match_labels(
+            "The labels of synthetic", y_made, f"classes of {arguments.source}", classes
+        )
+        X, y = np.concatenate([X, X_made]), np.concatenate([y, classes[codes]])
     weights = arguments.backbone_weights
     model = MelaNet(
         input_size=arguments.size,
@@ -74,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
         epochs=arguments.epochs,
         verbose=2,
     )
-    model.fit(X, y, validation_data=validation_data)
+    model.fit(X, y, validation_data=tuple(validation_data))
     out = Path(arguments.out)
     write_csv(out.with_suffix(".record.csv"), history_rows(model.history_))
     # A file cannot hold a callable, and a loaded model only predicts.
@@ -82,22 +88,35 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"Wrote {out} after {len(model.history_['loss'])} epochs. Not for diagnosis")
 
 
-def read_synthetic(arguments: argparse.Namespace, held_paths: list[Path]) -> tuple[Any, Any]:
+def read_synthetic(
+    arguments: argparse.Namespace, paths: list[Path], held_paths: list[Path]
+) -> tuple[Any, Any]:
     """Load synthetic images and labels, without those made of held-out images.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The command's arguments.
+    paths, held_paths : list of Path
+        Files of the images to train on, and to validate on.
 
     Raises
     ------
     ValueError
-        If they were made of another folder.
+        If they were made of other images.
     """
     from melanet.over_sampling import load_synthetic
+    from melanet.over_sampling._files import read_manifest
+    from melanet.utils._paths import file_key
 
     source = Path(arguments.source)
-    held = [path.relative_to(source).as_posix() for path in held_paths]
-    X, y, sources = load_synthetic(arguments.synthetic, arguments.size, exclude_sources=held)
-    if missing := sorted(name for name in set(sources) if not (source / name).is_file()):
-        raise ValueError(
-            f"synthetic must have been made of {source}. Received: {arguments.synthetic}, made of "
-            f"{missing[0]} and others that are not there"
-        )
-    return X, y
+    known = {file_key(path) for path in [*paths, *held_paths]}
+    for row in read_manifest(arguments.synthetic, source):
+        if not known & row.source_keys:
+            raise ValueError(
+                f"synthetic must have been made of {source}. Received: {arguments.synthetic}, "
+                f"made of {row.source} and perhaps others that are not there"
+            )
+    return load_synthetic(
+        arguments.synthetic, arguments.size, exclude_sources=held_paths, source_folder=source
+    )[:2]

@@ -16,6 +16,14 @@ from sklearn.utils import Bunch, check_random_state
 
 from melanet.images import check_paths, check_size, for_each, read_picture, verify_picture
 from melanet.utils._download import check_space, explain_disk_errors
+from melanet.utils._labels import (
+    check_spelling,
+    label_text,
+    label_texts,
+    match_labels,
+    merge_spellings,
+)
+from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import is_integer, join_names
 
@@ -39,16 +47,24 @@ def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "tra
         - ``paths``: ndarray of str of shape (n,), sorted by class and name; `load_images` decodes
           them
         - ``target``: ndarray of int64 of shape (n,), indices into ``target_names``
-        - ``target_names``: list of str, sorted names of the subfolders, or ["A", "B"]
+        - ``target_names``: list of str, sorted names of the subfolders, stripped of white space,
+          or ["A", "B"]
 
     Raises
     ------
     FileNotFoundError
         If the folder does not exist.
     ValueError
-        If the folder has neither layout, or classes have no images.
+        If the folder has neither layout, classes have no images, or two entries are links to
+        the same file.
     PermissionError
         If the folder is not readable.
+
+    Warns
+    -----
+    UserWarning
+        If subfolders name the same class, such as "1" and "1.0", or "benign" twice, once with
+        a space at its end. Their images are listed together.
 
     Notes
     -----
@@ -78,8 +94,8 @@ def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "tra
         )
     names = [entry.name for entry in _list_entries(path) if entry.is_dir()]
     if any(f"{part}{side}" in names for part in ("train", "test") for side in "AB"):
-        classes = {side: path / f"{subset}{side}" for side in "AB"}
-        absent = [folder.name for folder in classes.values() if not folder.is_dir()]
+        folders = {f"{subset}{side}": side for side in "AB"}
+        absent = [name for name in folders if not (path / name).is_dir()]
         if absent:
             raise ValueError(f"{path} has no subfolder {' nor '.join(absent)}. Received: {names}")
     elif subset == "test":
@@ -88,22 +104,28 @@ def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "tra
             "the path of the test set's own folder"
         )
     else:
-        classes = {name: path / name for name in names}
-    if not classes:
+        places = [repr(name) for name in names]
+        folders = dict(zip(names, merge_spellings(f"The folders in {path}", names, places)))
+    if not folders:
         loose = len(_list_images(path))
         raise ValueError(
             f"{path} has no subfolders, and {loose} images. Put the images of each class into a "
             "subfolder with the name of the class"
         )
-    images = {name: _list_images(folder) for name, folder in classes.items()}
-    empty = [classes[name].name for name, paths in images.items() if not paths]
+    found = {name: _list_images(path / name) for name in folders}
+    empty = [name for name, paths in found.items() if not paths]
     if empty:
         raise ValueError(
             f"{path} has subfolders without images: {join_names(empty)}. Remove them; or, if they "
             "contain the folders of the classes, pass the path of one of them"
         )
+    images: dict[str, list[str]] = {label: [] for label in sorted(folders.values())}
+    for name, label in folders.items():
+        images[label] += found[name]
+    listed = [file for paths in images.values() for file in paths]
+    check_distinct_files(str(path), listed, listed)
     return Bunch(
-        paths=np.array([path for paths in images.values() for path in paths]),
+        paths=np.array(listed),
         target=np.repeat(np.arange(len(images)), [len(paths) for paths in images.values()]),
         target_names=list(images),
     )
@@ -199,12 +221,14 @@ def export_cyclegan_folders(
                 f"{name} must have one entry for each of the {len(paths)} paths. Received: shape "
                 f"{np.shape(values)}"
             )
+    check_spelling("target", target)
+    check_distinct_files("paths", paths)
+    if groups is not None:
+        groups = np.array(label_texts("groups", np.asarray(groups)))
     label_a, label_b = _choose_classes(classes, target, target_names)
     rows = np.flatnonzero((target == label_a) | (target == label_b))
     is_b = target[rows] == label_b
-    tested = _split(
-        is_b, test_size, None if groups is None else np.asarray(groups)[rows], random_state
-    )
+    tested = _split(is_b, test_size, None if groups is None else groups[rows], random_state)
     parts = {
         f"{part}{side}": rows[(tested == (part == "test")) & (is_b == (side == "B"))]
         for part in ("train", "test")
@@ -251,8 +275,17 @@ def _choose_classes(classes, target, target_names):
         rare = int(counts[1] <= counts[0])
         return labels[1 - rare], labels[rare]
     names = [] if target_names is None else list(target_names)
-    chosen = [names.index(c) if isinstance(c, str) and c in names else c for c in classes]
-    if len(chosen) != 2 or chosen[0] == chosen[1] or not np.isin(chosen, labels).all():
+    if names:
+        check_spelling("target_names", names)
+        match_labels("target", labels, "positions in target_names", range(len(names)))
+    named = {label_text(name): i for i, name in enumerate(names)}
+    present = {label_text(label): label for label in labels}
+    texts = [label_text(c) for c in classes]
+    chosen = [
+        present.get(str(named[text]) if isinstance(c, str) and text in named else text)
+        for c, text in zip(classes, texts)
+    ]
+    if len(chosen) != 2 or None in chosen or chosen[0] == chosen[1]:
         raise ValueError(
             f"classes must be two different labels of {labels.tolist()[:20]}"
             + (f" or names of {names}" if names else "")

@@ -1,12 +1,15 @@
 """Tables of image files and labels."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from melanet.utils._files import read_csv
+from melanet.utils._labels import label_text, merge_spellings
+from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import PathLike
+from melanet.utils._validation import join_names
 
 
 def load_image_table(path: PathLike) -> Bunch:
@@ -16,22 +19,28 @@ def load_image_table(path: PathLike) -> Bunch:
     ----------
     path : str or path-like
         CSV file in UTF-8 with a header line and the columns ``path`` (absolute, or relative to
-        the file's folder) and ``label``; other columns are ignored.
+        the file's folder) and ``label``; other columns are ignored. White space at the ends of
+        a cell does not count.
 
     Returns
     -------
     Bunch
         - ``paths``: ndarray of str of shape (n,), in the order of the rows; `load_images` decodes
           them
-        - ``labels``: ndarray of str of shape (n,), names of their classes
+        - ``labels``: ndarray of str of shape (n,), names of their classes, stripped
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If a column is missing, a row lacks a value, a file is named twice, or the file is not
-        UTF-8 text.
+        If a column is missing or occurs twice, a row lacks a value or has too many, a file is
+        named twice (by any path, under any label), or the CSV file is not UTF-8 text.
+
+    Warns
+    -----
+    UserWarning
+        If a label is spelt in several ways, such as 1 and 1.0, which are one class.
 
     Examples
     --------
@@ -45,23 +54,20 @@ def load_image_table(path: PathLike) -> Bunch:
     ('a.jpg', ['benign'])
     """
     path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = [(reader.line_num, row.get("path"), row.get("label")) for row in reader]
-            columns = list(reader.fieldnames or [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} must be a CSV file of UTF-8 text. Received: {error}") from error
-    if not {"path", "label"} <= set(columns):
-        raise ValueError(f"{path} must have the columns path and label. Received: {columns}")
-    empty = [f"line {number}" for number, *values in rows if not all(values)]
+    rows = [
+        (f"line {number}", row["path"].strip(), row["label"])
+        for number, row in read_csv(path, ("path", "label"))
+    ]
+    places = [place for place, _, _ in rows]
+    empty = [place for place, name, label in rows if not name or not label_text(label)]
     if empty or not rows:
         raise ValueError(
             f"{path} must have a path and a label in every row. Received: none in "
-            f"{', '.join(empty[:20]) or 'the whole file, which is only a header'}"
+            f"{join_names(empty, 20) or 'the whole file, which is only a header'}"
         )
-    files = [str(path.parent / str(name)) for _, name, _ in rows]
-    if len(set(files)) < len(files):
-        twice = next(name for name in files if files.count(name) > 1)
-        raise ValueError(f"{path} must name every file once. Received: {twice!r} again")
-    return Bunch(paths=np.array(files), labels=np.array([label for _, _, label in rows]))
+    files = [str(path.parent / name) for _, name, _ in rows]
+    check_distinct_files(
+        str(path), files, [f"{place} ({name}, {label!r})" for place, name, label in rows]
+    )
+    labels = merge_spellings(f"The labels of {path}", [label for _, _, label in rows], places)
+    return Bunch(paths=np.array(files), labels=np.array(labels))

@@ -19,6 +19,8 @@ from melanet.over_sampling._generation import (
 )
 from melanet.over_sampling._presets import resolve_recipe
 from melanet.preprocessing import PictureFiles
+from melanet.utils._labels import check_spelling
+from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import Augment, PathLike
 from melanet.utils._validation import check_positive_integer
 
@@ -69,8 +71,8 @@ class BalancedBatches(keras.utils.PyDataset):
     Raises
     ------
     ValueError
-        If there are fewer than two classes, or a CycleGAN is for an unknown class or another
-        size.
+        If there are fewer than two classes, a file is named twice, or a CycleGAN is for an
+        unknown class or another size.
 
     See Also
     --------
@@ -124,6 +126,8 @@ class BalancedBatches(keras.utils.PyDataset):
                 "y must hold a label for each of the paths, of two classes or more. Received: "
                 f"{len(codes)} labels, {len(paths)} paths, classes {self.classes_.tolist()}"
             )
+        check_spelling("y", y)
+        check_distinct_files("paths", paths)
         models = load_cyclegans(cyclegans, "cyclegans", y)
         self.files = PictureFiles(paths, image_size(size, models))
         shape = self.files.sample_shape

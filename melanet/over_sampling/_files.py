@@ -1,15 +1,14 @@
 """Over-sample image files out of core: files in, files and a manifest out."""
 
 import contextlib
-import csv
 import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from imblearn.utils import check_sampling_strategy
@@ -38,10 +37,12 @@ from melanet.over_sampling._presets import Recipe, resolve_recipe
 from melanet.preprocessing import PictureFiles
 from melanet.utils import reproducible
 from melanet.utils._chunks import samples_that_fit
-from melanet.utils._files import Journal, ResumableFolder, atomic_path, write_csv
+from melanet.utils._files import Journal, ResumableFolder, atomic_path, read_csv, write_csv
+from melanet.utils._labels import check_spelling, match_keys, merge_spellings
 from melanet.utils._parallel import read_compute_write
+from melanet.utils._paths import check_distinct_files, file_key
 from melanet.utils._typing import PathLike
-from melanet.utils._validation import to_python
+from melanet.utils._validation import join_names, to_python
 
 MANIFEST = "manifest.csv"
 _IMAGES = "images"  # folder of the finished images in the work folder
@@ -78,11 +79,13 @@ def oversample_files(
     paths : sequence of str or path-like of length n
         Image files. They are only read.
     y : array-like of str of shape (n,)
-        Their classes; each must be a valid folder name.
+        Their classes; each must be a valid folder name. The keys of `models` and
+        `sampling_strategy` are matched with them by their text: "9" is 9.
     destination : str or path-like
         New or empty folder. It gets ``<class>/<number>.png`` for each synthetic image, and
-        ``manifest.csv`` with its file, label, source file, source label, kind ("translation", or
-        "copy", possibly augmented), model and seed. It is written atomically.
+        ``manifest.csv`` with its file, label, source, source file (relative to `destination`),
+        source label, kind ("translation", or "copy", possibly augmented), model and seed. It is
+        written atomically.
     names : sequence of str or None, default=None
         Names of the sources in the manifest; None takes `paths`.
     models : dict or None, default=None
@@ -110,7 +113,8 @@ def oversample_files(
     Raises
     ------
     ValueError
-        If classes or parameters do not fit, images cannot be read, or no class needs images.
+        If classes or parameters do not fit, a file is named twice, images cannot be read, or no
+        class needs images.
     OSError
         If a model cannot be read or an image cannot be written.
     melanet.exceptions.TrainingDiverged
@@ -139,6 +143,7 @@ def oversample_files(
     destination = Path(destination)
     y = np.asarray(y)
     _check_labels(y, len(paths))
+    check_distinct_files("paths", paths)
     cyclegans = load_cyclegans(models, "models", y)
     files = PictureFiles(paths, image_size(size, cyclegans))
     remedy = "Leave size out, or give the model's"
@@ -172,8 +177,13 @@ def oversample_files(
     writer = _FolderWriter(files, recipe, work.path, checkpoint_seconds, verbose)
     with reproducible():
         writer.write(plans, cyclegans, journal, y, seed)
-    shown = {label: str(model) for label, model in (models or {}).items()}
-    rows = _manifest_rows(journal, files.paths if names is None else names, y, shown, seed)
+    shown = {
+        to_python(label): str(model)
+        for label, model in match_keys("models", models or {}, "classes of y", np.unique(y)).items()
+    }
+    sources = _relative_paths(files.paths, destination)
+    names = files.paths if names is None else names
+    rows = _manifest_rows(journal, names, sources, y, shown, seed)
     write_csv(work.path / _IMAGES / MANIFEST, rows)
     if recipe.guard:
         for label, report in _reports(journal).items():
@@ -313,7 +323,11 @@ def write_images(images: np.ndarray, paths: Sequence[Path]) -> None:
 
 
 def load_synthetic(
-    folder: PathLike, size: int | tuple[int, int], *, exclude_sources: Iterable[str] = ()
+    folder: PathLike,
+    size: int | tuple[int, int],
+    *,
+    exclude_sources: Iterable[PathLike] = (),
+    source_folder: PathLike | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Load the images that `oversample_files` wrote.
 
@@ -323,9 +337,13 @@ def load_synthetic(
         Its destination.
     size : int or (int, int)
         Side, or height and width, that images are resized to.
-    exclude_sources : iterable of str, default=()
-        Sources, as the manifest names them, whose images are left out, such as those of a
-        validation set: a translation of a validation image must not be trained on.
+    exclude_sources : iterable of str or path-like, default=()
+        Sources whose images are left out, such as those of a validation set: a translation of a
+        validation image must not be trained on. Each is a path, in any spelling that leads to the
+        file, or a name as in the manifest.
+    source_folder : str, path-like or None, default=None
+        Folder that the manifest's names of sources are relative to. It is needed only if the
+        sources, or the synthetic images, were moved since.
 
     Returns
     -------
@@ -334,25 +352,105 @@ def load_synthetic(
     y : ndarray of str of shape (n,)
         Their classes.
     sources : ndarray of str of shape (n,)
-        Their sources.
+        Their sources, as the manifest names them.
 
     Raises
     ------
     FileNotFoundError
         If the folder has no manifest.
+    ValueError
+        If the manifest is incomplete, or names a file twice; or if an excluded source is neither
+        a file nor in the manifest, or is a path and the manifest's sources are not found, so that
+        they cannot be compared.
     """
+    rows = read_manifest(folder, source_folder)
+    excluded = _find_excluded(exclude_sources, rows, folder, source_folder)
+    rows = [row for row in rows if not excluded & {row.source, *row.source_keys}]
+    X = load_images([row.file for row in rows], size)
+    labels = np.array([row.label for row in rows], dtype=str)
+    return X, labels, np.array([row.source for row in rows], dtype=str)
+
+
+class ManifestRow(NamedTuple):
+    """A synthetic image, as its manifest describes it.
+
+    Parameters
+    ----------
+    file : str
+        The image.
+    label : str
+        Its class.
+    source : str
+        Name of its source.
+    source_keys : frozenset
+        Keys of the files that the source may be, see `melanet.utils._paths.file_key`: the one
+        that was read, and the one of its name in the source folder. Empty if neither exists.
+    root : Path or None
+        Folder that `source` is relative to, as far as the manifest tells.
+    """
+
+    file: str
+    label: str
+    source: str
+    source_keys: frozenset[Hashable]
+    root: Path | None
+
+
+def read_manifest(folder: PathLike, source_folder: PathLike | None = None) -> list[ManifestRow]:
+    """Read the manifest that `oversample_files` wrote; see `load_synthetic`."""
     manifest = Path(folder) / MANIFEST
     if not manifest.is_file():
         raise FileNotFoundError(
             f"synthetic must be a folder that `melanet oversample` wrote. Received: {folder}, "
             f"which holds no {MANIFEST}"
         )
-    with manifest.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    excluded = set(exclude_sources)
-    rows = [row for row in rows if row["source"] not in excluded]
-    X = load_images([Path(folder) / row["file"] for row in rows], size)
-    return X, np.array([row["label"] for row in rows]), np.array([row["source"] for row in rows])
+    cells = read_csv(manifest, ("file", "label", "source", "source_file"))
+    places = [f"line {number}" for number, _ in cells]
+    files = [str(Path(folder) / row["file"]) for _, row in cells]
+    labels = merge_spellings(
+        f"The labels of {manifest}", [row["label"] for _, row in cells], places
+    )
+    check_distinct_files(str(manifest), files, [f"{p} ({f})" for p, f in zip(places, files)])
+    here = Path(os.path.realpath(folder))
+    rows = []
+    for (_, row), file, label in zip(cells, files, labels):
+        source, source_file = row["source"], row["source_file"]
+        found = [here / source_file]
+        if source_folder is not None:
+            found.append(Path(source_folder) / source)
+        keys = frozenset(file_key(path) for path in found if path.exists())
+        relative = source_file.endswith(f"/{source}")
+        root = here / source_file.removesuffix(source) if relative else None
+        rows.append(ManifestRow(file, label, source, keys, root))
+    return rows
+
+
+def _find_excluded(exclude_sources, rows, folder, source_folder):
+    """Return the names and file keys of sources, given as names or paths."""
+    names = {row.source for row in rows}
+    roots = {Path(), *(row.root for row in rows if row.root is not None)}
+    roots |= set() if source_folder is None else {Path(source_folder)}
+    excluded, by_path = set(), []
+    for source in exclude_sources:
+        name = Path(source).as_posix()
+        found = [path for path in (root / source for root in roots) if path.exists()]
+        excluded |= {name, *map(file_key, found)}
+        if name not in names:
+            by_path.append(source)
+            if not found:
+                raise ValueError(
+                    f"exclude_sources must hold existing files, or sources in {MANIFEST} of "
+                    f"{folder}. Received: {str(source)!r}, and the manifest has names such as "
+                    f"{join_names(sorted(names)[:3])}. Give its path, or source_folder"
+                )
+    lost = sorted({row.source for row in rows if not row.source_keys})
+    if by_path and lost:
+        raise ValueError(
+            f"source_folder must be the folder of the sources in {MANIFEST} of {folder}, so that "
+            f"they can be compared with exclude_sources. Received: {source_folder!r}, and "
+            f"{join_names(lost, 3)} not found"
+        )
+    return excluded
 
 
 def _journal_line(
@@ -388,7 +486,12 @@ def _reports(journal: Journal) -> dict[Any, ClassReport]:
 
 
 def _manifest_rows(
-    journal: Journal, names: Any, y: np.ndarray, models: Mapping[Any, str], seed: int
+    journal: Journal,
+    names: Any,
+    files: Sequence[str],
+    y: np.ndarray,
+    models: Mapping[Any, str],
+    seed: int,
 ) -> Iterator[dict[str, Any]]:
     for line in journal:
         label = line["label"]
@@ -397,6 +500,7 @@ def _manifest_rows(
                 "file": file,
                 "label": label,
                 "source": str(names[row]),
+                "source_file": files[row],
                 "source_label": str(y[row]),
                 "kind": kind,
                 "model": models.get(label, "trained here") if kind == "translation" else "",
@@ -406,6 +510,8 @@ def _manifest_rows(
 
 def _needs(strategy, y, cyclegans):
     counts = dict(sorted(Counter(y.tolist()).items()))
+    if isinstance(strategy, Mapping):
+        strategy = match_keys("sampling_strategy", strategy, "classes of y", np.unique(y))
     needs = check_sampling_strategy(strategy, y, "over-sampling")
     needs = check_needs({to_python(label): n for label, n in needs.items()}, y, cyclegans)
     if not needs:
@@ -420,6 +526,7 @@ def _check_labels(y, n):
         raise ValueError(
             f"y must hold one label for each of {n} paths, one or more. Received: shape {y.shape}"
         )
+    check_spelling("y", y)
     classes = np.unique(y)
     bad = [name for name in map(str, classes) if Path(name).name != name or name in (".", "..", "")]
     if bad or len(classes) < 2:
@@ -427,6 +534,19 @@ def _check_labels(y, n):
             "y must hold two classes or more, with names that a folder can have. "
             f"Received: {bad or classes.tolist()}"
         )
+
+
+def _relative_paths(paths, folder):
+    """Return paths relative to a folder where that is possible, absolute ones elsewhere."""
+    folder = os.path.realpath(folder)
+
+    def relative(path):
+        path = os.path.realpath(path)
+        with contextlib.suppress(ValueError):  # another drive of Windows
+            path = os.path.relpath(path, folder)
+        return Path(path).as_posix()
+
+    return [relative(path) for path in paths]
 
 
 def _verify(path):

@@ -31,8 +31,8 @@ from melanet.preprocessing._containers import Extended, same_kind
 from melanet.preprocessing._validation import categorical_columns, check_samples
 from melanet.utils import _archive
 from melanet.utils._chunks import chunk_slices
+from melanet.utils._labels import check_spelling, match_keys, match_labels
 from melanet.utils._typing import PathLike
-from melanet.utils._validation import to_python
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 _KIND = "melanet.GANOversampler"  # of a saved sampler
@@ -222,10 +222,44 @@ class GANOversampler(BaseOverSampler):
         self.random_state = random_state
         self.verbose = verbose
 
+    def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+        """Fill up the rare classes.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n, ...)
+            Images, rows of images (see `image_shape`), or rows of a table.
+        y : array-like of shape (n,)
+            Labels. The keys of `sampling_strategy` and `pretrained` are matched with them by
+            their text: "9" is 9, and 1.0 is 1.
+
+        Returns
+        -------
+        X_resampled, y_resampled : as X and y
+            The original samples and labels, followed by the synthetic ones.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y is invalid.
+        melanet.exceptions.TrainingDiverged
+            If the loss of a training becomes infinite or NaN.
+        """
+        given = self.sampling_strategy
+        try:
+            return super().fit_resample(X, y, **params)
+        finally:
+            self.sampling_strategy = given
+
     def _check_X_y(self, X, y):
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         X = check_samples(self, X, reset=True)
         check_consistent_length(X, y)
+        check_spelling("y", y)
+        if isinstance(self.sampling_strategy, dict):  # restored by fit_resample
+            self.sampling_strategy = match_keys(
+                "sampling_strategy", self.sampling_strategy, "classes of y", np.unique(y)
+            )
         return X, y, binarize_y
 
     def _fit_resample(self, X, y):
@@ -250,7 +284,7 @@ class GANOversampler(BaseOverSampler):
         filled = fill_classes(samples, plans, recipe, pretrained, judge, write, self.verbose)
         if recipe.guard:
             for label, report in filled.reports.items():
-                report.warn(label, "source_kind_", stacklevel=5)
+                report.warn(label, "source_kind_", stacklevel=6)
         # Assigned together: a fit that fails leaves the previous one intact.
         self.form_, self.recipe_ = form, recipe
         self.cyclegans_ = {**pretrained, **filled.cyclegans}
@@ -308,11 +342,9 @@ class GANOversampler(BaseOverSampler):
             Before ``fit_resample``.
         """
         check_is_fitted(self, "cyclegans_")
-        if label not in self.cyclegans_:
-            raise ValueError(
-                f"label must be one of the classes that were filled up, "
-                f"{[to_python(c) for c in self.cyclegans_]}. Received: label={label!r}"
-            )
+        filled = list(self.cyclegans_)
+        (code,) = match_labels("label", [label], "classes that were filled up", filled)
+        label = filled[code]
         values = check_samples(self, X, reset=False)
         samples = as_samples(self.form_, values)
         translations = np.empty(values.shape, self.form_.dtype)

@@ -23,6 +23,7 @@ from melanet.over_sampling._translator import Checks, Translator, translate
 from melanet.preprocessing import SampleSource
 from melanet.utils import reproducible
 from melanet.utils._chunks import chunk_slices, evenly_spaced, samples_that_fit
+from melanet.utils._labels import match_keys
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import to_python
 
@@ -446,19 +447,10 @@ def load_cyclegans(
     Raises
     ------
     ValueError
-        If `y` has no such class.
+        If `y` has no such class, or two keys name the same.
     """
-    present = {to_python(label): label for label in np.unique(y)}
-    for label in models or {}:
-        if to_python(label) not in present:
-            raise ValueError(
-                f"{parameter} has the key {label!r}, but y has no such class. "
-                f"Received: classes {sorted(present)}"
-            )
-    return {
-        present[to_python(label)]: CycleGAN.from_pretrained(source)
-        for label, source in (models or {}).items()
-    }
+    named = match_keys(parameter, models or {}, "classes of y", np.unique(y))
+    return {label: CycleGAN.from_pretrained(source) for label, source in named.items()}
 
 
 def image_size(

@@ -90,14 +90,14 @@ def warn_of_hopeless_classes(samples: np.ndarray, y: np.ndarray, labels: Iterabl
         in other classes, or if a random forest, out of bag, can hardly tell it from the others.
     """
     if (samples == samples[0]).all():
-        warnings.warn("All rows of X are the same: there is nothing to learn.", stacklevel=6)
+        warnings.warn("All rows of X are the same: there is nothing to learn.", stacklevel=7)
         return
     rows = {row.tobytes() for row in samples}
     twins = len(samples) - len(rows)
     for label in labels:
         own = y == label
         for problem in _problems(samples, own, twins):
-            warnings.warn(f"Class {to_python(label)!r}: {problem}", stacklevel=6)
+            warnings.warn(f"Class {to_python(label)!r}: {problem}", stacklevel=7)
 
 
 def _problems(samples: np.ndarray, own: np.ndarray, twins: int) -> Iterator[str]:

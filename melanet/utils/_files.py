@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from melanet.utils._typing import PathLike
+from melanet.utils._validation import join_names
 
 _PARTIAL = ".partial-"  # prefix of files that are being written
 
@@ -59,6 +60,54 @@ def write_csv(path: PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
         writer = csv.DictWriter(file, list(first or ()), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows if first is None else chain([first], rows))
+
+
+def read_csv(path: PathLike, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Read some columns of a CSV file in UTF-8 with a header line.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    columns : sequence of str
+        Names of columns, found by their names in the header; others are ignored.
+
+    Returns
+    -------
+    list of (int, dict)
+        For each row its line and column name -> cell; "" where a row is too short. Blank lines
+        are left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If the file is not CSV in UTF-8, a column is missing or occurs twice, or rows have more
+        cells than the header.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = [cell.strip() for cell in next(reader, [])]
+            rows = [(reader.line_num, row) for row in reader if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} must be a CSV file of UTF-8 text. Received: {error}") from error
+    if any(header.count(column) != 1 for column in columns):
+        shown = " and ".join(columns) if len(columns) < 3 else ", ".join(columns)
+        raise ValueError(f"{path} must have the columns {shown}, each once. Received: {header}")
+    long = [f"line {number}" for number, row in rows if len(row) > len(header)]
+    if long:
+        raise ValueError(
+            f"{path} must have at most {len(header)} cells in a row, as its header has. Received "
+            f"more in {join_names(long, 20)}. Put cells with a comma into quotes"
+        )
+    places = {column: header.index(column) for column in columns}
+    return [
+        (number, {name: row[i] if i < len(row) else "" for name, i in places.items()})
+        for number, row in rows
+    ]
 
 
 def write_json(path: PathLike, value: Any) -> None:

@@ -16,6 +16,8 @@ PUBLISHED: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
         "classifier": ("MelaNet.h5", (_RELEASE, _MODEL_CARD)),
     }
 }
+# Names of the columns of published classifiers; the files have none.
+CLASSES = {"isic2016": ("benign", "malignant")}
 
 
 def fetch(
