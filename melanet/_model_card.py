@@ -105,7 +105,7 @@ def model_card(
     TypeError
         If `model` is of another type, or a text parameter is not a str.
     ValueError
-        If the model is not fitted, `report` is given without `measured_on` or for a model that is
+        If the model is not fitted, `synthetic` filled up classes that it does not know, `report` is given without `measured_on` or for a model that is
         not a classifier, or a text is empty.
 
     Examples
@@ -121,6 +121,10 @@ def model_card(
     True
     """
     kind = _kind(model)
+    if kind == "classifier" and hasattr(synthetic, "cyclegans_"):
+        from melanet.utils._labels import match_labels
+
+        match_labels("synthetic", synthetic.cyclegans_, "the model's classes", model.classes_)
     required = {"name": name, "data": data, "license": license}
     optional = {"measured_on": measured_on, "intended_use": intended_use}
     given = {key: value for key, value in optional.items() if value is not None}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from melanet.utils._files import atomic_path
+from melanet.utils._labels import label_texts
 from melanet.utils._typing import PathLike
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def plot_images(
     Raises
     ------
     ValueError
-        If there are no rows, or a row is empty or does not hold images.
+        If there are no rows, a row is empty or does not hold images, or there are more or fewer
+        titles than rows or columns.
     ImportError
         If matplotlib is not installed.
 
@@ -63,6 +65,11 @@ def plot_images(
     if not arrays:
         raise ValueError("rows must hold at least one row. Received: none")
     n_columns = max(map(len, arrays))
+    for name, texts, n in (("row_titles", row_titles, len(arrays)), ("titles", titles, n_columns)):
+        if texts is not None and len(texts) != n:
+            raise ValueError(
+                f"{name} must hold {n} texts, one for each. Received: {len(texts)}, {list(texts)}"
+            )
     figure = _make_figure((1.2 * n_columns, 1.2 * len(arrays) + (0.4 if titles else 0)))
     axes = figure.subplots(len(arrays), n_columns, squeeze=False)
     for i, images in enumerate(arrays):
@@ -74,7 +81,7 @@ def plot_images(
                 axis.imshow(image, cmap="gray", vmin=0, vmax=vmax)
         if row_titles is not None:
             axes[i, 0].set_ylabel(row_titles[i])
-    for axis, title in zip(axes[0], titles if titles is not None else ()):
+    for axis, title in zip(axes[0], () if titles is None else titles):
         axis.set_title(title, fontsize="small")
     return _write(figure, path)
 
@@ -137,7 +144,7 @@ def plot_embedding(
     ----------
     panels : dict
         Title -> (points of shape (n, 2), labels of shape (n,)). A label has the same colour in
-        all panels.
+        all panels, whatever its type: 9 and "9" are one.
     path : str or path-like or None, default=None
         File to write.
 
@@ -148,7 +155,7 @@ def plot_embedding(
     Raises
     ------
     ValueError
-        If a panel's points and labels do not fit together.
+        If a panel's points and labels do not fit together, or labels are missing.
     ImportError
         If matplotlib is not installed.
 
@@ -166,13 +173,14 @@ def plot_embedding(
                 "panels must hold points of shape (n, 2) and n labels. "
                 f"Received: points of shape {points.shape} and {len(labels)} labels"
             )
-    names = list(dict.fromkeys(name for _, labels in arrays.values() for name in labels.tolist()))
+    texts = {title: label_texts("panels", labels) for title, (_, labels) in arrays.items()}
+    names = list(dict.fromkeys(text for found in texts.values() for text in found))
     figure = _make_figure((4.2 * len(arrays), 4.2))
     axes = figure.subplots(1, len(arrays), sharex=True, sharey=True, squeeze=False)[0]
     handles = {}
-    for axis, (title, (points, labels)) in zip(axes, arrays.items()):
+    for axis, (title, (points, _)) in zip(axes, arrays.items()):
         for i, name in enumerate(names):
-            chosen = points[labels == name]
+            chosen = points[[text == name for text in texts[title]]]
             if len(chosen):
                 colour = _COLOURS[i % len(_COLOURS)]
                 handles[name] = axis.scatter(*chosen.T, s=8, alpha=0.6, color=colour, label=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +71,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def match_folders(
-    folders: Sequence[str], classes: Sequence[str], labels: Sequence[str] = ()
+    folders: Iterable[str], classes: Sequence[str], labels: Sequence[str] = ()
 ) -> NDArray[np.intp]:
     """Return the class that each image's folder names.
 
     Parameters
     ----------
-    folders : sequence of str of length n
+    folders : iterable of str of length n
         Folder of each image.
     classes : sequence of str
         Classes of the model, in the order of its columns.

@@ -18,7 +18,11 @@ def add_arguments(add: Callable[..., Any]) -> None:
     add("--translator", metavar="PATH", help="file of a CycleGAN, or isic2016")
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
-    add("--labels", metavar="A,B", help="names of the classes, in the model's order")
+    add(
+        "--labels",
+        metavar="CLASS=NAME,...",
+        help="names of the classes; without CLASS=, those of columns 0, 1, ... of a Keras file",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,5 +38,34 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.translator,
         host=arguments.host,
         port=arguments.port,
-        labels=None if arguments.labels is None else arguments.labels.split(","),
+        labels=parse_labels(arguments.labels),
     )
+
+
+def parse_labels(text: str | None) -> dict[str, str] | list[str] | None:
+    """Parse ``--labels``: names of classes, or names in the order of a model's columns.
+
+    Raises
+    ------
+    ValueError
+        If only some of the names have a class, or a class is named twice.
+
+    Examples
+    --------
+    >>> from melanet.cli._serve import parse_labels
+    >>> parse_labels("0=nevus,1=melanoma"), parse_labels("nevus,melanoma")
+    ({'0': 'nevus', '1': 'melanoma'}, ['nevus', 'melanoma'])
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if "=" not in text:
+        return parts
+    pairs = [part.partition("=") for part in parts]
+    named = {label.strip(): name.strip() for label, _, name in pairs}
+    if len(named) < len(pairs) or not all(sign for _, sign, _ in pairs):
+        raise ValueError(
+            "labels must be such as 0=nevus,1=melanoma, each class once, or such as "
+            f"nevus,melanoma. Received: {text!r}"
+        )
+    return named

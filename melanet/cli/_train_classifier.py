@@ -56,11 +56,11 @@ def run(arguments: argparse.Namespace) -> None:
     count_classes(y, arguments.source)
     if arguments.validation is None:
         rows, held = hold_out(np.unique(y, return_inverse=True)[1], 0.2, arguments.seed)
-        validation_data = X[held], y[held]
+        X_held, y_held = X[held], y[held]
         held_paths = [paths[i] for i in held]
         X, y, paths = X[rows], y[rows], [paths[i] for i in rows]
     else:
-        *validation_data, held_paths = read_folder(arguments.validation, arguments.size, "test")
+        X_held, y_held, held_paths = read_folder(arguments.validation, arguments.size, "test")
         check_distinct_files("SRC and --validation", [*paths, *held_paths])
     if arguments.synthetic is not None:
         X_made, y_made = read_synthetic(arguments, paths, held_paths)
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
         epochs=arguments.epochs,
         verbose=2,
     )
-    model.fit(X, y, validation_data=tuple(validation_data))
+    model.fit(X, y, validation_data=(X_held, y_held))
     out = Path(arguments.out)
     write_csv(out.with_suffix(".record.csv"), history_rows(model.history_))
     # A file cannot hold a callable, and a loaded model only predicts.

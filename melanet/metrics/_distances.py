@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_random_state
 
+from melanet.preprocessing._containers import align_columns
 from melanet.utils._typing import RandomState
 
 _CHUNK = 2**24  # distances in memory at a time
@@ -142,6 +143,7 @@ def check_pair(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return two sets as float64 arrays of shape (n, d), or raise ValueError."""
     pair = []
+    second = align_columns("the second set", second, first)
     for name, data in (("the first set", first), ("the second set", second)):
         values = np.asarray(data, "float64")
         if values.ndim != 2 or not values.shape[1]:

@@ -10,8 +10,10 @@ from scipy import sparse
 
 from melanet.images import resize
 from melanet.metrics._patch_features import PatchFeatures
+from melanet.preprocessing._containers import align_columns
 from melanet.preprocessing._forms import read_form
 from melanet.preprocessing._validation import as_numbers
+from melanet.utils._labels import check_spelling, match_labels
 from melanet.utils._validation import to_python
 
 _SIDE = 64  # larger images are reduced to this size for the comparison
@@ -56,6 +58,7 @@ class SampleSets:
         value_range: Iterable[float] | None,
     ) -> "SampleSets":
         """Check both arrays and convert them to a common form, or raise ValueError."""
+        X_synthetic = align_columns("X_synthetic", X_synthetic, X)
         X, X_synthetic = _to_array("X", X), _to_array("X_synthetic", X_synthetic)
         if X.shape[1:] != X_synthetic.shape[1:]:
             raise ValueError(
@@ -178,6 +181,7 @@ def check_labels(name: str, y: ArrayLike, n: int) -> np.ndarray:
         raise ValueError(
             f"{name} must hold one label per sample, shape ({n},). Received: shape {y.shape}"
         )
+    check_spelling(name, y)
     return y
 
 
@@ -186,13 +190,7 @@ def encode_labels(
 ) -> tuple[np.ndarray, NDArray[np.intp], NDArray[np.intp]]:
     """Return the classes of the real samples, and the labels of both sets as indices of them."""
     classes, codes = np.unique(y, return_inverse=True)
-    unknown = set(y_synthetic.tolist()) - set(classes.tolist())
-    if unknown:
-        raise ValueError(
-            "y_synthetic must contain only classes of y. Received: "
-            f"{sorted(unknown, key=str)[:5]}, but y has {classes.tolist()[:10]}"
-        )
-    synthetic_codes = np.searchsorted(classes, y_synthetic.astype(classes.dtype))
+    synthetic_codes = match_labels("y_synthetic", y_synthetic, "classes of y", classes)
     for code in np.unique(synthetic_codes):
         if (codes == code).sum() < 2:
             raise ValueError(

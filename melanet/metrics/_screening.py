@@ -1,6 +1,7 @@
 """Measures of a screening test, with confidence intervals."""
 
 import math
+import re
 from collections.abc import Callable
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from scipy.stats import binomtest, norm, rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
+
+from melanet.utils._labels import check_spelling, label_text, match_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +91,7 @@ def screening_report(
     *,
     threshold: float = 0.5,
     pos_label: Any = None,
+    classes: ArrayLike | None = None,
     at_specificity: float = 0.9,
     at_sensitivity: float = 0.9,
     confidence: float = 0.95,
@@ -97,15 +101,20 @@ def screening_report(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels, at most two different ones.
-    y_score : array-like of shape (n_samples,) or (n_samples, 2)
+        True labels: at most two different ones, unless `classes` is given.
+    y_score : array-like of shape (n_samples,) or (n_samples, n_classes)
         Finite scores of the positive class, such as probabilities; a larger score is more
-        positive. If there are two columns, as `predict_proba` returns them (one per label in
-        sorted order), the column of the positive label is used.
+        positive. If there are several columns, as `predict_proba` returns them, that of the
+        positive label is used: by its name in `classes` or in a DataFrame; otherwise there must
+        be two columns, in the order of the sorted labels.
     threshold : float, default=0.5
         Scores of at least this are called positive.
     pos_label : label, default=None
-        Positive label. None means 1 if the labels are 0 and 1, -1 and 1, or bools.
+        Positive label, matched by its text ("9" is 9). None means 1 if the labels are 0 and 1,
+        -1 and 1, or bools.
+    classes : array-like of shape (n_classes,) or None, default=None
+        Labels of the columns of `y_score`, such as a classifier's ``classes_``. With more than
+        two, `pos_label` is compared with all others.
     at_specificity, at_sensitivity : float in [0, 1], default=0.9
         Specificity at which to report the sensitivity, and the reverse.
     confidence : float in (0, 1), default=0.95
@@ -195,7 +204,7 @@ def screening_report(
     at_specificity = _check_number("at_specificity", at_specificity, *_CLOSED)
     at_sensitivity = _check_number("at_sensitivity", at_sensitivity, *_CLOSED)
     confidence = _check_number("confidence", confidence, "in (0, 1)", lambda v: 0 < v < 1)
-    positive, score = _check_data(y_true, y_score, pos_label)
+    positive, score = _check_data(y_true, y_score, pos_label, classes)
 
     n, n_positive = positive.size, int(positive.sum())
     n_negative = n - n_positive
@@ -287,6 +296,7 @@ def _best(
     return {f"at_{fixed}": least, f"{wanted}_at_{fixed}": value, f"threshold_at_{fixed}": threshold}
 
 
+_NUMBER = re.compile(r"\s*-?[0-9]+(\.[0-9]*)?\s*")
 _CLOSED: tuple[str, Callable[[float], bool]] = ("in [0, 1]", lambda value: 0 <= value <= 1)
 
 
@@ -301,9 +311,11 @@ def _check_number(
 
 
 def _check_data(
-    y_true: ArrayLike, y_score: ArrayLike, pos_label: Any
+    y_true: ArrayLike, y_score: ArrayLike, pos_label: Any, classes: ArrayLike | None
 ) -> tuple[NDArray[np.bool_], np.ndarray]:
     """Return a mask of the positives and all scores, both of shape (n_samples,)."""
+    if classes is None:
+        classes = _column_names(y_score)
     labels, scores = (
         values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
         for values in (np.asarray(y_true), np.asarray(y_score))
@@ -313,24 +325,23 @@ def _check_data(
             "`y_true` must hold one label per sample, shape (n_samples,). "
             f"Received: shape {labels.shape}. Convert one-hot rows with argmax(axis=1)."
         )
-    if scores.ndim != 1 and (scores.ndim != 2 or scores.shape[1] != 2):
+    n_columns = 2 if classes is None else len(np.ravel(classes))
+    if scores.ndim != 1 and (scores.ndim != 2 or scores.shape[1] != n_columns):
         raise ValueError(
-            "`y_score` must have shape (n_samples,) or (n_samples, 2). "
-            f"Received: shape {scores.shape}. Pass the column of the positive class."
+            f"`y_score` must have shape (n_samples,) or (n_samples, {n_columns}). "
+            f"Received: shape {scores.shape}. Pass the column of the positive class, or `classes`."
         )
     if len(labels) != len(scores) or not len(labels):
         raise ValueError(
             "`y_true` and `y_score` must have the same length, at least 1. "
             f"Received: {len(labels)} labels and {len(scores)} scores."
         )
-    known, pos_label = _check_labels(labels.tolist(), pos_label)
+    columns = None if classes is None else np.ravel(np.asarray(classes)).tolist()
+    known, pos_label = _check_labels(labels.tolist(), pos_label, columns)
     if scores.ndim == 2:
-        if pos_label not in known or len(known) != 2:
-            raise ValueError(
-                "`y_score` has two columns, but `y_true` does not determine which belongs to "
-                f"pos_label={pos_label!r}. Received: labels {known}. Pass only that column."
-            )
-        scores = scores[:, known.index(pos_label)]
+        scores = scores[:, _find_column(known, pos_label, columns)]
+    elif columns is not None and scores.ndim == 1 and len(columns) == 1:
+        match_labels("`pos_label`", [pos_label], "names of the column of `y_score`", columns)
     try:
         # Floats keep their precision, so that float32 scores compare with the threshold as shown.
         scores = scores if scores.dtype.kind == "f" else scores.astype(float)
@@ -341,12 +352,42 @@ def _check_data(
             f"`y_score` must hold finite numbers. Received: {bad} of {scores.size} are NaN or "
             "infinite. Drop these samples."
         )
-    return labels == pos_label, scores
+    positive = label_text(pos_label)
+    return np.array([label_text(label) == positive for label in labels.tolist()]), scores
 
 
-def _check_labels(values: list[Any], pos_label: Any) -> tuple[list[Any], Any]:
+def _column_names(y_score: Any) -> list[Any] | None:
+    """Return the names of a DataFrame's columns of scores, unless they are numbered."""
+    if getattr(y_score, "ndim", 0) != 2 or not hasattr(y_score, "columns"):
+        return None
+    names = list(y_score.columns)
+    return None if len(names) == 1 or names == list(range(len(names))) else names
+
+
+def _find_column(known: list[Any], pos_label: Any, columns: list[Any] | None) -> int:
+    """Return the column of the positive label, among columns named or in the order of labels."""
+    if columns is not None:
+        return int(match_labels("`pos_label`", [pos_label], "`classes`", columns)[0])
+    if pos_label not in known or len(known) != 2:
+        raise ValueError(
+            "`y_score` has two columns, but `y_true` does not determine which belongs to "
+            f"pos_label={pos_label!r}. Received: labels {known}. Pass only that column."
+        )
+    # A model of numbers sorts its columns 9, 10, one of texts "10", "9".
+    numbers = all(isinstance(label, str) and _NUMBER.fullmatch(label) for label in known)
+    if numbers and sorted(known, key=float) != known:
+        raise ValueError(
+            "`classes` must name the columns of `y_score` where labels are numbers written as "
+            f"text, which sort in two ways. Received: labels {known}. Pass the model's classes_."
+        )
+    return known.index(pos_label)
+
+
+def _check_labels(
+    values: list[Any], pos_label: Any, columns: list[Any] | None
+) -> tuple[list[Any], Any]:
     """Return the labels in sorted order (both, where they are known), and the positive one."""
-    missing = [v for v in values if type(v).__name__ in ("NoneType", "NAType") or v != v]
+    missing = [v for v in values if not label_text(v)]
     if missing:
         raise ValueError(
             f"`y_true` must not hold missing values. Received: {len(missing)}, such as "
@@ -356,11 +397,14 @@ def _check_labels(values: list[Any], pos_label: Any) -> tuple[list[Any], Any]:
         labels = sorted(set(values))
     except TypeError as error:
         raise ValueError("`y_true` must hold labels of one type, such as only numbers.") from error
-    if len(labels) > 2:
+    check_spelling("`y_true`", labels)
+    if columns is not None:
+        match_labels("`y_true`", labels, "`classes`", columns)
+    elif len(labels) > 2:
         raise ValueError(
             "`y_true` must hold at most two labels. "
-            f"Received: {len(labels)}, such as {labels[:3]}. Report one against the rest: "
-            "screening_report(y == label, scores_of_label)."
+            f"Received: {len(labels)}, such as {labels[:3]}. Pass `classes` and `pos_label` to "
+            "report one against the rest."
         )
     known = next((pair for pair in ([0, 1], [-1, 1]) if set(labels) <= set(pair)), None)
     if pos_label is None:
@@ -369,8 +413,13 @@ def _check_labels(values: list[Any], pos_label: Any) -> tuple[list[Any], Any]:
                 "`pos_label` must be given unless the labels are 0 and 1, -1 and 1, or bools. "
                 f"Received: labels {labels}."
             )
-        pos_label = 1
-    elif pos_label not in labels and len(labels) == 2:
+        return known, 1
+    named = {label_text(label): label for label in known or labels}
+    if label_text(pos_label) in named:
+        return known or labels, named[label_text(pos_label)]
+    if columns is not None:
+        match_labels("`pos_label`", [pos_label], "`classes`", columns)
+    elif len(labels) == 2:
         raise ValueError(
             "`pos_label` must be one of the labels of `y_true`. "
             f"Received: {pos_label!r}, labels {labels}."

@@ -182,8 +182,7 @@ def oversample_files(
         for label, model in match_keys("models", models or {}, "classes of y", np.unique(y)).items()
     }
     sources = _relative_paths(files.paths, destination)
-    names = files.paths if names is None else names
-    rows = _manifest_rows(journal, names, sources, y, shown, seed)
+    rows = _manifest_rows(journal, files.paths if names is None else names, sources, y, shown, seed)
     write_csv(work.path / _IMAGES / MANIFEST, rows)
     if recipe.guard:
         for label, report in _reports(journal).items():
@@ -511,7 +510,7 @@ def _manifest_rows(
 def _needs(strategy, y, cyclegans):
     counts = dict(sorted(Counter(y.tolist()).items()))
     if isinstance(strategy, Mapping):
-        strategy = match_keys("sampling_strategy", strategy, "classes of y", np.unique(y))
+        strategy = match_keys("sampling_strategy", strategy, "classes of y", np.unique(y).tolist())
     needs = check_sampling_strategy(strategy, y, "over-sampling")
     needs = check_needs({to_python(label): n for label, n in needs.items()}, y, cyclegans)
     if not needs:

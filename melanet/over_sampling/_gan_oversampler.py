@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from numbers import Integral, Real
 from typing import Any
 
@@ -175,6 +176,8 @@ class GANOversampler(BaseOverSampler):
         "verbose": ["verbose"],
     }
 
+    sampling_strategy: Any
+
     def __init__(
         self,
         *,
@@ -245,9 +248,20 @@ class GANOversampler(BaseOverSampler):
         melanet.exceptions.TrainingDiverged
             If the loss of a training becomes infinite or NaN.
         """
+        with self._matching_strategy():
+            return super().fit_resample(X, y, **params)
+
+    def fit(self, X: Any, y: Any, **params: Any) -> GANOversampler:
+        """Check X, y and the strategy, as imbalanced-learn's ``fit`` does; nothing is trained."""
+        with self._matching_strategy():
+            return super().fit(X, y, **params)
+
+    @contextlib.contextmanager
+    def _matching_strategy(self):
+        """Restore `sampling_strategy`, whose keys `_check_X_y` replaces by labels of y."""
         given = self.sampling_strategy
         try:
-            return super().fit_resample(X, y, **params)
+            yield
         finally:
             self.sampling_strategy = given
 
@@ -256,9 +270,9 @@ class GANOversampler(BaseOverSampler):
         X = check_samples(self, X, reset=True)
         check_consistent_length(X, y)
         check_spelling("y", y)
-        if isinstance(self.sampling_strategy, dict):  # restored by fit_resample
+        if isinstance(self.sampling_strategy, dict):
             self.sampling_strategy = match_keys(
-                "sampling_strategy", self.sampling_strategy, "classes of y", np.unique(y)
+                "sampling_strategy", self.sampling_strategy, "classes of y", np.unique(y).tolist()
             )
         return X, y, binarize_y
 

@@ -31,6 +31,31 @@ def column_name(X: Any, j: int) -> str:
     return repr(X.columns[j]) if is_frame(X) else str(j)
 
 
+def align_columns(name: str, X: Any, like: Any) -> Any:
+    """Return X with its columns in the order of another DataFrame; anything else unchanged.
+
+    Parameters
+    ----------
+    name : str
+        Name of X, for the message.
+    X, like : array-like
+        Samples. If both are DataFrames, columns are matched by name.
+
+    Raises
+    ------
+    ValueError
+        If the names differ.
+    """
+    if not is_frame(X) or not is_frame(like) or X.columns.equals(like.columns):
+        return X
+    names, wanted = list(X.columns), list(like.columns)
+    if len(set(names)) < len(names) or set(names) != set(wanted):
+        raise ValueError(
+            f"{name} must have the columns {wanted[:20]}, each once. Received: {names[:20]}"
+        )
+    return X[wanted]
+
+
 def take(X: Any, rows: Any) -> Any:
     """Return rows of X in its container; rows of a sparse matrix are returned as an ndarray."""
     return X.iloc[rows] if is_frame(X) else dense(X[rows])

@@ -127,6 +127,7 @@ def _requested_columns(X, categorical_features):
         return np.flatnonzero(requested).tolist()
     if requested.ndim == 1:
         if requested.dtype.kind in "iu" and ((-n <= requested) & (requested < n)).all():
+            _check_not_names(names, (requested % n).tolist(), categorical_features)
             return (requested % n).tolist()
         listed = list(categorical_features)
         if not listed:
@@ -139,6 +140,17 @@ def _requested_columns(X, categorical_features):
         + (f", or names among {join_names(map(repr, names), _MOST_NAMED)}" if names else "")
         + f". Received: categorical_features={categorical_features!r}"
     )
+
+
+def _check_not_names(names, indices, categorical_features):
+    """Raise ValueError if indices are also the names of other columns."""
+    ambiguous = [j for j in indices if j in names and names.index(j) != j]
+    if ambiguous:
+        raise ValueError(
+            "categorical_features as integers are positions, but columns of X have such names at "
+            f"other positions. Received: categorical_features={categorical_features!r} for the "
+            f"columns {names[:_MOST_NAMED]}. Give a mask of {len(names)} booleans"
+        )
 
 
 def _holds_categories(values):

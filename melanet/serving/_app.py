@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -61,7 +61,7 @@ def create_app(
     model: "MelaNet",
     *,
     translator: "CycleGAN | None" = None,
-    labels: Sequence[str] | None = None,
+    labels: Mapping[Any, str] | Sequence[str] | None = None,
     limits: Limits | None = None,
     allowed_hosts: Sequence[str] | None = None,
 ) -> FastAPI:
@@ -76,10 +76,11 @@ def create_app(
         Fitted classifier.
     translator : CycleGAN or None, default=None
         CycleGAN whose translation of the image from A to B is shown beside the prediction.
-    labels : sequence of str or None, default=None
-        Names of the classes in the order of ``model.classes_``. None uses the classes themselves,
-        except that 0 and 1, and benign and malignant, become "Non-melanoma" and "Melanoma", as in
-        the released endpoint.
+    labels : dict, sequence of str or None, default=None
+        Names of the classes: a dict of class -> name, matched by the classes' text; or a sequence
+        in the order of ``model.classes_``, for a model whose columns have no names. None
+        uses the classes themselves, except that 0 and 1, and benign and malignant, become
+        "Non-melanoma" and "Melanoma", as in the released endpoint.
     limits : melanet.serving.Limits or None, default=None
         Limits of sizes, numbers and times; None uses the defaults.
     allowed_hosts : sequence of str or None, default=None

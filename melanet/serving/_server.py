@@ -2,7 +2,8 @@
 
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import uvicorn
 
@@ -20,7 +21,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
-    labels: Sequence[str] | None = None,
+    labels: Mapping[Any, str] | Sequence[str] | None = None,
 ) -> None:
     """Serve a classifier over HTTP until interrupted. Not for diagnosis.
 
@@ -36,7 +37,7 @@ def serve(
         Address to listen on; the default is reachable from this machine only.
     port : int, default=8000
         Port to listen on; 0 takes a free one.
-    labels : sequence of str or None, default=None
+    labels : dict, sequence of str or None, default=None
         Names of the classes; see `melanet.serving.create_app`.
 
     Raises

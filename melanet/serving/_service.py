@@ -1,12 +1,13 @@
 """The served models as batch functions, with conversions to and from samples and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from melanet.serving._batcher import BatchFunction, batch_sizes
+from melanet.utils._labels import label_text, match_keys
 
 if TYPE_CHECKING:
     from melanet.classifier import MelaNet
@@ -27,9 +28,10 @@ class ModelService:
         Fitted classifier of images with 1 or 3 channels.
     translator : CycleGAN or None, default=None
         CycleGAN of images with 1 or 3 channels; translations go from A to B.
-    labels : sequence of str or None, default=None
-        Names of the classes, in the order of ``model.classes_``. None uses the classes
-        themselves, but the released endpoint's names for 0 and 1, and for benign and malignant.
+    labels : dict, sequence of str or None, default=None
+        Names of the classes, class -> name, or in the order of ``model.classes_``. None uses the
+        classes themselves, but the released endpoint's names for 0 and 1, and for benign and
+        malignant.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class ModelService:
         self,
         model: "MelaNet",
         translator: "CycleGAN | None" = None,
-        labels: Sequence[str] | None = None,
+        labels: Mapping[Any, str] | Sequence[str] | None = None,
     ):
         self.model, self.translator = model, translator
         height, width, self._n_channels = model.model_.input_shape[1:]
@@ -129,6 +131,11 @@ def _check_channels(name, channels):
 
 def _check_labels(classes, labels):
     """Return one name per class."""
+    if isinstance(labels, Mapping):
+        named = match_keys("labels", labels, "the model's classes", classes)
+        labels = [named.get(label, label) for label in classes]
+    elif labels is not None:
+        _check_order(classes, labels)
     if labels is None:
         return list(_RELEASED_LABELS) if classes in _LESION_CLASSES else list(map(str, classes))
     labels = [str(label) for label in labels]
@@ -138,6 +145,17 @@ def _check_labels(classes, labels):
             f"Received: labels={labels}"
         )
     return labels
+
+
+def _check_order(classes, labels):
+    """Raise ValueError if a name is that of another class than the one at its position."""
+    positions = {label_text(label): i for i, label in enumerate(classes)}
+    moved = [name for i, name in enumerate(labels) if positions.get(label_text(name), i) != i]
+    if moved:
+        raise ValueError(
+            f"labels must be in the order of the model's classes, {classes}. Received: "
+            f"labels={list(labels)}. Give a name for each class: labels={{class: name}}"
+        )
 
 
 def _convert_channels(image, channels):

@@ -10,7 +10,7 @@ missing labels.
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -174,7 +174,7 @@ def match_labels(
 
 
 def match_keys(
-    name: str, values: "dict[Any, Any] | Any", classes_name: str, classes: Sequence[Any]
+    name: str, values: Mapping[Any, Any], classes_name: str, classes: Sequence[Any] | NDArray[Any]
 ) -> dict[Any, Any]:
     """Return a dict whose keys are the classes that the keys of another dict name.
 

@@ -92,7 +92,7 @@ def test_errors_of_predict_and_explain_name_the_cause(fitted):
     X, _ = pictures(4)
     with pytest.raises(ValueError, match="3 channels"):
         fitted.predict(X[..., :2])
-    with pytest.raises(ValueError, match=r"one of \[0, 1\]. Received: label=2"):
+    with pytest.raises(ValueError, match=r"classes_, \[0, 1\]. Received: \[2\]"):
         fitted.explain(X, label=2)
 
 

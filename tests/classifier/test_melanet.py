@@ -287,7 +287,7 @@ HOLED[3, 2, 2, 0] = np.nan
         ({}, (X, Y), {"validation_data": X}, "must be a pair"),
         ({}, (X, Y), {"validation_data": (X, Y[:-1])}, "one length"),
         ({}, (X, Y), {"validation_data": (X, np.zeros(12, int))}, r"Received: \[0\] for \[0, 1\]"),
-        ({}, (X, Y), {"validation_data": (X, Y + 1)}, r"Received: \[1, 2\] for \[0, 1\]"),
+        ({}, (X, Y), {"validation_data": (X, Y + 1)}, r"\[0, 1\]. Received: \[2\]"),
         ({}, (X, Y), {"validation_data": (X[..., :2], Y)}, "3 channels"),
         ({}, (X, Y), {"validation_data": (X.astype(int) * 2, Y)}, "outside value_range"),
     ],

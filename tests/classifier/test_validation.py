@@ -25,7 +25,7 @@ def test_validation_labels_are_encoded():
     for y, n, message in (
         (["a", "b"], 3, "3 samples and 2 labels"),
         (["a", "a"], 2, r"\['a'\] for \['a', 'b'\]"),
-        (["a", "c"], 2, r"\['a', 'c'\]"),
+        (["a", "c"], 2, r"\['a', 'b'\]. Received: \['c'\]"),
     ):
         with pytest.raises(ValueError, match=message):
             _validation.encode_labels(y, classes, n)

@@ -159,7 +159,8 @@ def test_synthetic_images_of_validation_images_are_left_out(work):
     made = rows(work / "made" / "manifest.csv")
     held_out = [work / "train" / made[i]["source"] for i in range(2)]
     arguments = Namespace(source=work / "train", synthetic=work / "made", size=16)
-    X, y = read_synthetic(arguments, held_out)
+    kept = [path for path in (work / "train").rglob("*.png") if path not in held_out]
+    X, y = read_synthetic(arguments, kept, held_out)
     assert X.shape == (10, 16, 16, 3)
     kept = {np.asarray(Image.open(work / "made" / row["file"])).tobytes() for row in made[2:]}
     assert {image.tobytes() for image in X} == kept

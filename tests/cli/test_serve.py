@@ -8,6 +8,7 @@ from melanet import CycleGAN, serving
 from melanet.classifier import load_classifier
 from melanet.cli import _serve
 from melanet.cli._demo import train_lesion_models
+from melanet.cli._serve import parse_labels
 
 
 def parse(*argv):
@@ -63,3 +64,12 @@ def test_nothing_heavy_is_imported_for_the_arguments():
     code = "import melanet.cli._serve, melanet.serving, sys; print('keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_labels_are_a_mapping_or_in_order():
+    assert parse_labels(None) is None
+    assert parse_labels("a, b") == ["a", "b"]
+    assert parse_labels("0=a, 1 = b=c") == {"0": "a", "1": "b=c"}
+    for text in ("0=a,b", "0=a,0=b"):
+        with pytest.raises(ValueError, match="labels must be such as"):
+            parse_labels(text)

@@ -227,3 +227,48 @@ def test_a_full_disk_leaves_nothing(tmp_path, flat):
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
     assert {p.name for p in tmp_path.iterdir()} == {"flat"}
     assert os.path.getsize(flat[0][0]) > 100
+
+
+def test_classes_are_named_without_white_space_and_merged(tmp_path):
+    for i, name in enumerate(("benign ", "benign", "1", "1.0")):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name / f"{i}.png")
+    with pytest.warns(UserWarning) as caught:
+        data = load_image_folder(tmp_path)
+    assert data.target_names == ["1", "benign"]
+    assert [Path(path).name for path in data.paths] == ["2.png", "3.png", "1.png", "0.png"]
+    assert data.target.tolist() == [0, 0, 1, 1]
+    texts = " ".join(str(warning.message) for warning in caught)
+    assert "'benign ' ('benign ') and 'benign'" in texts or "'benign' ('benign') and" in texts
+    (tmp_path / " ").mkdir()
+    with pytest.raises(ValueError, match="must hold a label everywhere"):
+        load_image_folder(tmp_path)
+
+
+def test_a_file_under_two_labels_is_refused(tmp_path):
+    for name in ("benign", "malignant"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "1.png")
+    (tmp_path / "malignant" / "2.png").symlink_to(tmp_path / "benign" / "1.png")
+    with pytest.raises(ValueError, match=r"benign/1.png and .*malignant/2.png are the same file"):
+        load_image_folder(tmp_path)
+    paths = [*tmp_path.rglob("*.png")]
+    with pytest.raises(ValueError, match="paths must name every file once"):
+        export_cyclegan_folders(tmp_path / "out", paths, [0, 0, 1])
+    assert not (tmp_path / "out").exists()
+
+
+def test_classes_to_export_are_matched_by_name(tmp_path, flat):
+    paths, y = flat
+    kinds = np.array(["9", "10", "11"])[np.arange(N) % 3]
+    parts = export_cyclegan_folders(tmp_path / "a", paths, kinds, classes=(9, 10.0), random_state=0)
+    assert {*kinds[np.r_[parts["trainA"], parts["testA"]]]} == {"9"}
+    assert {*kinds[np.r_[parts["trainB"], parts["testB"]]]} == {"10"}
+    with pytest.raises(ValueError, match="positions in target_names"):
+        export_cyclegan_folders(
+            tmp_path / "b", paths, kinds, classes=("9", "10"), target_names=["9", "10", "11"]
+        )
+    groups = [f"p{i // 2}{' ' * (i % 2)}" for i in range(N)]  # spelt in two ways
+    parts = export_cyclegan_folders(tmp_path / "c", paths, y, groups=groups, random_state=0)
+    train = {i // 2 for i in np.r_[parts["trainA"], parts["trainB"]]}
+    assert not train & {i // 2 for i in np.r_[parts["testA"], parts["testB"]]}

@@ -347,3 +347,29 @@ def test_metrics_load_neither_keras_nor_pandas():
         assert len(metrics.paper_table_1()) == 7
     """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_columns_are_named_not_counted():
+    pd = pytest.importorskip("pandas")
+    y, score = DATA[1]
+    expected = screening_report(y, score)
+    names = np.where(y == 1, "10", "9")
+    columns = np.column_stack([1 - score, score])  # of a model whose classes are 9 and 10
+    options = {"pos_label": 10}
+    assert screening_report(names, columns, classes=[9, 10], **options) == expected
+    assert screening_report(names, columns[:, ::-1], classes=["10", "9"], **options) == expected
+    frame = pd.DataFrame(columns, columns=[9, 10])
+    assert screening_report(names, frame, **options) == expected
+    assert screening_report(names, frame[[10, 9]], **options) == expected
+    with pytest.raises(ValueError, match=r"sort in two ways. Received: labels \['10', '9'\]"):
+        screening_report(names, columns, **options)
+    for classes, message in ((["a", "b"], "`y_true` must be among"), ([9], r"\(n_samples, 1\)")):
+        with pytest.raises(ValueError, match=message):
+            screening_report(names, columns, classes=classes, **options)
+    with pytest.raises(ValueError, match="spell each label in one way"):
+        screening_report(["a", "a "], [0.1, 0.2], pos_label="a")
+
+
+def test_a_label_of_another_type_is_found():
+    report = screening_report([1, 1], [0.9, 0.2], pos_label="1")
+    assert report["n_positive"] == 2

@@ -422,7 +422,7 @@ def with_value(value):
         (IMAGES[:0], LABELS[:0], {}, ValueError, "0 sample"),
         (IMAGES, LABELS[:-1], {}, ValueError, "length|inconsistent"),
         (IMAGES, LABELS, {"sampling_strategy": {0: 4}}, ValueError, "greater or equal"),
-        (IMAGES, LABELS, {"pretrained": {7: "x"}}, ValueError, "no such class"),
+        (IMAGES, LABELS, {"pretrained": {7: "x"}}, ValueError, "classes of y"),
         (IMAGES, LABELS, {"pretrained": {1: "no.keras"}}, FileNotFoundError, "no.keras"),
         (IMAGES[:, :7], LABELS, {"pretrained": {1: "identity"}}, ValueError, r"\(8, 8, 1\)"),
         (IMAGES, LABELS, {"preset": "best"}, ValueError, "preset"),

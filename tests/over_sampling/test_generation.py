@@ -189,5 +189,7 @@ def test_the_numbers_of_missing_samples_are_validated():
 
 
 def test_models_of_unknown_classes_are_rejected():
-    with pytest.raises(ValueError, match=r"models has the key 'c', .* classes \['a', 'b'\]"):
+    with pytest.raises(
+        ValueError, match=r"models .* classes of y, \['a', 'b'\]. Received: \['c'\]"
+    ):
         load_cyclegans({"c": "nowhere.keras"}, "models", np.array(["a", "b"]))

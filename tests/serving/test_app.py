@@ -180,5 +180,9 @@ def test_labels_and_models_that_do_not_fit_are_rejected(model):
     for labels in (["one"], ["same", "same"]):
         with pytest.raises(ValueError, match="labels must name the 2 classes"):
             create_app(model, labels=labels)
+    assert ModelService(model, labels={"1": "yes", 0.0: "no"}).labels == ["no", "yes"]
+    for labels, message in ((["1", "0"], "in the order"), ({"2": "x"}, "the model's classes")):
+        with pytest.raises(ValueError, match=message):
+            create_app(model, labels=labels)
     with pytest.raises(ValueError, match="translator must translate images"):
         create_app(model, translator=CycleGAN.from_shape((5,)))

@@ -1,0 +1,79 @@
+import csv
+import itertools
+import json
+
+import numpy as np
+import pytest
+from brightness import brightness_classifier, write_levels
+
+from melanet.cli import main
+from melanet.cli._evaluate import find_positive, match_folders
+
+
+def evaluate(tmp_path, classes, folders, *options):
+    """Evaluate a classifier that is always right, on folders in the order of its classes."""
+    model = tmp_path / "m.melanet"
+    brightness_classifier(tmp_path, classes).save(model)
+    write_levels(tmp_path / "set", folders)
+    main(["evaluate", str(model), str(tmp_path / "set"), *options, "--out", str(tmp_path / "out")])
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
+        predictions = list(csv.DictReader(file))
+    return json.loads((tmp_path / "out" / "report.json").read_text()), predictions
+
+
+def test_folders_that_sort_as_text_are_matched_with_classes_that_sort_as_numbers(tmp_path):
+    report, predictions = evaluate(tmp_path, [9, 10], ["9", "10"], "--positive", "10")
+    assert report["auc"] == report["sensitivity"] == report["specificity"] == 1
+    for row in predictions:
+        assert (float(row["probability of 10"]) > 0.5) == ("/10/" in row["file"])
+        assert row["label"] in row["file"].split("/")
+
+
+@pytest.mark.parametrize("positive", ["nevus", "keratosis", "melanoma"])
+def test_each_class_is_measured_under_its_own_name(tmp_path, positive):
+    names = ["nevus", "keratosis", "melanoma"]  # not the order of the folders
+    report, predictions = evaluate(tmp_path, names, names, "--positive", positive)
+    assert report["positive"] == positive
+    assert (report["n_positive"], report["auc"]) == (4, 1)
+    scores = {row["file"]: float(row[f"probability of {positive}"]) for row in predictions}
+    highest = sorted(scores, key=scores.get)[-4:]
+    assert all(f"/{positive}/" in file for file in highest)
+
+
+def test_a_mapping_says_which_folder_holds_which_class(tmp_path):
+    options = ["--label", "nevi=0", "--label", "a=b=1", "--positive", "a=b"]
+    report, predictions = evaluate(tmp_path, [0, 1], ["nevi", "a=b"], *options)
+    assert (report["auc"], report["positive"]) == (1, "1")
+    assert {(row["file"].split("/")[-2], row["label"]) for row in predictions} == {
+        ("nevi", "0"),
+        ("a=b", "1"),
+    }
+
+
+def test_names_that_do_not_match_are_refused_with_both_sides(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        evaluate(tmp_path, [0, 1], ["benign", "malignant"], "--positive", "1")
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "['0', '1']" in error
+    assert "['benign', 'malignant']" in error
+    assert "--label FOLDER=CLASS" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["9", "10", "1.0"])))
+def test_order_never_matters(order):
+    classes = ["1", "9", "10"]
+    found = match_folders(order, classes).tolist()
+    assert [float(classes[code]) for code in found] == [float(name) for name in order]
+
+
+def test_the_positive_class_is_named_or_known():
+    assert find_positive(["malignant", "benign"], None) == 0
+    assert find_positive([np.int64(0), np.int64(1)], None) == 1
+    for classes in (["9", "10"], ["a", "b"], ["0", "1", "2"]):
+        with pytest.raises(ValueError, match="must name the class to screen for"):
+            find_positive(classes, None)
+    for labels, message in ((["a"], "such as"), (["a=0", "a=1"], "once"), (["x=0"], "'x'")):
+        with pytest.raises(ValueError, match=message):
+            match_folders(["a", "0", "1"], ["0", "1"], labels)

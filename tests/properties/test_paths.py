@@ -1,0 +1,154 @@
+"""Paths meet by the file that they lead to: same as a table of files, or an error that names it."""
+
+import os
+import warnings
+
+import pytest
+from hypothesis import strategies as st
+from labelled import class_lists, respelt
+from negatives import negative, write_colours
+from properties import for_all, in_process
+
+from melanet.datasets import load_image_folder, load_image_table
+from melanet.over_sampling import load_synthetic, oversample_files
+from melanet.utils._paths import file_key
+
+N = 8
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Return a folder with N images, links to them and to their folders, and synthetic images."""
+    work = tmp_path_factory.mktemp("work")
+    paths, labels, _ = write_colours(work / "src", {"a": 6, "b": 2})
+    (work / "link").symlink_to(work / "src")
+    (work / "src" / "back").symlink_to(work)
+    (work / "pool").mkdir()
+    for i, path in enumerate(paths):
+        (work / "pool" / f"soft {i}.png").symlink_to(path)
+        os.link(path, work / "pool" / f"hard{i}.png")
+    oversample_files(paths, labels, work / "made", models={"b": negative()}, preset="paper")
+    return work, paths, labels
+
+
+def spellings(work, path):
+    """Return a strategy of paths that lead to a file."""
+    work, i = work[0], work[1].index(path)
+    inner = os.path.relpath(path, work / "src")
+    return st.sampled_from(
+        [
+            path,
+            f"{work}/link/{inner}",
+            f"{work}/src/a/../{inner}",
+            f"{work}/src/back/src/./{inner}",
+            f"{work}/pool/soft {i}.png",
+            f"{work}/pool/hard{i}.png",
+            f"{work}/pool/../link//{inner}",
+            os.path.relpath(path),
+        ]
+    )
+
+
+@in_process
+def test_paths_are_equal_if_their_files_are(n_examples, work):
+    @for_all(n_examples, data=st.data(), i=st.integers(0, N - 1), j=st.integers(0, N - 1))
+    def check(data, i, j):
+        first, second = (data.draw(spellings(work, work[1][k])) for k in (i, j))
+        assert (file_key(first) == file_key(second)) == (i == j)
+
+
+@in_process
+def test_a_table_names_every_file_once(n_examples, work):
+    @for_all(
+        n_examples,
+        data=st.data(),
+        rows=st.lists(st.integers(0, N - 1), min_size=1, max_size=6),
+        names=class_lists(),
+        blank=st.sampled_from([None] * 3 + ["", "  ", "nan", "<NA>"]),
+        here=st.sampled_from(["src", "pool", ".", "link"]),
+    )
+    def check(data, rows, names, blank, here):
+        table = work[0] / here / "table.csv"
+        codes = [data.draw(st.integers(0, len(names) - 1)) for _ in rows]
+        labels = [str(respelt(data, names[code])).strip() for code in codes]
+        if blank is not None:
+            labels[0] = blank
+        paths = [data.draw(spellings(work, work[1][row])) for row in rows]
+        paths = [
+            os.path.relpath(path, table.parent.resolve())
+            if len(path) % 2
+            else os.path.abspath(path)
+            for path in paths
+        ]
+        lines = [f'1,"{path} "," {label}"' for path, label in zip(paths, labels)]
+        table.write_text("\n".join(["id,path,label ", *lines]) + "\n")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if blank is not None:
+                with pytest.raises(ValueError, match="line 2"):
+                    load_image_table(table)
+            elif len(set(rows)) < len(rows):
+                second = next(k for k, row in enumerate(rows) if row in rows[:k])
+                first = rows.index(rows[second])
+                with pytest.raises(ValueError, match=rf"line {first + 2} .*line {second + 2} "):
+                    load_image_table(table)
+            else:
+                found = load_image_table(table)
+                same = [os.path.samefile(p, work[1][row]) for p, row in zip(found.paths, rows)]
+                assert all(same)
+                equal = [[a == b for a in codes] for b in codes]
+                assert [[a == b for a in found.labels] for b in found.labels] == equal
+
+
+@in_process
+def test_images_made_of_excluded_sources_are_left_out(n_examples, work):
+    folder, paths, _ = work
+    _, _, sources = load_synthetic(folder / "made", 8)
+    rows = [paths.index(source) for source in sources]
+    assert len(rows) == 4
+
+    @for_all(n_examples, data=st.data(), held=st.sets(st.integers(0, N - 1)))
+    def check(data, held):
+        excluded = [data.draw(spellings(work, paths[i])) for i in sorted(held)]
+        made = data.draw(st.sampled_from(["made", "link/../made", "src/back/made"]))
+        X, y, found = load_synthetic(folder / made, 8, exclude_sources=excluded)
+        kept = [row for row in rows if row not in held]
+        assert found.tolist() == [paths[row] for row in kept]
+        assert X[:, 0, 0, 0].tolist() == [255 - row for row in kept]  # image i has the level i
+        assert set(y.tolist()) <= {"b"}
+        with pytest.raises(ValueError, match="'nowhere.png'"):
+            load_synthetic(folder / made, 8, exclude_sources=[*excluded, "nowhere.png"])
+
+
+@in_process
+def test_folders_that_name_one_class_are_read_as_one(n_examples, tmp_path):
+    taken = iter(range(10**6))
+    write_colours(tmp_path, {"pool": 5})
+
+    @for_all(n_examples, data=st.data(), names=class_lists())
+    def check(data, names):
+        folder = tmp_path / str(next(taken))
+        codes, order = {}, []
+        for i in range(5):
+            code = data.draw(st.integers(0, len(names) - 1))
+            spelt = str(respelt(data, names[code]))
+            (folder / spelt).mkdir(parents=True, exist_ok=True)
+            (folder / spelt / f"{i}.png").symlink_to(tmp_path / "pool" / f"{i:03d}.png")
+            codes[i] = code
+            order.append(str(folder / spelt / f"{i}.png"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = load_image_folder(folder)
+        assert sorted(found.paths) == sorted(order)
+        target = {int(os.path.basename(p)[0]): t for p, t in zip(found.paths, found.target)}
+        for i in range(5):
+            for j in range(5):
+                assert (target[i] == target[j]) == (codes[i] == codes[j])
+        assert found.target_names == sorted(found.target_names)
+        os.link(
+            order[0],
+            folder / os.path.relpath(order[-1], folder) / ".." / "twin.png",
+            follow_symlinks=True,
+        )
+        with pytest.raises(ValueError, match=r"twin.png.*the same file"):
+            load_image_folder(folder)
