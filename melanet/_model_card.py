@@ -105,8 +105,8 @@ def model_card(
     TypeError
         If `model` is of another type, or a text parameter is not a str.
     ValueError
-        If the model is not fitted, `synthetic` filled up classes that it does not know, `report` is given without `measured_on` or for a model that is
-        not a classifier, or a text is empty.
+        If the model is not fitted, `synthetic` filled up classes that it does not know, `report`
+        is given without `measured_on` or for a model that is not a classifier, or a text is empty.
 
     Examples
     --------

@@ -233,7 +233,7 @@ def test_classes_are_named_without_white_space_and_merged(tmp_path):
     for i, name in enumerate(("benign ", "benign", "1", "1.0")):
         (tmp_path / name).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / name / f"{i}.png")
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="in several ways") as caught:
         data = load_image_folder(tmp_path)
     assert data.target_names == ["1", "benign"]
     assert [Path(path).name for path in data.paths] == ["2.png", "3.png", "1.png", "0.png"]

@@ -105,7 +105,6 @@ def test_data_frames_of_other_libraries_are_rejected():
 
 
 def test_positions_that_are_names_of_other_columns_are_refused():
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(np.zeros((3, 3)), columns=[2, 1, 0])
     assert categorical_columns(frame, [1]) == [1]
     assert categorical_columns(frame, [False, False, True]) == [2]
