@@ -55,7 +55,7 @@ def load_image_table(path: PathLike) -> Bunch:
     """
     path = Path(path)
     rows = [
-        (f"line {number}", row["path"].strip(), row["label"])
+        (f"line {number}", row["path"].strip(), row["label"].strip())
         for number, row in read_csv(path, ("path", "label"))
     ]
     places = [place for place, _, _ in rows]

@@ -127,6 +127,7 @@ def test_folders_that_name_one_class_are_read_as_one(n_examples, tmp_path):
 
     @for_all(n_examples, data=st.data(), names=class_lists())
     def check(data, names):
+        names = [n if isinstance(n, int) else n.replace("/", "-") for n in names]
         folder = tmp_path / str(next(taken))
         codes, order = {}, []
         for i in range(5):
@@ -145,10 +146,6 @@ def test_folders_that_name_one_class_are_read_as_one(n_examples, tmp_path):
             for j in range(5):
                 assert (target[i] == target[j]) == (codes[i] == codes[j])
         assert found.target_names == sorted(found.target_names)
-        os.link(
-            order[0],
-            folder / os.path.relpath(order[-1], folder) / ".." / "twin.png",
-            follow_symlinks=True,
-        )
-        with pytest.raises(ValueError, match=r"twin.png.*the same file"):
+        os.symlink(order[0], os.path.join(os.path.dirname(order[-1]), "twin.png"))
+        with pytest.raises(ValueError, match=r"twin.png.* are the same file"):
             load_image_folder(folder)
