@@ -457,7 +457,7 @@ def test_a_diverging_training_raises_and_sets_no_attributes(digits):
 
 def test_translate_validates_label_and_form(digits, trained):
     sampler = trained[0]
-    with pytest.raises(ValueError, match=r"\[1, 2\]. Received: label=0"):
+    with pytest.raises(ValueError, match=r"\[1, 2\]. Received: \[0\]"):
         sampler.translate(digits[0], 0)
     with pytest.raises(ValueError, match="as in fit"):
         sampler.translate(digits[0][:, :7], 1)
