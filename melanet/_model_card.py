@@ -121,10 +121,11 @@ def model_card(
     True
     """
     kind = _kind(model)
-    if kind == "classifier" and hasattr(synthetic, "cyclegans_"):
+    filled = getattr(synthetic, "cyclegans_", None)
+    if filled is not None and kind == "classifier":
         from melanet.utils._labels import match_labels
 
-        match_labels("synthetic", synthetic.cyclegans_, "the model's classes", model.classes_)
+        match_labels("synthetic", filled, "the model's classes", model.classes_)
     required = {"name": name, "data": data, "license": license}
     optional = {"measured_on": measured_on, "intended_use": intended_use}
     given = {key: value for key, value in optional.items() if value is not None}
