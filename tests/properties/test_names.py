@@ -108,6 +108,8 @@ def test_keys_of_a_sampler_name_labels_of_y(n_examples):
     )
     def check(data, names, wanted):
         y = homogeneous(data, names)[codes]
+        if isinstance(y[0], int):  # scikit-learn refuses numbers in an object array
+            y = y.astype("int64")
         strategy = {respelt(data, names[i]): wanted[i] for i in (1, 2)}
         given = dict(strategy)
         models = {respelt(data, names[i]): gan for i in (1, 2)}
