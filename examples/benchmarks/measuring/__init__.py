@@ -1,0 +1,1 @@
+"""Parts of ``photographs.py``: data, networks, oracles, measures, aims, arms, report."""
