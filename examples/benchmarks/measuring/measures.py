@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from measuring import data as photographs
 from measuring.nuisances import kept, structural_similarity
-from measuring.oracles import SmallNetwork, auc, LinearOracle
+from measuring.oracles import LinearOracle, SmallNetwork
 from measuring.pretrained import Features
 from measuring.realism import told_from
 
@@ -62,8 +63,6 @@ class Bench:
     @cached_property
     def aucs(self):
         """AUC on the sampler's pictures, which no oracle has seen, by oracle."""
-        from sklearn.metrics import roc_auc_score
-
         return {name: float(roc_auc_score(self.y, p)) for name, p in self.chances.items()}
 
     @cached_property
@@ -170,9 +169,7 @@ def _realism(translations, source_rows, data):
         key = (name, groups.tobytes()) if name != "translations" else None
         if key not in data._cache or key is None:
             values = {
-                part: told_from(
-                    data.features(pictures), data.features(images), own_groups, groups
-                )
+                part: told_from(data.features(pictures), data.features(images), own_groups, groups)
                 for part, (pictures, own_groups) in real.items()
             }
             data._cache[key] = {**values, "auc": max(values.values())}
@@ -203,23 +200,24 @@ def _kid(translations, data):
 
 
 def _copies(translations, sources, data):
-    """Return the copied ratio, and the share more like their source than any rare picture."""
+    """Return the copied ratio, and the share more like their source than any rare picture.
+
+    Pixels are compared, not features: in these, common pictures are nearer to rare ones than
+    unseen rare pictures are.
+    """
     from melanet.metrics import nearest_samples
 
     def flat(images):
         return images.reshape(len(images), -1) / 255.0
 
-    found = {}
-    for space, view in (("features", data.standardised), ("pixels", flat)):
-        rare, made = view(data.rare), view(translations)
-        to_rare, _ = nearest_samples(made, rare)
-        of_unseen, _ = nearest_samples(view(data.unseen), rare)
-        to_source = np.sqrt(((made - view(sources)) ** 2).mean(axis=1))
-        found[space] = {
-            "ratio": float(np.median(to_rare) / np.median(of_unseen)),
-            "own": float((to_source < to_rare).mean()),
-        }
-    return {"copies": found}
+    rare, made = flat(data.rare), flat(translations)
+    to_rare, _ = nearest_samples(made, rare)
+    of_unseen, _ = nearest_samples(flat(data.unseen), rare)
+    to_source = np.sqrt(((made - flat(sources)) ** 2).mean(axis=1))
+    return {
+        "copied": float(np.median(to_rare) / np.median(of_unseen)),
+        "own": float((to_source < to_rare).mean()),
+    }
 
 
 def open_bench(data, side, out, *, final=False, outside="vgg16", weights=None):
@@ -243,8 +241,11 @@ def open_bench(data, side, out, *, final=False, outside="vgg16", weights=None):
     out = Path(out)
     parts = photographs.load_parts(data, side, final)
     features = Features(outside, weights or out / "weights")
-    folder = out / "cache" / f"{photographs.find_folder(data).name}-{side}" / (
-        "final" if final else "choosing"
+    folder = (
+        out
+        / "cache"
+        / f"{photographs.find_folder(data).name}-{side}"
+        / ("final" if final else "choosing")
     )
     folder.mkdir(parents=True, exist_ok=True)
     everything = np.concatenate([parts.X, parts.oracle_X])

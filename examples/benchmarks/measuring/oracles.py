@@ -3,13 +3,13 @@
 from functools import cached_property
 
 import numpy as np
+from helping import warps
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 SIDE = 64  # the small network sees pictures reduced to this
-SETTINGS = {"epochs": 2, "batch": 32, "rate": 2e-3, "seeds": 1}
+SETTINGS = {"epochs": 2, "batch": 16, "rate": 2e-3, "seeds": 1}
 
 
 def linear_classifier():
@@ -77,33 +77,32 @@ class SmallNetwork:
 
     def fit(self, X, y):
         """Train on uint8 pictures and their classes."""
-        from melanet.images import Augmentation, resize
+        from melanet.images import resize
         from melanet.utils import reproducible
 
-        self.model  # noqa: B018
-        side = min(SIDE, self.shape[0])
-        X = resize(X.astype("float32"), (side, side)) / 127.5 - 1
-        augment = Augmentation(rotation=20, shift=0.1, zoom=0.15, colour=0.1, flip=self.flip)
+        side = min(SIDE, self.model.input_shape[1])
+        X = np.rint(resize(X.astype("float32"), (side, side))).astype(np.uint8)
         weight = np.where(y, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
-        batch = self.settings["batch"]
+        batch, epochs = self.settings["batch"], self.settings["epochs"]
         for seed, member in enumerate(self.members):
             rng = np.random.default_rng(seed)
-            n_steps = self.settings["epochs"] * -(-len(X) // batch)
-            _compile(member, self.settings["rate"], n_steps)
-            for _ in range(self.settings["epochs"]):
+            _compile(member, self.settings["rate"], epochs * -(-len(X) // batch))
+            for _ in range(epochs):
                 rows = rng.permutation(len(X))
-                images = (augment(X[rows], rng) + 1) * 127.5
+                images = warps.augment(X[rows], rng, flip="horizontal")
+                if X.shape[-1] == 3:  # grey pictures are X-rays, which have an upper side
+                    turned = rng.random(len(X)) < 0.5
+                    images[turned] = images[turned].swapaxes(1, 2)
                 with reproducible():
                     member.fit(
-                        images, y[rows].astype("float32"), sample_weight=weight[rows],
-                        batch_size=batch, shuffle=False, verbose=0,
-                    )  # fmt: skip
+                        images.astype("float32"),
+                        y[rows].astype("float32"),
+                        sample_weight=weight[rows],
+                        batch_size=batch,
+                        shuffle=False,
+                        verbose=0,
+                    )
         return self
-
-    @property
-    def flip(self):
-        """Directions in which a picture may be mirrored: grey ones are X-rays, upright."""
-        return "both" if self.shape[2] == 3 else "horizontal"
 
     def __call__(self, images):
         """Return P(rare class) of uint8 pictures."""
@@ -117,10 +116,12 @@ def _network(shape, seed):
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(shape)
     x = layers.Rescaling(1 / 127.5, -1)(inputs)
-    for filters in (16, 32, 64, 64):
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization(momentum=0.95)(x)
-        x = layers.MaxPooling2D()(layers.ReLU()(x))
+    for i, filters in enumerate((16, 32, 48, 64)):
+        kernel, stride = (3, 1) if i else (5, 2)
+        x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)
+        x = layers.MaxPooling2D()(x) if i else x
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.3, seed=seed)(x)
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
@@ -136,8 +137,3 @@ def _compile(model, rate, n_steps):
         steps_per_execution=4,
         jit_compile=False,
     )
-
-
-def auc(oracle, X, y):
-    """Return an oracle's AUC on real pictures."""
-    return float(roc_auc_score(y, oracle(X)))
