@@ -1,4 +1,4 @@
-"""Photographs: are translations pictures, of the class, and not copies?
+"""Measure whether translations are photographs, of the class, and not copies.
 
     python examples/benchmarks/photographs.py --data isic2016 --side 64 --out photographs
 
@@ -63,7 +63,7 @@ def _run(options, data, side):
     for name in options.arms:
         for seed in range(1 if name in arms.CONTROLS else options.seeds):
             results.append(store.run(name, seed, bench))
-            print(f"{data} {side} {name} {seed}: done", file=sys.stderr, flush=True)
+            print(f"{store.data} {side} {name} {seed}: done", file=sys.stderr, flush=True)
     part = "test part" if options.final else "half of the training part"
     title = f"{store.data}, {side}x{side}; the oracles learn from the {part}"
     return report.page(title, bench, results)

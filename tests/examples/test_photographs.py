@@ -1,10 +1,12 @@
 """The benchmark of photographs: its measures on drawn lesions, with stand-in oracles."""
 
+import copy
 import os
 import pickle
 import sys
 import types
 from collections import OrderedDict
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -50,6 +52,13 @@ def darken(images):
     return changed
 
 
+def frame(images):
+    """Return pictures of the class in a white frame, as no real one has it."""
+    changed = darken(images)
+    changed[:, :2] = changed[:, -2:] = 255
+    return changed
+
+
 @pytest.fixture(scope="module")
 def bench():
     X, _ = make_lesions(260, image_size=32, difficulty=1.0, random_state=0)
@@ -64,8 +73,18 @@ def rows(bench):
     return arms.source_rows(bench, 0)
 
 
-def figures(bench, images, rows):
-    return {**measure(images, rows, bench), "asked": len(rows), "cpu_s": 1.0}
+@pytest.fixture(scope="module")
+def measured(bench, rows):
+    """Return the figures of pictures made by name, measured once."""
+
+    @cache
+    def of(name):
+        sources = bench.X[rows]
+        made = {"perfect": darken, "framed": frame}
+        images = made[name](sources) if name in made else arms.CONTROLS[name](bench, rows)
+        return {**measure(images, rows, bench), "asked": len(rows), "cpu_s": 1.0}
+
+    return lambda name: copy.deepcopy(of(name))
 
 
 def missed(result):
@@ -77,8 +96,8 @@ def test_as_many_sources_are_drawn_as_rare_pictures_are_missing(bench, rows):
     assert not bench.y[rows].any()
 
 
-def test_unchanged_pictures_are_like_their_sources_and_no_nearer_to_the_class(bench, rows):
-    result = figures(bench, bench.X[rows], rows)
+def test_unchanged_pictures_are_like_their_sources_and_no_nearer_to_the_class(measured):
+    result = measured("identity")
     for oracle in result["oracles"].values():
         assert oracle["evidence"] == oracle["low"] == oracle["high"] == oracle["towards"] == 0
     assert result["own"] == 1
@@ -88,23 +107,23 @@ def test_unchanged_pictures_are_like_their_sources_and_no_nearer_to_the_class(be
     assert missed(result) == {"evidence", "towards", "realism"}
 
 
-def test_pasted_pictures_of_the_class_are_copies(bench, rows):
-    result = figures(bench, arms.pasted(bench, rows), rows)
+def test_pasted_pictures_of_the_class_are_copies(measured):
+    result = measured("pasted")
     assert result["copied"] == 0
     assert result["own"] == 0
     assert {"copied", "kept"} <= missed(result)
 
 
-def test_a_blend_misses_an_aim(bench, rows):
+def test_a_blend_misses_an_aim(bench, rows, measured):
     mixed = arms.blend(bench, rows)
     halves = (bench.X[rows].astype(float) + arms.pasted(bench, rows)) / 2
     assert np.abs(mixed - halves).max() <= 0.5
-    assert missed(figures(bench, mixed, rows))
+    assert missed(measured("blend"))
 
 
-def test_a_perfect_translator_meets_every_aim(bench, rows):
+def test_a_perfect_translator_meets_every_aim(bench, rows, measured):
     made = darken(bench.X[rows])
-    result = figures(bench, made, rows)
+    result = measured("perfect")
     before, after, real = (
         1 - part[MIDDLE][..., 0].mean() / 255 for part in (bench.X[rows], made, bench.X[150:])
     )
@@ -116,10 +135,8 @@ def test_a_perfect_translator_meets_every_aim(bench, rows):
     assert missed(result) == set()
 
 
-def test_framed_pictures_are_told_from_real_ones(bench, rows):
-    made = darken(bench.X[rows])
-    made[:, :2] = made[:, -2:] = 255
-    result = figures(bench, made, rows)
+def test_framed_pictures_are_told_from_real_ones(measured):
+    result = measured("framed")
     assert result["realism"]["translations"]["auc"] > 0.95
     assert result["kid"]["translations"] > 2 * result["kid"]["common"]
     assert "realism" in missed(result)
@@ -132,20 +149,20 @@ def test_measures_reject_other_sizes_and_floats(bench, rows):
         measure(bench.X[rows, :16], rows, bench)
 
 
-def test_an_oracle_that_is_little_better_than_chance_leaves_evidence_unmeasured(bench, rows):
-    result = figures(bench, darken(bench.X[rows]), rows)
+def test_an_oracle_that_is_little_better_than_chance_leaves_evidence_unmeasured(measured):
+    result = measured("perfect")
     result["oracles"]["green"]["counts"] = False
     assert missed(result) == {"evidence", "towards"}
 
 
-def test_the_sample_must_be_large_enough(bench, rows):
-    result = figures(bench, darken(bench.X[rows]), rows)
+def test_the_sample_must_be_large_enough(measured):
+    result = measured("perfect")
     for n, asked, short in ((100, 200, False), (100, 201, True), (99, 99, True)):
         assert ("sample" in missed({**result, "n": n, "asked": asked})) == short
 
 
-def test_less_is_asked_without_pretrained_features(bench, rows):
-    result = figures(bench, darken(bench.X[rows]), rows)
+def test_less_is_asked_without_pretrained_features(measured):
+    result = measured("perfect")
     for oracle in result["oracles"].values():
         oracle["evidence"] = 0.5
     result["realism"]["translations"]["auc"] = 0.9
@@ -388,20 +405,20 @@ def test_results_are_stored_and_an_interrupted_run_resumes(bench, folder, tmp_pa
     assert store.stored("identity", 1) is None
 
 
-def test_the_report_marks_each_aim_and_says_when_a_control_passes(bench, rows):
+def test_the_report_marks_each_aim_and_says_when_a_control_passes(bench, measured):
     results = [
-        {**figures(bench, images, rows), "arm": arm, "seed": 0}
-        for arm, images in (("identity", bench.X[rows]), ("blend", darken(bench.X[rows])))
+        {**measured("identity"), "arm": "identity", "seed": 0},
+        {**measured("perfect"), "arm": "blend", "seed": 0},
     ]
     page = report.page("Lesions", bench, results)
-    lines = [line for line in page.splitlines() if line.startswith("| identity")]
-    assert lines[0].endswith("| evidence, towards |")
-    assert "| 100 of 100 ✓ | 0.00 [0.00, 0.00] ✗ |" in lines[0]
+    line = next(line for line in page.splitlines() if line.startswith("| identity"))
+    assert line.endswith("| evidence, towards, realism |")
+    assert "| 100 of 100 ✓ | 0.00 [0.00, 0.00] ✗ |" in line
     assert "**The aims are wrong: blend meets all of them.**" in page
 
 
-def test_the_report_averages_seeds(bench, rows):
-    good, same = (figures(bench, x, rows) for x in (darken(bench.X[rows]), bench.X[rows]))
-    results = [{**r, "arm": "default", "seed": i} for i, r in enumerate((good, same))]
-    mean = good["oracles"]["red"]["evidence"] / 2
+def test_the_report_averages_seeds(bench, measured):
+    pair = (measured("perfect"), measured("identity"))
+    results = [{**r, "arm": "default", "seed": i} for i, r in enumerate(pair)]
+    mean = pair[0]["oracles"]["red"]["evidence"] / 2
     assert f"| {mean:.2f} ± {mean * 2**0.5:.2f} [" in report.page("Lesions", bench, results)

@@ -158,5 +158,5 @@ CONTROLS = {
     "identity": identity,
     "pasted": pasted,
     "blend": blend,
-    "gradient noise": gradient_noise,
+    "gradient-noise": gradient_noise,
 }

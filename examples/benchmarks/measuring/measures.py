@@ -4,6 +4,7 @@
 >>> measure(translations, source_rows, bench)  # doctest: +SKIP
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,10 @@ from sklearn.metrics import roc_auc_score
 
 from measuring import data as photographs
 from measuring.nuisances import kept, structural_similarity
-from measuring.oracles import LinearOracle, SmallNetwork
+from measuring.oracles import SETTINGS, LinearOracle, SmallNetwork
 from measuring.pretrained import Features
 from measuring.realism import told_from
+from melanet.utils._files import atomic_path
 
 WORTH = 0.65  # an oracle of a lower AUC on real pictures counts for nothing
 _RESAMPLES = 1000
@@ -241,36 +243,33 @@ def open_bench(data, side, out, *, final=False, outside="vgg16", weights=None):
     out = Path(out)
     parts = photographs.load_parts(data, side, final)
     features = Features(outside, weights or out / "weights")
-    folder = (
-        out
-        / "cache"
-        / f"{photographs.find_folder(data).name}-{side}"
-        / ("final" if final else "choosing")
-    )
+    folder = out / "cache" / f"{photographs.find_folder(data).name}-{side}"
     folder.mkdir(parents=True, exist_ok=True)
     everything = np.concatenate([parts.X, parts.oracle_X])
-    features.remember(
-        everything,
-        _cached(folder / f"{outside}.npy", lambda: features(everything), len(everything)),
-    )
-    network = SmallNetwork(parts.X.shape[1:])
-    path = folder / "small-network.weights.h5"
+    key = _digest(everything)
+    path = folder / f"{outside}-{key}.npy"
     if path.exists():
-        network.model.load_weights(path)
+        features.remember(everything, np.load(path))
+    else:
+        with atomic_path(path) as partial, partial.open("wb") as file:
+            np.save(file, features(everything))
+    network = SmallNetwork(parts.X.shape[1:])
+    path = folder / f"small-network-{_digest(parts.oracle_X, parts.oracle_y, SETTINGS)}.npz"
+    if path.exists():
+        with np.load(path) as file:
+            network.model.set_weights([file[name] for name in file.files])
     else:
         network.fit(parts.oracle_X, parts.oracle_y)
-        partial = path.with_name("partial.weights.h5")
-        network.model.save_weights(partial)
-        partial.replace(path)
+        with atomic_path(path) as partial, partial.open("wb") as file:
+            np.savez(file, *network.model.get_weights())
     linear = LinearOracle(features, parts.oracle_X, parts.oracle_y)
     unseen = parts.oracle_X[parts.oracle_y]
     return Bench(parts.X, parts.y, unseen, [linear, network], features, (outside,))
 
 
-def _cached(path, make, n):
-    if path.exists() and len(found := np.load(path)) == n:
-        return found
-    made, partial = make(), path.with_name(f".{path.name}.partial.npy")
-    np.save(partial, made)
-    partial.replace(path)
-    return made
+def _digest(*values):
+    """Return a short hash of arrays and settings."""
+    sha = hashlib.sha256()
+    for value in values:
+        sha.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+    return sha.hexdigest()[:12]
