@@ -20,9 +20,11 @@ from melanet.images import load_images
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "benchmarks"))
 
+import photographs
 from measuring import arms, data, nuisances, pretrained, realism, report
 from measuring.aims import aims
 from measuring.measures import Bench, measure
+from measuring.oracles import SmallNetwork
 from measuring.running import Results
 
 MIDDLE = (slice(None), slice(8, 24), slice(8, 24))
@@ -422,3 +424,30 @@ def test_the_report_averages_seeds(bench, measured):
     results = [{**r, "arm": "default", "seed": i} for i, r in enumerate(pair)]
     mean = pair[0]["oracles"]["red"]["evidence"] / 2
     assert f"| {mean:.2f} ± {mean * 2**0.5:.2f} [" in report.page("Lesions", bench, results)
+
+
+def test_the_command_prints_and_writes_the_table(bench, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(photographs, "open_bench", lambda *_, **__: bench)
+    command = ["--data", str(folder), "--side", "32", "--arms", "identity", "--out", str(tmp_path)]
+    photographs.main(command)
+    written = (tmp_path / "photographs.md").read_text()
+    assert written.strip() == capsys.readouterr().out.strip()
+    assert "| identity | 1 | 100 of 100 ✓ |" in written
+    with pytest.raises(SystemExit):
+        photographs.main(["--seeds", "0"])
+    assert "--seeds must be at least 1" in capsys.readouterr().err
+
+
+def test_the_small_network_learns_and_reduces_large_pictures():
+    rng = np.random.default_rng(0)
+    y = np.arange(48) % 4 == 0
+    X = rng.integers(0, 120, (48, 16, 16, 1)).astype(np.uint8)
+    X[y] += 100
+    settings = {"epochs": 6, "batch": 8, "rate": 5e-3, "seeds": 2}
+    network = SmallNetwork((16, 16, 1), settings).fit(X[:32], y[:32])
+    chances = network(X[32:])
+    assert chances[y[32:]].min() > chances[~y[32:]].max()
+    large = SmallNetwork((128, 128, 3), {**settings, "seeds": 1})
+    x = rng.integers(0, 256, (2, 128, 128, 3)).astype(np.float32)
+    reduced = x.reshape(2, 64, 2, 64, 2, 3).mean(axis=(2, 4))
+    assert large(x) == pytest.approx(large.members[0].predict(reduced, verbose=0)[:, 0], abs=1e-5)

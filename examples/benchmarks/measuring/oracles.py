@@ -56,22 +56,24 @@ class SmallNetwork:
         self.shape, self.settings = shape, settings
 
     @cached_property
+    def members(self):
+        """The networks, of pictures of at most `SIDE`."""
+        side = min(SIDE, self.shape[0])
+        shape = (side, side, self.shape[2])
+        return [_network(shape, seed) for seed in range(self.settings["seeds"])]
+
+    @cached_property
     def model(self):
-        """The averaged networks, from uint8 pictures to P(rare class)."""
+        """The mean of the networks, from pictures in [0, 255] to P(rare class)."""
         import keras
         from keras import layers
 
-        inputs = keras.Input(self.shape)
-        x = inputs
+        x = inputs = keras.Input(self.shape)
         if self.shape[0] > SIDE:
             if self.shape[0] % SIDE:
                 x = layers.Resizing(SIDE, SIDE, antialias=True)(x)
             else:
                 x = layers.AveragePooling2D(self.shape[0] // SIDE)(x)
-        side = min(SIDE, self.shape[0])
-        self.members = [
-            _network((side, side, self.shape[2]), seed) for seed in range(self.settings["seeds"])
-        ]
         outputs = [member(x) for member in self.members]
         return keras.Model(inputs, layers.Average()(outputs) if outputs[1:] else outputs[0])
 
@@ -80,7 +82,7 @@ class SmallNetwork:
         from melanet.images import resize
         from melanet.utils import reproducible
 
-        side = min(SIDE, self.model.input_shape[1])
+        side = min(SIDE, self.shape[0])
         X = np.rint(resize(X.astype("float32"), (side, side))).astype(np.uint8)
         weight = np.where(y, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
         batch, epochs = self.settings["batch"], self.settings["epochs"]
