@@ -1,4 +1,4 @@
-"""Layers that Keras lacks: instance normalisation, a fused up-sampling convolution, padding."""
+"""Layers that Keras lacks: instance normalisation, fused up-sampling, padding, edits."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -270,3 +270,49 @@ class ReflectionPadding2D(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "padding": self.padding}
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class ApplyEdit(keras.layers.Layer):
+    """Add an edit to an image: ``clip(image + tanh(edit), -1, 1)``.
+
+    Parameters
+    ----------
+    factor : int, default=1
+        Number of times by which the edit is enlarged, bilinearly, before it is cropped to the
+        image's size.
+    **kwargs
+        Arguments of ``keras.layers.Layer``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.layers import ApplyEdit
+    >>> image, edit = np.full((1, 4, 4, 1), 0.5), np.zeros((1, 2, 2, 1))
+    >>> float(np.asarray(ApplyEdit(factor=2)([image, edit])).mean())
+    0.5
+    """
+
+    def __init__(self, factor: int = 1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs: Any) -> Any:
+        """Enlarge the edit, and add it."""
+        image, edit = inputs
+        edit = ops.tanh(edit)
+        height, width = image.shape[1:3]
+        if self.factor > 1:
+            size = (edit.shape[1] * self.factor, edit.shape[2] * self.factor)
+            edit = ops.image.resize(
+                edit, size, interpolation="bilinear", data_format="channels_last"
+            )
+        return ops.clip(image + edit[:, :height, :width], -1.0, 1.0)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return the shape of the image."""
+        return tuple(input_shape[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "factor": self.factor}

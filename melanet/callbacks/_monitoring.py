@@ -154,7 +154,8 @@ class PictureGrid(keras.callbacks.Callback):
     """Write an image of translations while a CycleGAN trains.
 
     The image has six rows: samples of A, their translations, their reconstructions, and the same
-    for B. Files are named by the epoch, such as ``epoch-0010.png``.
+    for B. Of a model that translates in one direction it has three: samples of A, their
+    translations, and samples of B. Files are named by the epoch, such as ``epoch-0010.png``.
 
     Parameters
     ----------
@@ -196,9 +197,12 @@ class PictureGrid(keras.callbacks.Callback):
         if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
             return
         rows = []
-        for x, target, source in ((self.A, "B", "A"), (self.B, "A", "B")):
-            translated = self.model.translate(x, to=target)
-            rows += [x, translated, self.model.translate(translated, to=source)]
+        if self.model.generator_ba is None:
+            rows += [self.A, self.model.translate(self.A, to="B"), self.B]
+        else:
+            for x, target, source in ((self.A, "B", "A"), (self.B, "A", "B")):
+                translated = self.model.translate(x, to=target)
+                rows += [x, translated, self.model.translate(translated, to=source)]
         save_picture(picture_grid(rows), self.folder / f"epoch-{epoch + 1:04d}.png", self.scale)
 
 

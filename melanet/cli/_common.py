@@ -23,6 +23,28 @@ def add_size_and_seed(add: Callable[..., Any]) -> None:
     add("--seed", type=int, default=0, help=DEFAULT_HELP)
 
 
+def add_quality(add: Callable[..., Any]) -> None:
+    """Add the arguments ``--quality`` and ``--features`` of the default recipe."""
+    add(
+        "--quality",
+        choices=("draft", "default", "high"),
+        default="default",
+        help=f"length of the default recipe's training ({DEFAULT_HELP})",
+    )
+    add(
+        "--features",
+        default="auto",
+        metavar="NAME",
+        help="network that guides the default recipe: auto (ImageNet weights in Keras' cache, if "
+        "there are any), imagenet (download them), none, or a weights file",
+    )
+
+
+def parse_features(text: str) -> str | None:
+    """Return the value of ``--features`` for Python: None for "none"."""
+    return None if text == "none" else text
+
+
 def quiet_backend() -> None:
     """Import Keras without the backend's messages, and show that something happens meanwhile.
 

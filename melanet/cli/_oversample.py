@@ -5,7 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from melanet.cli._common import CLASSES_HELP, DEFAULT_HELP, count_classes, list_folder
+from melanet.cli._common import (
+    CLASSES_HELP,
+    DEFAULT_HELP,
+    add_quality,
+    count_classes,
+    list_folder,
+    parse_features,
+)
 
 
 def add_arguments(add: Callable[..., Any]) -> None:
@@ -28,6 +35,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
     add(
         "--preset", choices=("default", "paper"), default="default", help=f"recipe ({DEFAULT_HELP})"
     )
+    add_quality(add)
     add("--size", type=int, metavar="PIXELS", help="image side (default: the model's, or 256)")
     add("--seed", type=int, default=0, help=DEFAULT_HELP)
 
@@ -40,6 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.model,
         sampling_strategy=parse_strategy(arguments.sampling_strategy),
         preset=arguments.preset,
+        quality=arguments.quality,
+        features=parse_features(arguments.features),
         size=arguments.size,
         seed=arguments.seed,
         verbose=1,

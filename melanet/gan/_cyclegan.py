@@ -21,13 +21,6 @@ from melanet.utils._validation import check_positive_integer, check_symmetric_ra
 from melanet.weights import locate, read_model
 
 NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
-_TERMS = (
-    "discriminator_loss",
-    "discriminator_accuracy",
-    "adversarial_loss",
-    "cycle_loss",
-    "identity_loss",
-)
 _PREDICT_BYTES = 32 << 20  # samples passed to one call of ``predict`` on several devices
 
 
@@ -83,6 +76,14 @@ class CycleGAN(keras.Model):
     (6, 8, 8, 1)
     """
 
+    _term_names: tuple[str, ...] = (
+        "discriminator_loss",
+        "discriminator_accuracy",
+        "adversarial_loss",
+        "cycle_loss",
+        "identity_loss",
+    )
+
     def __init__(
         self,
         generator_ab: keras.Model,
@@ -103,7 +104,7 @@ class CycleGAN(keras.Model):
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
         self._total = PrecomputedLoss(name="total")
-        self._terms = [keras.metrics.Mean(name=name) for name in _TERMS]
+        self._terms = [keras.metrics.Mean(name=name) for name in self._term_names]
         self.built = True  # its four networks are built
         self.compile()
 

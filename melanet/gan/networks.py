@@ -7,7 +7,12 @@ from itertools import count
 import keras
 from keras import layers
 
-from melanet.layers import InstanceNormalization, ReflectionPadding2D, UpsamplingConv2D
+from melanet.layers import (
+    ApplyEdit,
+    InstanceNormalization,
+    ReflectionPadding2D,
+    UpsamplingConv2D,
+)
 
 GENERATORS = ("unet", "resnet")
 # Independent of the image data format that the user's Keras is set to.
@@ -178,6 +183,81 @@ def resnet_generator(
     return keras.Model(inputs, crop(x), name=name)
 
 
+def edit_generator(
+    shape: Sequence[int],
+    *,
+    filters: int = 32,
+    side: int | None = None,
+    blocks: int = 4,
+    seed: int = 0,
+    name: str = "edit",
+) -> keras.Model:
+    """Build a generator that adds an edit to the image, none before it is trained.
+
+    The image keeps its sharpness, light and background where the edit is zero. Larger images are
+    averaged down to about `side` pixels, and the edit is enlarged: it is smooth, and costs the
+    same at any size.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (height, width, channels) of the images.
+    filters : int, default=32
+        Width of the first level; the second has twice as many.
+    side : int or None, default=None
+        Side, in pixels, at which edits are computed; None takes the image's own.
+    blocks : int, default=4
+        Number of residual blocks of two 3x3 convolutions.
+    seed : int, default=0
+        Seed of the initial weights.
+    name : str, default="edit"
+        Name of the model.
+
+    Returns
+    -------
+    keras.Model
+        Maps ``(batch, *shape)`` in [-1, 1] to the same shape.
+
+    Raises
+    ------
+    ValueError
+        If `shape` is not three positive integers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.gan.networks import edit_generator
+    >>> image = np.full((1, 32, 32, 3), 0.25, "float32")
+    >>> bool((edit_generator((32, 32, 3)).predict_on_batch(image) == image).all())
+    True
+    """
+    factor = max(1, round(_smaller_side(shape) / side)) if side else 1
+    init = _initializers(seed)
+
+    def conv(x, width, size=3, **options):
+        options = {"padding": "same", "kernel_initializer": next(init), **options}
+        return layers.LeakyReLU(0.2)(_conv2d(width, size, **options)(x))
+
+    def enlarge(x):
+        return layers.UpSampling2D(2, interpolation="bilinear", data_format="channels_last")(x)
+
+    inputs = image = keras.Input(shape)
+    if factor > 1:
+        image = layers.AveragePooling2D(factor, padding="same", data_format="channels_last")(image)
+    padded, crop = _pad(image, 4)
+    half = conv(padded, filters, 4, strides=2)
+    x = conv(half, 2 * filters, 4, strides=2)
+    for _ in range(blocks):
+        y = _conv2d(2 * filters, 3, padding="same", kernel_initializer=next(init))(
+            conv(x, 2 * filters)
+        )
+        x = layers.LeakyReLU(0.2)(layers.Add()([x, y]))
+    x = conv(layers.Concatenate()([enlarge(x), half]), filters)
+    x = conv(layers.Concatenate()([enlarge(x), padded]), max(4, filters // 2))
+    edit = crop(_conv2d(shape[-1], 3, padding="same", kernel_initializer="zeros")(x))
+    return keras.Model(inputs, ApplyEdit(factor)([inputs, edit]), name=name)
+
+
 def patch_discriminator(
     shape: Sequence[int],
     *,
@@ -234,6 +314,55 @@ def patch_discriminator(
             x = InstanceNormalization()(x)
     x = _conv2d(1, 4, padding="same", kernel_initializer=next(init))(x)
     return keras.Model(inputs, x, name=name)
+
+
+def map_discriminator(
+    shapes: Sequence[Sequence[int]],
+    *,
+    filters: int = 64,
+    seed: int = 0,
+    name: str = "map_discriminator",
+) -> keras.Model:
+    """Build a discriminator of feature maps: two convolutions and a score for each place.
+
+    Pretrained features let a discriminator learn from few images in few steps [1]_.
+
+    Parameters
+    ----------
+    shapes : sequence of tuple of int
+        (height, width, channels) of each map.
+    filters : int, default=64
+        Width of the convolutions.
+    seed : int, default=0
+        Seed of the initial weights.
+    name : str, default="map_discriminator"
+        Name of the model.
+
+    Returns
+    -------
+    keras.Model
+        Maps a list of maps to a list of linear scores ``(batch, h, w, 1)``.
+
+    References
+    ----------
+    .. [1] A. Sauer, K. Chitta, J. Müller, A. Geiger, "Projected GANs converge faster", NeurIPS
+       2021.
+
+    Examples
+    --------
+    >>> from melanet.gan.networks import map_discriminator
+    >>> map_discriminator([(8, 8, 16), (4, 4, 32)]).output_shape
+    [(None, 8, 8, 1), (None, 4, 4, 1)]
+    """
+    init = _initializers(seed)
+    inputs = [keras.Input(tuple(shape)) for shape in shapes]
+    outputs = []
+    for x in inputs:
+        for size in (1, 3):
+            x = _conv2d(filters, size, padding="same", kernel_initializer=next(init))(x)
+            x = layers.LeakyReLU(0.2)(x)
+        outputs.append(_conv2d(1, 1, kernel_initializer=next(init))(x))
+    return keras.Model(inputs, outputs, name=name)
 
 
 def _dense(x, units, init):
@@ -358,3 +487,39 @@ def build_four(
         build(shape, filters=width, seed=4 * seed + i, name=name)
         for i, (build, width, name) in enumerate(parts)
     ]
+
+
+def build_edit_pair(
+    shape: Sequence[int],
+    map_shapes: Sequence[Sequence[int]],
+    filters: int,
+    discriminator_filters: int,
+    side: int | None,
+    seed: int,
+) -> tuple[keras.Model, keras.Model]:
+    """Build the generator and the discriminator of an `EditGAN`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (height, width, channels) of images.
+    map_shapes : sequence of tuple of int
+        Shapes of the maps that the discriminator sees.
+    filters, discriminator_filters : int
+        Widths.
+    side : int or None
+        Side, in pixels, at which edits are computed.
+    seed : int
+        Seed of the initial weights.
+
+    Returns
+    -------
+    generator, discriminator : keras.Model
+    """
+    generator = edit_generator(
+        shape, filters=filters, side=side, seed=2 * seed, name="generator_ab"
+    )
+    discriminator = map_discriminator(
+        map_shapes, filters=discriminator_filters, seed=2 * seed + 1, name="discriminator_b"
+    )
+    return generator, discriminator

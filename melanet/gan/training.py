@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import numpy as np
 from melanet.callbacks import Checkpoint, PictureGrid, Progress, StopOnNonFinite, TimeLimit
 from melanet.gan import networks
 from melanet.gan._cyclegan import NETWORKS, CycleGAN
+from melanet.gan._edit_gan import EditGAN, Guide
 from melanet.gan._unpaired_dataset import UnpairedDataset, UnpairedFiles, UnpairedImages
-from melanet.images import Augmentation
+from melanet.images import Augmentation, Jitter
 from melanet.preprocessing import PictureFiles, read_form
 from melanet.utils import reproducible
 from melanet.utils._files import atomic_path, history_rows, write_csv
@@ -31,8 +32,9 @@ class TrainingRecipe:
 
     Parameters
     ----------
-    generator : {"unet", "resnet"} or None
-        Architecture of the generators; None for tables, which get dense networks.
+    generator : {"unet", "resnet", "edit"} or None
+        Architecture of the generators; None for tables, which get dense networks. "edit" trains
+        an `EditGAN` instead of a CycleGAN, which needs a guide.
     filters, discriminator_filters : int
         Widths of the first levels.
     steps, epochs : int or None
@@ -49,6 +51,12 @@ class TrainingRecipe:
         Share of the training images, in [0, 1], that are augmented.
     flip : {"horizontal", "vertical", "both"} or None
         Mirror images that belong to the same class.
+    shift : float
+        Largest shift of the training images, as a share of the side.
+    class_weight, edit_weight : float
+        Weights of an `EditGAN`'s losses.
+    edit_side : int or None
+        Side, in pixels, at which edits are computed; None takes the images' own.
     max_seconds : float or None, default=None
         Time after which the training ends, wherever it is. The result then depends on the
         machine's speed and does not repeat bit for bit.
@@ -65,6 +73,10 @@ class TrainingRecipe:
     identity_weight: float
     augment: float
     flip: str | None
+    shift: float = 0.0
+    class_weight: float = 0.0
+    edit_weight: float = 0.0
+    edit_side: int | None = None
     max_seconds: float | None = None
 
     def schedule(self) -> tuple[int, int | None]:
@@ -80,17 +92,45 @@ class TrainingRecipe:
         return asdict(self)
 
 
-def _build_cyclegan(recipe: TrainingRecipe, shape: tuple[int, ...], seed: int) -> CycleGAN:
-    cyclegan = CycleGAN.from_shape(
-        shape,
-        generator=recipe.generator,
-        filters=recipe.filters,
-        discriminator_filters=recipe.discriminator_filters,
-        identity_weight=recipe.identity_weight,
-        seed=seed,
-    )
-    cyclegan.optimizer.build(cyclegan.trainable_variables)  # before its state is reset
-    return cyclegan
+def _build(
+    recipe: TrainingRecipe, shape: tuple[int, ...], guide: Guide | None, seed: int
+) -> CycleGAN:
+    model: CycleGAN
+    if recipe.generator == "edit":
+        guide = _checked(guide)
+        pair = _initial_networks(recipe, shape, guide, seed).values()
+        weights = recipe.class_weight, recipe.edit_weight
+        model = EditGAN(*pair, *guide.build(), *weights)
+    else:
+        model = CycleGAN.from_shape(
+            shape,
+            generator=recipe.generator,
+            filters=recipe.filters,
+            discriminator_filters=recipe.discriminator_filters,
+            identity_weight=recipe.identity_weight,
+            seed=seed,
+        )
+    model.optimizer.build(model.trainable_variables)  # before its state is reset
+    return model
+
+
+def _checked(guide):
+    if guide is None:
+        raise ValueError(
+            'generator="edit" needs a guide, as melanet.features.fit_guide returns. '
+            "Received: guide=None"
+        )
+    return guide
+
+
+def _initial_networks(recipe, shape, guide, seed):
+    """Return new networks by name, with the weights that a seed gives."""
+    widths = recipe.filters, recipe.discriminator_filters
+    if recipe.generator == "edit":
+        maps = _checked(guide).map_shapes
+        built = networks.build_edit_pair(shape, maps, *widths, recipe.edit_side, seed)
+        return dict(zip(("generator_ab", "discriminator_b"), built))
+    return dict(zip(NETWORKS, networks.build_four(shape, recipe.generator, *widths, seed)))
 
 
 def unpaired_dataset(
@@ -106,12 +146,18 @@ def unpaired_dataset(
         "seed": seed,
         "steps": steps,
         "flip": recipe.flip,
-        "augment": Augmentation(share=recipe.augment) if recipe.augment else None,
+        "augment": _augmentation(recipe),
     }
     if isinstance(A, PictureFiles) and isinstance(B, PictureFiles):
         size = A.sample_shape[:2]
         return UnpairedFiles(A.paths.tolist(), B.paths.tolist(), size, **options), epochs
     return UnpairedImages(np.asarray(A), np.asarray(B), **options), epochs
+
+
+def _augmentation(recipe):
+    if recipe.augment:
+        return Augmentation(share=recipe.augment)
+    return Jitter(recipe.shift, light=0, tint=0, noise=0) if recipe.shift else None
 
 
 @dataclass
@@ -124,19 +170,24 @@ class Training:
         Trained and compiled; other trainings use it later.
     history : dict
         Name of a loss -> list of its values by epoch.
-    networks : list of keras.Model
-        Uncompiled networks of the same structure.
+    networks : dict
+        Name -> uncompiled network of the same structure, of those that were trained.
     """
 
     cyclegan: CycleGAN
     history: dict[str, list[float]]
-    networks: list[keras.Model]
+    networks: dict[str, keras.Model]
 
     def copy(self) -> CycleGAN:
-        """Return a CycleGAN with the trained weights that no other training uses."""
-        for name, network in zip(NETWORKS, self.networks):
+        """Return a CycleGAN with the trained weights that no other training uses.
+
+        Of an `EditGAN` it has the generator alone.
+        """
+        for name, network in self.networks.items():
             copy_variables(getattr(self.cyclegan, name), network)
-        ab, ba, a, b = self.networks
+        if isinstance(self.cyclegan, EditGAN):
+            return CycleGAN(self.networks["generator_ab"], None, None, None)
+        ab, ba, a, b = (self.networks[name] for name in NETWORKS)
         return CycleGAN(ab, ba, a, b, identity_weight=self.cyclegan.identity_weight)
 
 
@@ -146,6 +197,7 @@ def leased_training(
     A: np.ndarray | PictureFiles,
     B: np.ndarray | PictureFiles,
     *,
+    guide: Guide | None = None,
     seed: int = 0,
     name: str = "CycleGAN",
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -159,17 +211,29 @@ def leased_training(
     n_steps = epochs * len(batches)
     shape = A.sample_shape if isinstance(A, PictureFiles) else tuple(A.shape[1:])
     checkpoint = next((c for c in callbacks if isinstance(c, Checkpoint)), None)
-    widths = recipe.filters, recipe.discriminator_filters
-    structure: Any = ("CycleGAN", shape, recipe.generator, *widths, recipe.identity_weight)
+    structure: Any = (
+        "CycleGAN",
+        shape,
+        recipe.generator,
+        recipe.filters,
+        recipe.discriminator_filters,
+        recipe.identity_weight,
+        recipe.class_weight,
+        recipe.edit_weight,
+        recipe.edit_side,
+        guide and guide.structure,
+    )
     if not all(type(callback).__module__.startswith("melanet.") for callback in callbacks):
         structure = None  # the user's callbacks may keep the model that they see
-    initial = networks.build_four(shape, recipe.generator, *widths, seed)
+    initial = _initial_networks(recipe, shape, guide, seed)
     with (
         reproducible(),
-        STORE.lease(structure, lambda: _build_cyclegan(recipe, shape, seed)) as cyclegan,
+        STORE.lease(structure, lambda: _build(recipe, shape, guide, seed)) as cyclegan,
     ):
-        for network_name, network in zip(NETWORKS, initial):
+        for network_name, network in initial.items():
             copy_variables(network, getattr(cyclegan, network_name))
+        if isinstance(cyclegan, EditGAN) and guide is not None:
+            guide.assign(cyclegan.features, cyclegan.scorer)
         decay_steps = n_steps if recipe.decay else 0
         reset_optimizer(
             cyclegan.optimizer, learning_rate=recipe.learning_rate, decay_steps=decay_steps
@@ -200,6 +264,7 @@ def train(
     A: np.ndarray | PictureFiles,
     B: np.ndarray | PictureFiles,
     *,
+    guide: Guide | None = None,
     seed: int = 0,
     name: str = "CycleGAN",
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -213,6 +278,8 @@ def train(
         Settings, such as a preset of `melanet.over_sampling`.
     A, B : ndarray of shape (n, *sample_shape), float32, or PictureFiles
         Samples of the two sets, in [-1, 1].
+    guide : Guide or None, default=None
+        Frozen features and their scores, for ``generator="edit"``.
     seed : int, default=0
         Seed of weights, order and augmentation.
     name : str, default="CycleGAN"
@@ -247,7 +314,7 @@ def train(
     2
     """
     with leased_training(
-        recipe, A, B, seed=seed, name=name, callbacks=callbacks, verbose=verbose
+        recipe, A, B, guide=guide, seed=seed, name=name, callbacks=callbacks, verbose=verbose
     ) as training:
         return training.copy(), training.history
 
@@ -258,6 +325,7 @@ def train_and_save(
     path: PathLike,
     recipe: TrainingRecipe,
     *,
+    guide: Callable[[np.ndarray, np.ndarray], Guide | None] | None = None,
     seed: int = 0,
     checkpoint_seconds: float = 60,
     verbose: int = 0,
@@ -278,6 +346,8 @@ def train_and_save(
         ``CycleGAN.from_pretrained(path)``.
     recipe : TrainingRecipe
         Settings, as from `melanet.over_sampling.resolve_recipe`.
+    guide : callable or None, default=None
+        ``guide(A, B) -> Guide or None``, called with the encoded images.
     seed : int, default=0
         Seed of weights, order and augmentation.
     checkpoint_seconds : float, default=60
@@ -312,7 +382,12 @@ def train_and_save(
     every = max(1, -(-recipe.schedule()[0] // _MAX_GRIDS))
     grids = PictureGrid(path.with_suffix(".samples"), *samples, every=every)
     model, history = train(
-        recipe, *samples, seed=seed, callbacks=[checkpoint, grids], verbose=verbose
+        recipe,
+        *samples,
+        guide=guide and guide(*samples),
+        seed=seed,
+        callbacks=[checkpoint, grids],
+        verbose=verbose,
     )
     write_csv(path.with_suffix(".record.csv"), history_rows(history))
     model.compile(optimizer="sgd")  # stateless: the file is a third as large

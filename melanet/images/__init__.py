@@ -1,6 +1,6 @@
 """Images as files and arrays: reading, writing, resizing, grids, augmentation."""
 
-from melanet.images._augmentation import FLIPS, Augmentation, flip_images
+from melanet.images._augmentation import FLIPS, Augmentation, Jitter, flip_images
 from melanet.images._io import (
     check_paths,
     check_size,
@@ -16,6 +16,7 @@ from melanet.images._transform import picture_grid, resize, to_rgb
 __all__ = [
     "FLIPS",
     "Augmentation",
+    "Jitter",
     "check_paths",
     "check_size",
     "describe_error",

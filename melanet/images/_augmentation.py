@@ -1,4 +1,4 @@
-"""Mild random geometric and colour changes, for training sets and for copies."""
+"""Random geometric and colour changes, for training sets and for copies."""
 
 from dataclasses import dataclass, replace
 
@@ -119,6 +119,82 @@ class Augmentation:
         cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
         matrix = np.array([[cos, -sin], [sin, cos]])
         return matrix, centre - matrix @ centre + rng.uniform(-self.shift, self.shift, 2) * size
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Cheap random changes of images in [-1, 1]: shift by whole pixels, flips, light, tint, noise.
+
+    Unlike `Augmentation`, it does not interpolate. Pixels from outside the image are mirrored.
+
+    Parameters
+    ----------
+    shift : float, default=0.125
+        Largest shift, as a fraction of the side.
+    light : float, default=0.1
+        Standard deviation of the relative change of contrast.
+    tint : float, default=0.05
+        Standard deviation of the offset of each channel.
+    noise : float, default=0.03
+        Standard deviation of the noise of each value.
+    flip : {"horizontal", "vertical", "both"} or None, default=None
+        Directions in which images may be mirrored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.images import Jitter
+    >>> image = np.linspace(-1, 1, 8, dtype="float32")[None, None, :, None].repeat(8, 1)
+    >>> moved = Jitter(light=0, tint=0, noise=0)(image, np.random.default_rng(0))
+    >>> moved.shape, set(moved.ravel()) <= set(image.ravel())
+    ((1, 8, 8, 1), True)
+    """
+
+    shift: float = 0.125
+    light: float = 0.1
+    tint: float = 0.05
+    noise: float = 0.03
+    flip: str | None = None
+
+    def __call__(
+        self, images: NDArray[np.float32], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Change each image independently.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, height, width, channels), float32
+            Images in [-1, 1]; they are not modified.
+        rng : numpy.random.Generator
+            Random generator.
+
+        Returns
+        -------
+        ndarray of the same shape, float32
+            Changed images, in [-1, 1].
+        """
+        changed = _shift(flip_images(images, self.flip, rng), self.shift, rng)
+        n, channels = len(changed), changed.shape[-1]
+        if self.light:
+            changed = changed * (1 + rng.normal(0, self.light, (n, 1, 1, 1)))
+        if self.tint:
+            changed = changed + rng.normal(0, self.tint, (n, 1, 1, channels))
+        if self.noise:
+            changed = changed + rng.normal(0, self.noise, changed.shape)
+        return np.clip(changed, -1, 1).astype("float32")
+
+
+def _shift(images, share, rng):
+    """Shift each image by up to a share of its side, mirroring what comes into view."""
+    sides = images.shape[1:3]
+    most = [min(int(share * side), side - 1) for side in sides]
+    padding = ((0, 0), *((m, m) for m in most), (0, 0))
+    padded = np.pad(images, padding, mode="reflect")
+    starts = [rng.integers(0, 2 * m + 1, len(images)) for m in most]
+    height, width = sides
+    return np.stack(
+        [image[i : i + height, j : j + width] for image, i, j in zip(padded, *starts, strict=True)]
+    )
 
 
 def _warp(task):

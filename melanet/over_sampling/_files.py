@@ -32,6 +32,7 @@ from melanet.over_sampling._generation import (
     load_cyclegans,
     plan_classes,
 )
+from melanet.over_sampling._guidance import guide_for
 from melanet.over_sampling._judge import Judge, train_judge
 from melanet.over_sampling._presets import Recipe, resolve_recipe
 from melanet.preprocessing import PictureFiles
@@ -60,6 +61,8 @@ def oversample_files(
     models: Mapping[Any, PathLike | CycleGAN] | None = None,
     sampling_strategy: Any = "auto",
     preset: str = "default",
+    quality: str = "default",
+    features: PathLike | None = "auto",
     size: int | tuple[int, int] | None = None,
     seed: int = 0,
     checkpoint_seconds: float = 60,
@@ -95,6 +98,10 @@ def oversample_files(
     preset : {"default", "paper"}, default="default"
         Recipe, as in `melanet.GANOversampler`. The judge of the default learns from at most 500
         images of each class, drawn at random.
+    quality : {"draft", "default", "high"}, default="default"
+        Length of the default's training.
+    features : {"auto", "imagenet"}, path-like or None, default="auto"
+        Frozen network that guides the default's training, see `melanet.features.find_features`.
     size : int, (int, int) or None, default=None
         Side, or height and width, that images are resized to; None takes that of the first
         model, or 256.
@@ -149,10 +156,11 @@ def oversample_files(
     remedy = "Leave size out, or give the model's"
     check_sample_shapes(cyclegans, "models", files.sample_shape, remedy)
     needs = _needs(sampling_strategy, y, cyclegans)
-    recipe = resolve_recipe(preset, files.sample_shape)
+    recipe = resolve_recipe(preset, files.sample_shape, quality)
     settings = {
         "version": __version__,
         "recipe": recipe.as_dict(),
+        "features": None if features is None else str(features),
         "size": files.sample_shape,
         "seed": seed,
         "needs": needs,
@@ -174,7 +182,7 @@ def oversample_files(
     (work.path / _IMAGES).mkdir(exist_ok=True)
     journal = Journal(work.path / "journal.jsonl")
     plans = plan_classes(y, needs, seed)
-    writer = _FolderWriter(files, recipe, work.path, checkpoint_seconds, verbose)
+    writer = _FolderWriter(files, recipe, work.path, features, checkpoint_seconds, verbose)
     with reproducible():
         writer.write(plans, cyclegans, journal, y, seed)
     shown = {
@@ -205,6 +213,8 @@ class _FolderWriter:
         Settings.
     folder : Path
         Work folder.
+    features : {"auto", "imagenet"}, path-like or None
+        Frozen network that guides the training.
     checkpoint_seconds : float
         Minimum time between two checkpoints.
     verbose : int
@@ -216,10 +226,12 @@ class _FolderWriter:
         files: PictureFiles,
         recipe: Recipe,
         folder: Path,
+        features: Any,
         checkpoint_seconds: float,
         verbose: int,
     ):
         self.files, self.recipe, self.folder = files, recipe, folder
+        self.features = features
         self.checkpoint_seconds, self.verbose = checkpoint_seconds, verbose
 
     def write(
@@ -280,10 +292,11 @@ class _FolderWriter:
             checkpoint = Checkpoint(
                 self.folder / f"class-{plan.code}", seconds=self.checkpoint_seconds
             )
+            both = self.files.subset(plan.source_rows), self.files.subset(plan.target_rows)
             cyclegan, _ = train(
                 self.recipe,
-                self.files.subset(plan.source_rows),
-                self.files.subset(plan.target_rows),
+                *both,
+                guide=guide_for(self.recipe, *both, self.features, plan.training_seed),
                 seed=plan.training_seed,
                 name=f"CycleGAN class {plan.label}",
                 callbacks=[checkpoint],

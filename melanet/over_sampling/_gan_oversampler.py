@@ -24,7 +24,7 @@ from melanet.over_sampling._generation import (
 )
 from melanet.over_sampling._judge import train_judge
 from melanet.over_sampling._matching import Matching
-from melanet.over_sampling._presets import PRESETS, recipe_from_dict, resolve_recipe
+from melanet.over_sampling._presets import PRESETS, QUALITIES, recipe_from_dict, resolve_recipe
 from melanet.over_sampling._tables import interpolated_copies, warn_of_hopeless_classes
 from melanet.over_sampling._translator import translate
 from melanet.preprocessing import TableForm, as_samples, form_from_config, read_form
@@ -65,8 +65,17 @@ class GANOversampler(BaseOverSampler):
         numbers are always categorical.
     sources : {"majority", "all"}, default="majority"
         Classes whose samples are translated.
-    generator : {"unet", "resnet"} or None, default=None
-        Architecture of the generators for images.
+    quality : {"draft", "default", "high"}, default="default"
+        Length of the default preset's training for images; docs/recipe.md has what each costs.
+    features : {"auto", "imagenet"}, str, path-like, keras.Model or None, default="auto"
+        Frozen network that guides the training where images are edited. "auto" takes VGG16's
+        ImageNet weights if they are in Keras' cache and never downloads; "imagenet" downloads
+        them; a path names the file; a Keras model maps images in [-1, 1] to maps. With None, or
+        if "auto" finds nothing, small networks are trained on the data instead. Another network
+        gives other samples.
+    generator : {"unet", "resnet", "edit"} or None, default=None
+        Architecture of the generators for images. None edits images whose shorter side has 32
+        pixels or more, and redraws smaller ones by "resnet".
     steps, epochs : int or None, default=None
         Training budget for each class: steps, or passes over the smaller set. Give one.
     max_seconds : float or None, default=None
@@ -159,7 +168,9 @@ class GANOversampler(BaseOverSampler):
         "value_range": ["array-like", None],
         "categorical_features": [StrOptions({"auto"}), "array-like"],
         "sources": [StrOptions({"majority", "all"})],
-        "generator": [StrOptions({"unet", "resnet"}), None],
+        "quality": [StrOptions(set(QUALITIES))],
+        "features": "no_validation",  # by melanet.features.find_features
+        "generator": [StrOptions({"unet", "resnet", "edit"}), None],
         "steps": [_POSITIVE_INT, None],
         "epochs": [_POSITIVE_INT, None],
         "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
@@ -187,6 +198,8 @@ class GANOversampler(BaseOverSampler):
         value_range: Any = None,
         categorical_features: Any = "auto",
         sources: str = "majority",
+        quality: str = "default",
+        features: Any = "auto",
         generator: str | None = None,
         steps: int | None = None,
         epochs: int | None = None,
@@ -209,6 +222,8 @@ class GANOversampler(BaseOverSampler):
         self.value_range = value_range
         self.categorical_features = categorical_features
         self.sources = sources
+        self.quality = quality
+        self.features = features
         self.generator = generator
         self.steps = steps
         self.epochs = epochs
@@ -295,12 +310,14 @@ class GANOversampler(BaseOverSampler):
 
         plans = plan_classes(y, needs, seed, self.sources)
         judge = train_judge(samples, y, recipe.flip, seed) if recipe.reject and needs else None
-        filled = fill_classes(samples, plans, recipe, pretrained, judge, write, self.verbose)
+        filled = fill_classes(
+            samples, plans, recipe, pretrained, judge, write, self.features, self.verbose
+        )
         if recipe.guard:
             for label, report in filled.reports.items():
                 report.warn(label, "source_kind_", stacklevel=6)
         # Assigned together: a fit that fails leaves the previous one intact.
-        self.form_, self.recipe_ = form, recipe
+        self.form_, self.recipe_ = form, filled.recipe
         self.cyclegans_ = {**pretrained, **filled.cyclegans}
         self.history_ = {label: filled.histories.get(label, {}) for label in self.cyclegans_}
         self.matchings_ = filled.matchings
@@ -317,6 +334,7 @@ class GANOversampler(BaseOverSampler):
         return resolve_recipe(
             self.preset,
             shape,
+            self.quality,
             generator=self.generator,
             steps=self.steps,
             epochs=self.epochs,

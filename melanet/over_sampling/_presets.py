@@ -24,6 +24,13 @@ class Recipe(TrainingRecipe):
         Whether translations must pass a judge.
     guard : bool
         Whether unchanged, constant and collapsed translations are replaced by copies.
+    reason : str, default=""
+        Why the settings are these, where the size of the samples decided.
+    features : str or None, default=None
+        Name of the frozen network that guided the training: "vgg16", or "small" for networks
+        trained on the data. None if there was none.
+    features_sha256 : str or None, default=None
+        Checksum of its pretrained weights.
 
     See Also
     --------
@@ -35,6 +42,9 @@ class Recipe(TrainingRecipe):
     copies: float
     reject: bool
     guard: bool
+    reason: str = ""
+    features: str | None = None
+    features_sha256: str | None = None
 
 
 # Values are those of the paper's released code, or were measured: see docs/recipe.md.
@@ -77,6 +87,28 @@ PRESETS: dict[str, Recipe] = {
     ),
 }
 
+MIN_EDITED = 32  # pixels; smaller images are redrawn, larger ones edited
+QUALITIES = ("draft", "default", "high")
+# See docs/recipe.md.
+_EDIT: dict[str, Any] = {
+    "generator": "edit",
+    "filters": 32,
+    "discriminator_filters": 64,
+    "steps": 400,
+    "batch_size": 8,
+    "learning_rate": 5e-4,
+    "identity_weight": 0.0,
+    "augment": 0.0,
+    "shift": 0.125,
+    "class_weight": 0.5,
+    "edit_weight": 2.0,
+    "edit_side": 64,
+    "match": False,
+    "copies": 0.25,
+}
+_STEPS = {"edit": {"draft": 150, "high": 1000}, "resnet": {"draft": 200, "high": 1500}}
+_HIGH_SIDE = 128
+
 # Rows of a table have no geometry, and a dense step is cheap: both presets differ there.
 _IMAGES_ONLY: dict[str, Any] = {
     "generator": None,
@@ -98,8 +130,13 @@ _FOR_TABLES: dict[str, dict[str, Any]] = {
 }
 
 
-def resolve_recipe(preset: str, shape: tuple[int, ...], **overrides: Any) -> Recipe:
+def resolve_recipe(
+    preset: str, shape: tuple[int, ...], quality: str = "default", **overrides: Any
+) -> Recipe:
     """Merge a user's choices into a preset.
+
+    The default edits images whose shorter side has 32 pixels or more, and redraws smaller ones:
+    see `Recipe.reason` of the result.
 
     Parameters
     ----------
@@ -107,6 +144,9 @@ def resolve_recipe(preset: str, shape: tuple[int, ...], **overrides: Any) -> Rec
         Preset to start from.
     shape : tuple of int
         Shape of a sample: (H, W, C), or (n_features,) for rows of a table.
+    quality : {"draft", "default", "high"}, default="default"
+        Length of the default's training for images; "high" also edits at 128 pixels instead of
+        64.
     **overrides
         Fields of `Recipe`; None keeps the preset's value.
 
@@ -117,8 +157,8 @@ def resolve_recipe(preset: str, shape: tuple[int, ...], **overrides: Any) -> Rec
     Raises
     ------
     ValueError
-        If the preset is unknown, both steps and epochs are given, or a choice for images is made
-        for a table.
+        If preset or quality is unknown, both steps and epochs are given, or a choice for images is
+        made for a table.
 
     Examples
     --------
@@ -129,6 +169,13 @@ def resolve_recipe(preset: str, shape: tuple[int, ...], **overrides: Any) -> Rec
     """
     if preset not in PRESETS:
         raise ValueError(f"preset must be one of {sorted(PRESETS)}. Received: preset={preset!r}")
+    if quality not in QUALITIES:
+        raise ValueError(f"quality must be one of {QUALITIES}. Received: quality={quality!r}")
+    if quality != "default" and (preset != "default" or len(shape) == 1):
+        raise ValueError(
+            'quality is for images and preset="default". '
+            f"Received: quality={quality!r}, preset={preset!r}, samples of shape {tuple(shape)}"
+        )
     chosen = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in overrides.items()
@@ -152,11 +199,33 @@ def resolve_recipe(preset: str, shape: tuple[int, ...], **overrides: Any) -> Rec
                 f"{', '.join(unfit)} can be used with images only. Received: {unfit} and rows of "
                 f"{shape[0]} columns; for rows that are images give image_shape"
             )
+    elif preset == "default":
+        changes = _for_images(shape, chosen.get("generator"), quality)
     if "steps" in chosen or "epochs" in chosen:
         changes.update(steps=None, epochs=None)
     changes.update(chosen)
     recipe = replace(PRESETS[preset], **changes)
     return replace(recipe, flip=recipe.flip or None, augment=float(recipe.augment))
+
+
+def _for_images(shape, generator, quality):
+    """Return the changes to the default for images of a shape."""
+    side = min(shape[:2])
+    if generator is None:
+        generator = "edit" if side >= MIN_EDITED else "resnet"
+        reason = (
+            f"generator={generator!r} because the shorter side has {side} pixels: from "
+            f"{MIN_EDITED} on images are edited, below they are redrawn"
+        )
+    else:
+        reason = f"generator={generator!r} as given"
+    changes = dict(_EDIT) if generator == "edit" else {}
+    budget = _STEPS["edit" if generator == "edit" else "resnet"]
+    if quality in budget:
+        changes["steps"] = budget[quality]
+    if quality == "high" and generator == "edit":
+        changes["edit_side"] = _HIGH_SIDE
+    return {**changes, "reason": reason}
 
 
 def recipe_from_dict(settings: dict[str, Any]) -> Recipe:

@@ -1,0 +1,40 @@
+"""The guide of an edit GAN, as a recipe asks for it."""
+
+from dataclasses import replace
+from typing import Any
+
+from melanet.features import ClassGuide, fit_guide
+from melanet.over_sampling._presets import Recipe
+
+
+def guide_for(
+    recipe: Recipe, A: Any, B: Any, features: Any = "auto", seed: int = 0
+) -> ClassGuide | None:
+    """Fit the guide that a recipe's training needs; None if it needs none.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Settings.
+    A, B : sources of images in [-1, 1]
+        The images to edit, and those of the class.
+    features : {"auto", "imagenet"}, path-like, keras.Model or None, default="auto"
+        See `melanet.features.find_features`.
+    seed : int, default=0
+        Seed.
+
+    Returns
+    -------
+    ClassGuide or None
+    """
+    if recipe.generator != "edit":
+        return None
+    side = {} if recipe.edit_side is None else {"side": recipe.edit_side}
+    return fit_guide(A, B, features=features, flip=recipe.flip, seed=seed, **side)
+
+
+def with_features(recipe: Recipe, guide: ClassGuide | None) -> Recipe:
+    """Return the recipe with the network that guided the training."""
+    if guide is None:
+        return recipe
+    return replace(recipe, features=guide.network.name, features_sha256=guide.network.sha256)

@@ -1,0 +1,73 @@
+"""Tests of the guide: it learns a class, its models repeat its scores, and it repeats itself."""
+
+import numpy as np
+import pytest
+
+from melanet.features import fit_guide, train_small_networks
+
+
+def squares(n, size, seed):
+    """Grey noise with a bright square of some size at a random place."""
+    rng = np.random.default_rng(seed)
+    images = rng.normal(-0.3, 0.1, (n, 32, 32, 1)).astype("float32")
+    for image in images:
+        top, left = rng.integers(0, 32 - size, 2)
+        image[top : top + size, left : left + size] += 0.6
+    return images.clip(-1, 1)
+
+
+@pytest.fixture(scope="module")
+def classes():
+    return squares(40, 6, 0), squares(20, 12, 1)
+
+
+@pytest.fixture(scope="module")
+def guide(classes):
+    return fit_guide(*classes, features=None, seed=3)
+
+
+def test_small_networks_tell_unseen_images_apart(classes, guide):
+    assert guide.auc > 0.9
+    unseen = guide.logits(squares(20, 6, 5)), guide.logits(squares(20, 12, 6))
+    assert np.median(unseen[1]) > np.max(unseen[0])
+
+
+def test_models_of_the_guide_give_its_scores(classes, guide):
+    features, scorer = guide.build()
+    guide.assign(features, scorer)
+    images = classes[1][:5]
+    maps = features.predict_on_batch(images)
+    assert [m.shape[1:] for m in maps] == guide.map_shapes
+    for scaled, plain, scale in zip(maps, guide.network.maps(images), guide.scales, strict=True):
+        np.testing.assert_allclose(scaled, plain * scale, rtol=1e-4, atol=1e-5)
+    logits = scorer.predict_on_batch(maps)
+    np.testing.assert_allclose(logits.mean(axis=1), guide.logits(images), rtol=1e-3, atol=1e-4)
+    assert not features.trainable_variables
+    assert not scorer.trainable_variables
+
+
+def test_each_regression_sees_one_network_only(guide):
+    n_features, n_heads = guide.weights.shape
+    used = guide.weights != 0
+    assert n_heads == 3
+    assert (used.sum(axis=1) <= 1).all()
+    assert used.sum() >= 0.9 * n_features
+
+
+def test_the_same_seed_gives_the_same_bits(classes, guide):
+    again = fit_guide(*classes, features=None, seed=3)
+    other = fit_guide(*classes, features=None, seed=4)
+    images = classes[0][:4]
+    np.testing.assert_array_equal(again.logits(images), guide.logits(images))
+    assert (other.logits(images) != guide.logits(images)).any()
+
+
+def test_two_images_of_a_class_suffice(classes):
+    guide = fit_guide(classes[0][:2], classes[1][:2], features=None)
+    assert np.isfinite(guide.logits(classes[0])).all()
+
+
+def test_images_are_not_changed(classes):
+    before = classes[0].copy()
+    train_small_networks(*classes, steps=1)
+    np.testing.assert_array_equal(classes[0], before)
