@@ -2,7 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from melanet.layers import InstanceNormalization, ReflectionPadding2D, UpsamplingConv2D
+from melanet.layers import (
+    ApplyEdit,
+    InstanceNormalization,
+    ReflectionPadding2D,
+    UpsamplingConv2D,
+)
 
 
 def numpy_of(x):
@@ -179,3 +184,28 @@ def test_layers_can_be_saved_and_loaded(tmp_path, rng, layer):
     x = rng.normal(size=(2, 6, 6, 3)).astype("float32")
     np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
     assert again.layers[0].get_config() == layer.get_config()
+
+
+def test_an_edit_is_added_within_the_range(rng):
+    image, edit = rng.uniform(-1, 1, (2, 5, 6, 3)), rng.normal(0, 2, (2, 5, 6, 3))
+    result = numpy_of(ApplyEdit()([image.astype("float32"), edit.astype("float32")]))
+    np.testing.assert_allclose(result, np.clip(image + np.tanh(edit), -1, 1), atol=1e-6)
+
+
+def test_a_small_edit_is_enlarged_and_cropped(rng):
+    image, edit = np.zeros((1, 5, 7, 1), "float32"), rng.normal(0, 0.3, (1, 3, 4, 1))
+    result = numpy_of(ApplyEdit(factor=2)([image, edit.astype("float32")]))[0, ..., 0]
+
+    def sample(i, j):
+        """Bilinear, with pixel centres aligned and the border repeated."""
+        y, x = np.clip((i + 0.5) / 2 - 0.5, 0, 2), np.clip((j + 0.5) / 2 - 0.5, 0, 3)
+        top, left = int(y), int(x)
+        bottom, right = min(top + 1, 2), min(left + 1, 3)
+        t = np.tanh(edit[0, ..., 0])
+        upper = t[top, left] * (1 - x % 1) + t[top, right] * (x % 1)
+        lower = t[bottom, left] * (1 - x % 1) + t[bottom, right] * (x % 1)
+        return upper * (1 - y % 1) + lower * (y % 1)
+
+    expected = [[sample(i, j) for j in range(7)] for i in range(5)]
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+    assert ApplyEdit.from_config(ApplyEdit(factor=2).get_config()).factor == 2

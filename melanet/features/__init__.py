@@ -2,9 +2,10 @@
 
 from melanet.features._guide import ClassGuide, fit_guide
 from melanet.features._networks import FeatureNetwork, find_features
-from melanet.features._small_networks import train_small_networks
+from melanet.features._small_networks import DEFAULT_STEPS, train_small_networks
 
 __all__ = [
+    "DEFAULT_STEPS",
     "ClassGuide",
     "FeatureNetwork",
     "find_features",

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from melanet.features._networks import WORKING_SIDE, FeatureNetwork, find_features
-from melanet.features._small_networks import train_small_networks
+from melanet.features._small_networks import DEFAULT_STEPS, train_small_networks
 from melanet.images._augmentation import Jitter
 from melanet.utils._typing import PathLike
 
@@ -114,6 +114,7 @@ def fit_guide(
     side: int = WORKING_SIDE,
     features: str | PathLike | keras.Model | None = "auto",
     flip: str | None = None,
+    steps: int = DEFAULT_STEPS,
     seed: int = 0,
 ) -> ClassGuide:
     """Fit a guide from class A to class B on real images.
@@ -130,6 +131,8 @@ def fit_guide(
         and B.
     flip : {"horizontal", "vertical", "both"} or None, default=None
         Mirror images that belong to the same class.
+    steps : int, default=300
+        Training steps of the small networks.
     seed : int, default=0
         Seed of everything.
 
@@ -151,7 +154,7 @@ def fit_guide(
     A, B = (_draw(images, rng) for images in (A, B))
     network = find_features(features, A.shape[1:], side)
     if network is None:
-        network = train_small_networks(A, B, side=side, flip=flip, seed=seed)
+        network = train_small_networks(A, B, side=side, flip=flip, steps=steps, seed=seed)
     jitter = Jitter(flip=flip)
     values = [
         np.stack([network.pooled(jitter(images, rng)) for _ in range(_N_VERSIONS)])

@@ -15,6 +15,7 @@ from melanet.utils import reproducible, untuned
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 
 N_NETWORKS = 3
+DEFAULT_STEPS = 300
 _WIDTHS = (16, 32, 64, 64)
 _LEARNING_RATE = 1e-3
 _SMOOTHING = 0.05  # of the labels, so that no image's score runs away
@@ -27,7 +28,7 @@ def train_small_networks(
     *,
     side: int = WORKING_SIDE,
     flip: str | None = None,
-    steps: int = 300,
+    steps: int = DEFAULT_STEPS,
     seed: int = 0,
 ) -> FeatureNetwork:
     """Train three small networks to tell two classes apart, each on two thirds of the images.

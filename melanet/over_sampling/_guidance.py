@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from melanet.features import ClassGuide, fit_guide
+from melanet.features import DEFAULT_STEPS, ClassGuide, fit_guide
 from melanet.over_sampling._presets import Recipe
 
 
@@ -29,8 +29,12 @@ def guide_for(
     """
     if recipe.generator != "edit":
         return None
-    side = {} if recipe.edit_side is None else {"side": recipe.edit_side}
-    return fit_guide(A, B, features=features, flip=recipe.flip, seed=seed, **side)
+    options: dict[str, Any] = {"features": features, "flip": recipe.flip, "seed": seed}
+    if recipe.edit_side is not None:
+        options["side"] = recipe.edit_side
+    if recipe.steps is not None:  # a trial of a few steps should not wait for the guide
+        options["steps"] = min(DEFAULT_STEPS, recipe.steps)
+    return fit_guide(A, B, **options)
 
 
 def with_features(recipe: Recipe, guide: ClassGuide | None) -> Recipe:

@@ -100,7 +100,7 @@ _EDIT: dict[str, Any] = {
     "identity_weight": 0.0,
     "augment": 0.0,
     "shift": 0.125,
-    "class_weight": 0.5,
+    "class_weight": 1.0,
     "edit_weight": 2.0,
     "edit_side": 64,
     "match": False,

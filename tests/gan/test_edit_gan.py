@@ -62,9 +62,7 @@ def test_losses_agree_with_numpy(gan):
     adversarial = -sum(w.mean() for w in wrong)
     class_loss = np.log1p(np.exp(-gan.scorer.predict_on_batch(maps[1]))).mean()
     edit = fake - a
-    edit_loss = sum(
-        np.abs(e).mean() for e in (edit, np.diff(edit, axis=1), np.diff(edit, axis=2))
-    )
+    edit_loss = sum(np.abs(e).mean() for e in (edit, np.diff(edit, axis=1), np.diff(edit, axis=2)))
     expected = discriminator + adversarial + 0.5 * class_loss + 2.0 * edit_loss
     np.testing.assert_allclose(float(keras.ops.mean(total)), expected, rtol=1e-4)
     logged = {metric.name: float(metric.result()) for metric in gan._terms}
@@ -78,8 +76,11 @@ def test_losses_agree_with_numpy(gan):
 
 
 def test_training_changes_generator_and_discriminator_alone(guide, gan):
-    frozen = [v.numpy().copy() if hasattr(v, "numpy") else np.asarray(v)
-              for model in (gan.features, gan.scorer) for v in model.variables]
+    frozen = [
+        v.numpy().copy() if hasattr(v, "numpy") else np.asarray(v)
+        for model in (gan.features, gan.scorer)
+        for v in model.variables
+    ]
     before = [w.copy() for w in gan.discriminator_b.get_weights()]
     from melanet import UnpairedImages
 

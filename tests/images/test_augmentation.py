@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from melanet.images import Augmentation
+from melanet.images import Augmentation, Jitter
 from melanet.images._augmentation import flip_images
 
 
@@ -91,3 +91,26 @@ def test_share_is_the_part_of_the_images_that_changes(images):
     assert 0.2 < touched.mean() < 0.3
     np.testing.assert_array_equal(many, before)
     np.testing.assert_array_equal(Augmentation(share=0)(many, np.random.default_rng(0)), many)
+
+
+def test_jitter_shifts_by_whole_pixels_and_mirrors_the_border():
+    image = np.random.default_rng(1).uniform(-1, 1, (1, 16, 16, 1)).astype("float32")
+    padded = np.pad(image[0], ((2, 2), (2, 2), (0, 0)), mode="reflect")
+    windows = {padded[i : i + 16, j : j + 16].tobytes() for i in range(5) for j in range(5)}
+    jitter = Jitter(shift=0.125, light=0, tint=0, noise=0)
+    moved = [jitter(image, np.random.default_rng(seed))[0].tobytes() for seed in range(200)]
+    assert set(moved) == windows
+
+
+def test_jitter_without_shift_changes_light_tint_and_noise_alone(images):
+    flat = np.full((400, 4, 4, 3), 0.5, "float32")
+    rng = np.random.default_rng(0)
+    light = Jitter(shift=0, light=0.1, tint=0, noise=0)(flat, rng)
+    assert (light == light[:, :1, :1, :1]).all()
+    assert 0.04 < light[:, 0, 0, 0].std() < 0.06
+    tint = Jitter(shift=0, light=0, tint=0.05, noise=0)(flat, rng)
+    assert (tint == tint[:, :1, :1]).all()
+    assert 0.04 < tint[:, 0, 0].std() < 0.06
+    noise = Jitter(shift=0, light=0, tint=0, noise=0.03)(flat, rng)
+    assert 0.027 < noise.std() < 0.033
+    np.testing.assert_array_equal(Jitter(0, 0, 0, 0)(images, rng), images)

@@ -68,3 +68,38 @@ def test_invalid_settings_are_rejected():
 def test_a_recipe_can_be_stored_as_a_dict():
     recipe = replace(PRESETS["default"], copies=0.25)
     assert recipe_from_dict({**recipe.as_dict(), "of a later version": 1}) == recipe
+
+
+@pytest.mark.parametrize(
+    ("shape", "generator"),
+    [((8, 8, 1), "resnet"), ((31, 64, 3), "resnet"), ((32, 32, 1), "edit"), ((64, 48, 3), "edit")],
+)
+def test_the_size_decides_between_redrawing_and_editing(shape, generator):
+    recipe = resolve_recipe("default", shape)
+    assert recipe.generator == generator
+    assert f"{min(shape[:2])} pixels" in recipe.reason
+    assert (recipe.edit_weight > 0) == (generator == "edit")
+
+
+def test_a_generator_that_is_given_is_used_at_any_size():
+    assert resolve_recipe("default", (8, 8, 1), generator="edit").edit_weight > 0
+    redrawn = resolve_recipe("default", (64, 64, 3), generator="resnet")
+    assert (redrawn.steps, redrawn.match, redrawn.edit_weight) == (600, True, 0)
+    assert "as given" in redrawn.reason
+
+
+def test_quality_sets_the_length_of_the_training():
+    for shape in ((8, 8, 1), (64, 64, 3)):
+        steps = [resolve_recipe("default", shape, q).steps for q in ("draft", "default", "high")]
+        assert steps == sorted(set(steps))
+    assert resolve_recipe("default", (64, 64, 3), "high").edit_side == 128
+    assert resolve_recipe("default", (64, 64, 3), "draft", steps=7).steps == 7
+
+
+@pytest.mark.parametrize(
+    ("preset", "shape", "quality"),
+    [("paper", (64, 64, 3), "high"), ("default", (5,), "draft"), ("default", (8, 8, 1), "best")],
+)
+def test_a_quality_that_cannot_be_used_is_refused(preset, shape, quality):
+    with pytest.raises(ValueError, match=f"quality.*{quality}"):
+        resolve_recipe(preset, shape, quality)
