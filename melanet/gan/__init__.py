@@ -1,7 +1,8 @@
 """CycleGANs: networks, losses, training and translation."""
 
 from melanet.gan._cyclegan import CycleGAN
+from melanet.gan._edit_gan import EditGAN
 from melanet.gan._unpaired_dataset import UnpairedFiles, UnpairedImages
 from melanet.gan.training import TrainingRecipe
 
-__all__ = ["CycleGAN", "TrainingRecipe", "UnpairedFiles", "UnpairedImages"]
+__all__ = ["CycleGAN", "EditGAN", "TrainingRecipe", "UnpairedFiles", "UnpairedImages"]

@@ -57,6 +57,25 @@ class EditGAN(CycleGAN):
     See Also
     --------
     melanet.gan.networks.edit_generator : The generator.
+    melanet.gan.training.train : Build and train one from a recipe.
+
+    Notes
+    -----
+    A trained one is kept as a `CycleGAN` that holds the generator alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.features import fit_guide
+    >>> from melanet.gan.training import train
+    >>> from melanet.over_sampling import resolve_recipe
+    >>> rng = np.random.default_rng(0)
+    >>> A, B = (rng.uniform(low, low + 1, (8, 32, 32, 1)).astype("float32") for low in (-1, 0))
+    >>> guide = fit_guide(A, B, features=None, steps=2)
+    >>> recipe = resolve_recipe("default", (32, 32, 1), steps=2)
+    >>> cyclegan, history = train(recipe, A, B, guide=guide)
+    >>> cyclegan.translate(A).shape
+    (8, 32, 32, 1)
     """
 
     _term_names = (

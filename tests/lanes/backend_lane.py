@@ -50,9 +50,20 @@ def main():
     assert X_res.shape == (24, 9, 8, 1)
     assert sorted(np.unique(y_res, return_counts=True)[1]) == [12, 12]
 
+    # Images of 32 pixels are edited, guided by small networks.
+    large = np.concatenate([x.repeat(4, axis=1).repeat(4, axis=2) for x in (dark, bright[:5])])
+    edited = []
+    for _ in range(2):
+        sampler = GANOversampler(steps=40, features=None, reject=False, random_state=0)
+        edited.append(sampler.fit_resample(large, y)[0])
+        assert sampler.recipe_.features == "small"
+    np.testing.assert_array_equal(*edited)
+    changed = sampler.translate(large[:12], "bright") - large[:12]
+    assert changed.mean() > 0.01, changed.mean()
+
     loaded = {"tensorflow", "torch", "jax"} & set(sys.modules)
     assert "tensorflow" not in loaded or BACKEND == "tensorflow", loaded
-    print(f"{BACKEND}: fit, translation, round trip and fit_resample passed")
+    print(f"{BACKEND}: fit, translation, round trip, fit_resample and edits passed")
 
 
 if __name__ == "__main__":
