@@ -36,10 +36,10 @@ class EditGAN(CycleGAN):
     """Edit images of A until they look like B, with frozen features as eyes.
 
     The discriminator sees maps of features. The generator's loss is the discriminator's score of
-    the translation, ``class_weight`` times the cross-entropy of class B by the guide, and
-    ``edit_weight`` times the mean absolute edit and its total variation. Both players have the
-    hinge loss. There is no way back: an edit that costs keeps the image, which is what cycle
-    consistency is for.
+    the translation, averaged over the maps, ``class_weight`` times the cross-entropy of class B
+    by the guide, and ``edit_weight`` times the mean absolute edit and its total variation. Both
+    players have the hinge loss. There is no way back: an edit that costs keeps the image, which
+    is what cycle consistency is for.
 
     Parameters
     ----------
@@ -139,13 +139,14 @@ class EditGAN(CycleGAN):
             fake,
             training=training,
         )
-        adversarial = -sum(sample_mean(score) for score in scores)
+        adversarial = -sum(sample_mean(score) for score in scores) / len(scores)
         both = [ops.stop_gradient(ops.concatenate(pair)) for pair in zip(real, fake)]
         pairs = [ops.split(score, 2) for score in discriminator(both, training=training)]
         loss = sum(
             sample_mean(ops.relu(1 - right)) + sample_mean(ops.relu(1 + wrong))
             for right, wrong in pairs
         )
+        loss = loss / len(pairs)
         accuracy = sum(sample_mean(r > 0) + sample_mean(w <= 0) for r, w in pairs)
         accuracy = accuracy / (2 * len(pairs))
         logits = ops.cast(self.scorer(fake, training=False), "float32")
