@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from melanet.preprocessing._containers import align_columns
 from melanet.utils._typing import RandomState
 
-_CHUNK = 2**24  # distances in memory at a time
+_CHUNK = 2**22  # distances in memory at a time
 _MOST_PAIRED = 2000  # samples of a set of which all pairs are compared
 
 
@@ -52,17 +52,33 @@ def nearest_samples(
     distances, rows = np.full(len(x), np.inf), np.full(len(x), -1)
     if len(y) < 1 + within:
         return distances, rows
+    for start, squares, error in _square_distances(x, y):
+        if within:
+            diagonal = np.arange(len(squares))
+            squares[diagonal, start + diagonal] = np.inf
+        # Rounding hides copies: the nearest are compared again, exactly.
+        nearest = squares <= squares.min(axis=1, keepdims=True) + 2 * error[:, None]
+        for i, candidates in enumerate(nearest, start):
+            (columns,) = candidates.nonzero()
+            exact = cdist(x[i : i + 1], y[columns])[0]
+            best = exact.argmin()
+            rows[i], distances[i] = columns[best], exact[best]
+    return distances / math.sqrt(x.shape[1]), rows
+
+
+def _square_distances(x, y):
+    """Yield chunks of squared distances by a matrix product: the first row, squares, errors."""
+    centre = y.mean(axis=0)
+    x, y = x - centre, y - centre
+    lengths = np.einsum("ij,ij->i", y, y)
+    rounding = 4 * math.sqrt(x.shape[1]) * np.finfo("float64").eps
     step = max(1, _CHUNK // len(y))
     for start in range(0, len(x), step):
-        chunk = slice(start, start + step)
-        # Not by x.x + y.y - 2 x.y, whose rounding hides copies.
-        matrix = cdist(x[chunk], y)
-        if within:
-            diagonal = np.arange(len(matrix))
-            matrix[diagonal, start + diagonal] = np.inf
-        rows[chunk] = matrix.argmin(axis=1)
-        distances[chunk] = matrix.min(axis=1)
-    return distances / math.sqrt(x.shape[1]), rows
+        own = np.einsum("ij,ij->i", x[start : start + step], x[start : start + step])
+        squares = x[start : start + step] @ (-2 * y.T)
+        squares += own[:, None]
+        squares += lengths
+        yield start, squares, rounding * (own + lengths.max())
 
 
 def distinct_share(points: ArrayLike, limit: float) -> float:
@@ -87,11 +103,15 @@ def distinct_share(points: ArrayLike, limit: float) -> float:
     0.5
     """
     x, _ = check_pair(points, points)
-    repeats, step = 0, max(1, _CHUNK // max(1, len(x)))
-    for start in range(0, len(x), step):
-        matrix = cdist(x[start : start + step], x) / math.sqrt(x.shape[1])
-        earlier = np.arange(len(x)) < start + np.arange(len(matrix))[:, None]
-        repeats += int(((matrix <= limit) & earlier).any(axis=1).sum())
+    repeats, most = 0, limit**2 * x.shape[1]
+    for start, squares, error in _square_distances(x, x) if len(x) else ():
+        earlier = np.arange(len(x)) < start + np.arange(len(squares))[:, None]
+        near = earlier & (squares <= most - error[:, None])
+        unsure = earlier & (np.abs(squares - most) <= error[:, None])
+        for i in np.flatnonzero(unsure.any(axis=1) & ~near.any(axis=1)):
+            exact = cdist(x[start + i : start + i + 1], x[unsure[i]], "sqeuclidean")
+            near[i, 0] = exact.min() <= most
+        repeats += int(near.any(axis=1).sum())
     return 1 - repeats / len(x) if len(x) else math.nan
 
 

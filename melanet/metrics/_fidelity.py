@@ -94,7 +94,8 @@ def kernel_inception_distance(
 
 def _unbiased_mmd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     def kernel(a, b):
-        return (a @ b.T / a.shape[1] + 1) ** 3
+        base = a @ b.T / a.shape[1] + 1
+        return base * base * base  # far quicker than a power
 
     def mean_of_pairs(a):  # excludes the pairs of a sample with itself
         matrix = kernel(a, a)

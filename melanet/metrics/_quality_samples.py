@@ -120,8 +120,8 @@ class SampleSets:
             return self.real, self.synthetic
         if self._builtin is None:
             real, synthetic = self._reduced()
-            network = PatchFeatures(seed=seed).fit(real)
-            features = network.transform(real)
+            network = PatchFeatures(seed=seed)
+            features = network.fit_transform(real)
             empty = np.zeros((0, features.shape[1]))
             self._builtin = features, network.transform(synthetic) if len(synthetic) else empty
         return self._builtin
