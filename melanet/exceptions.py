@@ -5,6 +5,10 @@ class TrainingDiverged(ArithmeticError):
     """The loss of a training became infinite or NaN."""
 
 
+class CostWarning(UserWarning):
+    """A request will take far more time or memory than its kind usually does."""
+
+
 class OverlapWarning(UserWarning):
     """The training set and the test set share images."""
 

@@ -10,15 +10,17 @@ import sys
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from melanet.classifier import load_classifier
+from melanet.images import displayed_size, open_picture, read_picture
 
 st.title("MelaNet")
 st.warning("Not for diagnosis. Nothing on this page is a medical finding.")
 model = st.cache_resource(load_classifier)(sys.argv[1])
 if file := st.file_uploader("Image", type=["jpg", "jpeg", "png"]):
-    X = np.asarray(Image.open(file).convert("RGB"))[None]
+    with open_picture(file) as opened:
+        size = displayed_size(opened)
+    X = np.asarray(read_picture(file, size))[None]
     for label, p in zip(model.classes_.tolist(), model.predict_proba(X)[0].tolist()):
         st.progress(p, f"{label}: {p:.1%}")
     _, overlays = model.explain(X, return_overlay=True)

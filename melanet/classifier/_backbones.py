@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from melanet.utils._typing import PathLike
+from melanet.weights import _reader
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which DenseNet expects
 _TO_BYTES = (255.0, 0.0)
@@ -135,12 +136,11 @@ def _load_weights(base, name, path):
             f"Received: {str(path)!r}, which does not exist"
         )
     try:
-        base.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        _reader.load_weights(base, path)
+    except ValueError as error:
         raise ValueError(
-            f"backbone_weights must name a weights file of {name} without its top ('notop' in the "
-            f"names of Keras' files), ending in .h5 or .weights.h5. Received: {str(path)!r} "
-            f"({error})"
+            f"backbone_weights must name a file with the weights of {name} without its top "
+            f"('notop' in the names of Keras' files). {error}"
         ) from error
 
 

@@ -188,7 +188,7 @@ class LabelledImages(keras.utils.PyDataset):
         weights = np.asarray(class_weights, "float32")
         self.read: ReadRows | None = read
         self.augment = augment
-        self.targets = np.eye(len(weights), dtype="float32")[codes]
+        self.targets = (np.asarray(codes)[:, None] == np.arange(len(weights))).astype("float32")
         self.weights = weights[codes]
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
         self._draw_order()

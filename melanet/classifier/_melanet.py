@@ -23,6 +23,7 @@ from melanet.images import Augmentation
 from melanet.losses import focal_loss
 from melanet.utils._keras import keras_scope, untuned
 from melanet.utils._labels import match_keys
+from melanet.utils._memory import check_memory
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 from melanet.utils._typing import Augment, PathLike
 from melanet.weights import _published
@@ -48,8 +49,9 @@ class MelaNet(FittedNetwork):
         it was trained with (VGG16 as in the paper, without subtracting a mean); or "small", a few
         convolutions for small images and for computers without a GPU.
     backbone_weights : {"imagenet"}, path or None, default="imagenet"
-        Initial weights of the backbone: ImageNet weights, which Keras downloads; a weights file
-        without the top; or random. "small" has no ImageNet weights and starts at random.
+        Initial weights of the backbone: ImageNet weights, which Keras downloads; a file of weights
+        without the top, or a ``.keras`` file of the backbone, under any name; or random. "small"
+        has no ImageNet weights and starts at random.
     input_size : int or (int, int), default=256
         Side, or height and width, that images are resized to: at least 8 for "small", 32 for the
         others.
@@ -272,6 +274,11 @@ class MelaNet(FittedNetwork):
         split_seed, network_seed, batch_seed = (
             check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
         )
+        check_memory(
+            4 * len(codes) * len(classes),
+            f"The targets of {len(codes)} samples of {len(classes)} classes",
+            "Check that y holds classes, not numbers or identifiers of samples",
+        )
         samples = ImageSubset(form, images, codes)
         if validation_data is None:
             training, validation = self._split(samples, groups, split_seed)
@@ -308,6 +315,11 @@ class MelaNet(FittedNetwork):
         """Return the network with its initial weights, not compiled."""
         input_size = _validation.check_input_size(self.input_size)
         _validation.check_alpha(self.alpha, n_classes)
+        check_memory(
+            4 * self.batch_size * np.prod(input_size, dtype=object) * n_channels,
+            f"A batch of {self.batch_size} images of input_size={input_size}",
+            "Choose a smaller input_size or batch_size",
+        )
         with keras_scope(seed, self.dtype_policy):
             return _backbones.build(
                 self.backbone, input_size, n_channels, n_classes, self.backbone_weights

@@ -21,6 +21,7 @@ _ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)
 _SIDE, _KEPT = 64, 16  # along each side: pixels, and cosine coefficients of the hash
 _BITS = _KEPT * _KEPT - 1
 _BLOCK = 1 << 16  # hashes compared at a time, so that they stay in the processor's cache
+_MOST_PAIRS = 2_000_000  # about 1 GB
 _MOST_NAMED = 5  # pairs that a warning lists
 
 
@@ -77,7 +78,8 @@ def find_duplicates(
     Raises
     ------
     ValueError
-        If a parameter is invalid or images cannot be read; the message lists all of them.
+        If a parameter is invalid or images cannot be read; the message lists all of them. If
+        there are more than two million pairs, as among thousands of blank images.
 
     Notes
     -----
@@ -112,18 +114,31 @@ def find_duplicates(
     else:
         paths_b = check_paths(paths_b, "paths_b")
         hashes_b, sums_b = _read(paths_b, n_jobs)
+    criteria = {
+        "id": _equal_pairs([*map(_isic_id, paths_a)], [*map(_isic_id, paths_b)]),
+        "exact": _equal_pairs(sums_a, sums_b),
+        "near": _near_pairs(hashes_a, hashes_b[:, 0], threshold),
+    }
     reasons: dict[tuple[int, int], str] = {}  # (i, j) -> first criterion that matches
-    for pair in _equal_pairs([*map(_isic_id, paths_a)], [*map(_isic_id, paths_b)]):
-        reasons.setdefault(pair, "id")
-    for pair in _equal_pairs(sums_a, sums_b):
-        reasons.setdefault(pair, "exact")
-    for pair in _near_pairs(hashes_a, hashes_b[:, 0], threshold):
-        reasons.setdefault(pair, "near")
+    for reason, pairs in criteria.items():
+        for i, j in pairs:
+            if not within or i < j:
+                reasons.setdefault((i, j), reason)
+                _check_number(reasons, paths_a)
     return [
         Duplicate(paths_a[i], paths_b[j], reason, _least_distance(hashes_a[i], hashes_b[j, 0]))
         for (i, j), reason in sorted(reasons.items())
-        if not within or i < j
     ]
+
+
+def _check_number(reasons, paths):
+    """Raise ValueError before the pairs of very many equal images fill up the memory."""
+    if len(reasons) > _MOST_PAIRS:
+        rows, counts = np.unique([i for i, _ in reasons], return_counts=True)
+        raise ValueError(
+            f"More than {_MOST_PAIRS} pairs of images are equal or alike; {paths[rows[0]]} alone "
+            f"is in {counts[0]}. Leave equal images, such as blank ones, out, or lower threshold"
+        )
 
 
 def check_overlap(

@@ -7,10 +7,12 @@ from melanet.images._io import (
     describe_error,
     for_each,
     load_images,
+    open_picture,
     read_picture,
     save_picture,
     verify_picture,
 )
+from melanet.images._pixels import displayed_size
 from melanet.images._transform import picture_grid, resize, to_rgb
 
 __all__ = [
@@ -20,9 +22,11 @@ __all__ = [
     "check_paths",
     "check_size",
     "describe_error",
+    "displayed_size",
     "flip_images",
     "for_each",
     "load_images",
+    "open_picture",
     "picture_grid",
     "read_picture",
     "resize",

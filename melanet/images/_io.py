@@ -1,22 +1,44 @@
 """Image files: decoding by several threads, validation, and atomic writing."""
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from melanet.images._pixels import (
+    check_samples,
+    decode_rgb,
+    displayed_size,
+    load_samples,
+    orientation,
+    turn_upright,
+)
 from melanet.utils._download import DISK_FULL_ERRNOS
 from melanet.utils._files import atomic_path
+from melanet.utils._memory import check_memory
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import is_integer, join_names
 
 _TAIL = 4096  # bytes at the end of a complete JPEG that contain its end marker
-_OPAQUE = 255
 _JPEGS = ("JPEG", "MPO")  # MPO is a JPEG followed by previews, as phones write it
+# First bytes of files that are images, or hold some, whether or not Pillow can read them.
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "BigTIFF",
+    b"MM\0+": "BigTIFF",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"8BPS": "Photoshop file",
+}
+_DICOM_AT, _DICOM = 128, b"DICM"
 
 
 def save_picture(pixels: NDArray[np.uint8], path: PathLike, scale: int = 1) -> None:
@@ -63,8 +85,8 @@ def load_images(
     ------
     ValueError
         If files are missing, corrupt, not images, animated, of more pixels than
-        ``PIL.Image.MAX_IMAGE_PIXELS``, or of numbers without a fixed range (float, 32 bits). The
-        message lists all of them.
+        ``PIL.Image.MAX_IMAGE_PIXELS``, of numbers without a fixed range (float, signed, 32 bits),
+        or of a layout that Pillow cannot read. The message lists all of them.
 
     Notes
     -----
@@ -72,7 +94,8 @@ def load_images(
     INTER_AREA) and, where a side grows, enlarged by bilinear interpolation. Large JPEGs are first
     decoded at half, quarter or eighth size, never below twice the requested size. The EXIF
     orientation is applied. Grey, palette and CMYK images are converted to RGB, 16-bit channels
-    are reduced to the upper 8 bits, and transparent areas become white.
+    are reduced to the upper 8 bits, and transparent areas become white. Colour profiles are not
+    applied.
 
     Examples
     --------
@@ -88,6 +111,11 @@ def load_images(
     """
     height, width = check_size(size)
     paths = check_paths(paths)
+    check_memory(
+        3 * len(paths) * height * width,
+        f"{len(paths)} images of size=({height}, {width})",
+        "Choose a smaller size, or read the files in parts",
+    )
     images = np.empty((len(paths), height, width, 3), dtype=np.uint8)
 
     def load(i: int) -> None:
@@ -182,8 +210,6 @@ def for_each(
 
 def describe_error(error: Exception) -> str:
     """Return a short reason why an image cannot be read."""
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not an image"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return _too_large(error)
     if isinstance(error, OSError) and error.strerror is not None:
@@ -210,21 +236,67 @@ def read_picture(source: PathLike | IO[bytes], size: tuple[int, int]) -> Image.I
     PIL.Image.Image
         RGB image of that size; see `load_images`.
     """
-    with Image.open(source) as file:
+    with open_picture(source) as file:
         _check_header(file)
-        height, width = size
         if file.format in _JPEGS:
-            least = (2 * height, 2 * width) if _swaps_sides(file) else (2 * width, 2 * height)
-            file.draft(None, least)
-        image = convert_to_rgb(ImageOps.exif_transpose(file))
-        shrinks = image.width >= width and image.height >= height
-        kind = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
-        return image.resize((width, height), kind)
+            displayed, stored = displayed_size(file), file.size[::-1]
+            height, width = size if displayed == stored else size[::-1]
+            file.draft(None, (2 * width, 2 * height))
+        image = decode_rgb(file)
+        image = turn_upright(image, orientation(file))  # 1 for a TIFF, which Pillow has turned
+    height, width = size
+    shrinks = image.width >= width and image.height >= height
+    kind = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    return image.resize((width, height), kind)
 
 
-def _swaps_sides(image: Image.Image) -> bool:
-    """Return whether the EXIF orientation exchanges width and height."""
-    return image.getexif().get(0x0112, 1) > 4
+@contextlib.contextmanager
+def open_picture(
+    source: PathLike | IO[bytes], formats: tuple[str, ...] | None = None
+) -> Iterator[Image.Image]:
+    """Open an image file without decoding it.
+
+    Parameters
+    ----------
+    source : str, path-like or file object
+        Image file.
+    formats : tuple of str or None, default=None
+        Pillow's names of the formats to accept; None accepts all.
+
+    Yields
+    ------
+    PIL.Image.Image
+        Opened file.
+
+    Raises
+    ------
+    PIL.UnidentifiedImageError
+        If the file is no image that Pillow reads. The message names its format if it has one.
+    """
+    try:
+        image = Image.open(source, formats=formats)
+    except Image.UnidentifiedImageError as error:
+        raise Image.UnidentifiedImageError(_describe_unidentified(source)) from error
+    with image:
+        yield image
+
+
+def _describe_unidentified(source: PathLike | IO[bytes]) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:
+            head = file.read(_DICOM_AT + len(_DICOM))
+    else:
+        source.seek(0)
+        head = source.read(_DICOM_AT + len(_DICOM))
+    kind = next((kind for start, kind in _SIGNATURES.items() if head.startswith(start)), None)
+    if head[_DICOM_AT:] == _DICOM:
+        kind = "DICOM file"
+    if kind is None:
+        return "not an image"
+    return (
+        f"a {kind} that is damaged, or of a kind that Pillow does not read; convert it to PNG with "
+        "8 or 16 bits"
+    )
 
 
 def _check_header(image: Image.Image) -> None:
@@ -234,23 +306,7 @@ def _check_header(image: Image.Image) -> None:
     n_frames = getattr(image, "n_frames", 1)
     if image.format not in _JPEGS and n_frames > 1:
         raise ValueError(f"{n_frames} frames; save one of them as an image")
-
-
-def convert_to_rgb(image: Image.Image) -> Image.Image:
-    """Convert a PIL image of any mode to RGB."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ValueError(
-            f"mode {image.mode} has no fixed range of values; save the image with 8 or 16 bits"
-        )
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (_OPAQUE,) * 4)
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    check_samples(image)
 
 
 def verify_picture(file: IO[bytes]) -> None:
@@ -259,10 +315,10 @@ def verify_picture(file: IO[bytes]) -> None:
     Only the header and the end marker of a JPEG are read. Files of other formats, and JPEGs
     without an end marker, are decoded.
     """
-    with Image.open(file) as image:
+    with open_picture(file) as image:
         _check_header(image)
         if image.format in _JPEGS:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             if b"\xff\xd9" in file.read():
                 return
-        image.load()
+        load_samples(image)

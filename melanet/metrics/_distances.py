@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from melanet.preprocessing._containers import align_columns
 from melanet.utils._typing import RandomState
 
-_CHUNK = 2**22  # distances in memory at a time
+CHUNK = 2**22  # distances in memory at a time
 _MOST_PAIRED = 2000  # samples of a set of which all pairs are compared
 
 
@@ -72,7 +72,7 @@ def _square_distances(x, y):
     x, y = x - centre, y - centre
     lengths = np.einsum("ij,ij->i", y, y)
     rounding = 4 * math.sqrt(x.shape[1]) * np.finfo("float64").eps
-    step = max(1, _CHUNK // len(y))
+    step = max(1, CHUNK // len(y))
     for start in range(0, len(x), step):
         own = np.einsum("ij,ij->i", x[start : start + step], x[start : start + step])
         squares = x[start : start + step] @ (-2 * y.T)

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils import check_random_state
 
-from melanet.metrics._distances import check_pair
+from melanet.metrics._distances import CHUNK, check_pair
 from melanet.metrics._screening import screening_report
 from melanet.utils._typing import RandomState
 from melanet.utils._validation import check_integer
@@ -163,21 +163,37 @@ def manifold_scores(real: ArrayLike, synthetic: ArrayLike, *, k: int = 5) -> dic
     scores["coverage_expected"] = math.nan
     if n >= 2 and m:
         k_real = max(1, min(k, (n - 1) // 2))
-        inside = cdist(x, y) <= _radii(x, k_real)[:, None]
+        radii = _radii(x, k_real)
+        covered, holders = [], np.zeros(m, int)  # real balls that hold some; balls of each
+        for rows, near in _distances(x, y):
+            inside = near <= radii[rows, None]
+            covered.append(inside.any(axis=1))
+            holders += inside.sum(axis=0)
         steps = np.arange(1, k_real + 1)
-        scores["precision"] = float(inside.any(axis=0).mean())
-        scores["density"] = float(inside.sum() / (k_real * m))
-        scores["coverage"] = float(inside.any(axis=1).mean())
+        scores["precision"] = float((holders > 0).mean())
+        scores["density"] = float(holders.sum() / (k_real * m))
+        scores["coverage"] = float(np.concatenate(covered).mean())
         scores["coverage_expected"] = float(1 - np.prod((n - steps) / (n + m - steps)))
     if m >= 2 and n:
         radii = _radii(y, max(1, min(k, (m - 1) // 2)))
-        scores["recall"] = float((cdist(x, y) <= radii).any(axis=1).mean())
+        scores["recall"] = float(
+            np.concatenate([(near <= radii).any(axis=1) for _, near in _distances(x, y)]).mean()
+        )
     return scores
 
 
 def _radii(points: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     # Index 0 is the distance to the point itself.
-    return np.partition(cdist(points, points), k, axis=1)[:, k]
+    parts = [np.partition(near, k, axis=1)[:, k] for _, near in _distances(points, points)]
+    return np.concatenate(parts)
+
+
+def _distances(x, y):
+    """Yield slices of x, and the distances of their points from those of y."""
+    step = max(1, CHUNK // len(y))
+    for start in range(0, len(x), step):
+        rows = slice(start, start + step)
+        yield rows, cdist(x[rows], y)
 
 
 def two_sample_test(

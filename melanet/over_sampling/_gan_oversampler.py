@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from melanet.exceptions import CostWarning
 from melanet.gan import CycleGAN
 from melanet.images._augmentation import FLIPS
 from melanet.over_sampling._generation import (
@@ -33,10 +35,13 @@ from melanet.preprocessing._validation import categorical_columns, check_samples
 from melanet.utils import _archive
 from melanet.utils._chunks import chunk_slices
 from melanet.utils._labels import check_spelling, match_keys, match_labels
+from melanet.utils._memory import check_memory
 from melanet.utils._typing import PathLike
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 _KIND = "melanet.GANOversampler"  # of a saved sampler
+_BOOKKEEPING = 60  # bytes a new sample: the source, its kind, the label
+_MANY_TRAININGS = 20
 
 
 class GANOversampler(BaseOverSampler):
@@ -299,6 +304,7 @@ class GANOversampler(BaseOverSampler):
         remedy = "Resize the images to the model's size, or leave the key out to train"
         check_sample_shapes(pretrained, "pretrained", form.tensor_shape, remedy)
         needs = check_needs(self.sampling_strategy_, y, pretrained)
+        _check_costs(X, needs, pretrained, form.dtype)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         samples = as_samples(form, X)
         if isinstance(form, TableForm):
@@ -486,3 +492,24 @@ def _counts_to_json(counts):
 
 def _counts_from_json(card):
     return dict(zip(_archive.labels_from_json(card["labels"]).tolist(), card["n_samples"]))
+
+
+def _check_costs(X, needs, pretrained, dtype):
+    """Raise if the new samples do not fit into memory; warn of very many trainings."""
+    n_new = sum(needs.values())
+    sample_bytes = np.dtype(dtype).itemsize * int(np.prod(X.shape[1:], dtype=object))
+    check_memory(
+        n_new * (sample_bytes + _BOOKKEEPING),
+        f"The {n_new} new samples that sampling_strategy asks for",
+        "Ask for fewer, or use oversample_files or BalancedBatches, which work in parts",
+    )
+    n_trainings = len(needs.keys() - pretrained.keys())
+    if n_trainings > _MANY_TRAININGS:
+        warnings.warn(
+            f"{n_trainings} classes are to be filled up, and a CycleGAN is trained for each. Name "
+            "the classes that matter in sampling_strategy, or limit each training by max_seconds; "
+            "verbose=1 estimates the whole time. If y numbers or identifies samples, it does not "
+            "hold classes",
+            CostWarning,
+            stacklevel=5,
+        )

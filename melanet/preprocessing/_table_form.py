@@ -1,5 +1,6 @@
 """Conversion between the rows of a table, numeric and categorical, and tensors in [-1, 1]."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -7,10 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.preprocessing import QuantileTransformer
 
+from melanet.exceptions import CostWarning
 from melanet.preprocessing._containers import column, column_name, dense, is_frame
+from melanet.utils._memory import check_memory, format_bytes
 from melanet.utils._validation import to_python
 
 _EXACT = 2**53  # up to here, float64 represents all integers exactly
+_MANY = 100  # different values; fewer cost little
 
 
 class TableForm:
@@ -100,6 +104,7 @@ class TableForm:
         whole = (values == np.rint(values)).all(axis=0)
         limits = [_limits(column(X, j)) if w else None for j, w in zip(numeric, whole)]
         names = [_distinct(column(X, j)) if j in categorical else None for j in range(X.shape[1])]
+        _check_width(X, names)
         mixed = is_frame(X) and (categorical or any(limits))
         dtype = "object" if mixed else "float64" if is_frame(X) else X.dtype
         return cls(np.quantile(values, levels, axis=0), whole, dtype, names, limits)
@@ -132,13 +137,16 @@ class TableForm:
             raise ValueError(
                 f"X must have {len(self.categories)} columns, as in fit. Received: shape {X.shape}"
             )
-        blocks = []
+        encoded = np.full((X.shape[0], *self.tensor_shape), -1, dtype="float32")
         if self._numeric:
-            blocks.append(self._scaler.transform(_numbers(X, self._numeric)) * 2 - 1)
+            unit = self._scaler.transform(_numbers(X, self._numeric))
+            encoded[:, : len(self._numeric)] = unit * 2 - 1
+        start = len(self._numeric)
         for j, codes in enumerate(self._codes):
             if codes is not None:
-                blocks.append(np.eye(len(codes))[self._encode_column(X, j)] * 2 - 1)
-        return np.concatenate(blocks, axis=1).astype("float32")
+                encoded[np.arange(len(encoded)), start + self._encode_column(X, j)] = 1
+                start += len(codes)
+        return encoded
 
     def _encode_column(self, X, j):
         codes, values = self._codes[j], np.asarray(column(X, j), dtype=object)
@@ -239,6 +247,38 @@ class TableForm:
             "categories": self.categories,
             "limits": self.limits,
         }
+
+
+def _check_width(X, names):
+    """Warn of columns of identifiers, and raise if the encoded table does not fit into memory.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n, n_columns)
+        Table.
+    names : list of (list or None)
+        Categories of each column, None for a numeric column.
+    """
+    n = X.shape[0]
+    widths = {j: len(found) for j, found in enumerate(names) if found is not None}
+    for j, width in widths.items():
+        if width >= _MANY and width > n / 2:
+            warnings.warn(
+                f"Column {column_name(X, j)} has {width} different values in {n} rows, so it seems "
+                f"to identify rows. Encoded, it is {width} numbers a row, "
+                f"{format_bytes(4 * n * width)} in all, and the networks grow as well. Drop it "
+                "unless its values are categories",
+                CostWarning,
+                stacklevel=2,
+            )
+    if widths:
+        widest = max(widths, key=lambda j: widths[j])
+        check_memory(
+            4 * n * (len(names) - len(widths) + sum(widths.values())),
+            f"The {n} rows of X with a number for each category",
+            f"Column {column_name(X, widest)} has {widths[widest]} different values: drop it, or "
+            "merge its values",
+        )
 
 
 def _numbers(X, columns):

@@ -12,11 +12,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from melanet.images import describe_error, read_picture
+from melanet.images import describe_error, displayed_size, open_picture, read_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _FORMAT_NAMES = "JPEG, PNG, WebP or BMP"
-_SWAPPED_SIDES = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _MAX_FIELDS, _MAX_FIELD_BYTES = 16, 1 << 14
 
 
@@ -193,7 +192,7 @@ def decode_image(
     """
     try:
         file.seek(0)
-        with Image.open(file, formats=FORMATS) as image:
+        with open_picture(file, FORMATS) as image:
             height, width = _check_image(image, limits)
         images = []
         for size in sizes:
@@ -222,8 +221,7 @@ def _check_image(image, limits):
     # with a preview as their second frame.
     if image.format not in ("JPEG", "MPO") and getattr(image, "is_animated", False):
         raise RequestError(422, "The image cannot be used: it is animated. Send a single frame.")
-    swapped = image.getexif().get(0x0112, 1) in _SWAPPED_SIDES
-    return (width, height) if swapped else (height, width)
+    return displayed_size(image)
 
 
 def _too_many_pixels(limits):

@@ -23,8 +23,9 @@ def keras_scope(seed: int, dtype_policy: str | None = None) -> Iterator[None]:
     """Create Keras layers from a seed without changing global state.
 
     Keras draws the seeds of initializers and dropouts that have none, such as those of
-    ``keras.applications``, from Python's `random`. In this scope `random` starts from `seed` and
-    new layers use `dtype_policy`. Both are restored at the end.
+    ``keras.applications``, from Python's `random`. In this scope `random` starts from `seed`, and
+    new layers use `dtype_policy` and, as all of this package does, images with channels last. All
+    is restored at the end.
 
     Parameters
     ----------
@@ -34,14 +35,17 @@ def keras_scope(seed: int, dtype_policy: str | None = None) -> Iterator[None]:
         Keras dtype policy; None keeps the global one.
     """
     state, policy = random.getstate(), keras.config.dtype_policy()
+    data_format = keras.config.image_data_format()
     random.seed(seed)
     try:
+        keras.config.set_image_data_format("channels_last")
         if dtype_policy is not None:
             keras.config.set_dtype_policy(dtype_policy)
         yield
     finally:
         random.setstate(state)
         keras.config.set_dtype_policy(policy)
+        keras.config.set_image_data_format(data_format)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import shutil
 import tempfile
 import warnings
 import zipfile
@@ -94,20 +96,77 @@ def read_model(path: PathLike) -> keras.Model:
     (None, 16, 16, 3)
     """
     path = Path(path)
-    with open(path, "rb") as file:
-        head = file.read(8)
+    head = _read_head(path)
     if head == _HDF5:
         from melanet.weights._keras2 import read_keras2
 
         return read_keras2(path)
     if head.startswith(_ZIP):
         return _read_keras(path)
-    matches = (kind for start, kind in _FOREIGN.items() if head.startswith(start))
-    kind = "empty" if not head else next(matches, "neither HDF5 nor .keras")
     raise ValueError(
         f"A model file must be HDF5 of Keras 2 or a .keras file. Received: {str(path)!r}, "
-        f"which is {kind}"
+        f"which is {_describe_head(head)}"
     )
+
+
+def load_weights(model: keras.Model, path: PathLike) -> None:
+    """Load the weights of a network from a file of any name, executing nothing in it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Network whose weights are replaced.
+    path : str or path-like
+        Weights that Keras 2 or 3 wrote (HDF5), or a ``.keras`` file of the same network, of which
+        only the weights are read. Its content decides on the format, not its name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If the file is truncated, holds no weights, or holds those of another network.
+    """
+    path = Path(path)
+    head = _read_head(path)
+    largest = max((math.prod(v.shape) for v in model.variables), default=0)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            if head.startswith(_ZIP):
+                with zipfile.ZipFile(path) as archive:
+                    if _ARRAYS not in archive.namelist():
+                        raise ValueError(f"it is a zip without {_ARRAYS}, not a .keras file")
+                    found = archive.extract(_ARRAYS, folder)
+            elif head == _HDF5:
+                # Keras tells its own formats apart by the name.
+                found = str(Path(folder, "w.h5" if _is_legacy(path) else "w.weights.h5"))
+                shutil.copyfile(path, found)
+            else:
+                raise ValueError(f"it is {_describe_head(head)}")
+            _check_arrays(found, largest)
+            model.load_weights(found)
+    except Exception as error:  # an untrusted file can raise anything
+        raise ValueError(
+            f"These weights cannot be loaded. Received: {str(path)!r} ({error})"
+        ) from error
+
+
+def _is_legacy(path: Path) -> bool:
+    """Return whether an HDF5 file has the layout of Keras 2, which Keras 3 names ``.h5``."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return "layer_names" in file.attrs or "model_weights" in file
+
+
+def _read_head(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(8)
+
+
+def _describe_head(head: bytes) -> str:
+    matches = (kind for start, kind in _FOREIGN.items() if head.startswith(start))
+    return "empty" if not head else next(matches, "neither HDF5 nor .keras")
 
 
 def _read_keras(path: Path) -> keras.Model:
@@ -173,8 +232,11 @@ def _check_class(config: dict[str, Any]) -> None:
         raise ValueError(f"it holds {config.get('module')}.{name}, which is not admitted")
 
 
-def _check_arrays(path: str) -> None:
-    """Reject links and externally stored arrays, for which Keras would read other files."""
+def _check_arrays(path: str, largest: float = math.inf) -> None:
+    """Reject links and externally stored arrays, for which Keras would read other files.
+
+    Arrays of more than `largest` numbers are rejected, too.
+    """
     import h5py
 
     seen: set[int] = set()
@@ -190,6 +252,8 @@ def _check_arrays(path: str) -> None:
                 check(item)
             elif isinstance(item, h5py.Dataset) and (item.is_virtual or item.external):
                 raise ValueError(f"weights {name!r} are stored in another file")
+            elif isinstance(item, h5py.Dataset) and item.size and item.size > largest:
+                raise ValueError(f"weights {name!r} of shape {item.shape} are of a larger network")
 
     with h5py.File(path, "r") as file:
         check(file)

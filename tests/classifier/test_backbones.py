@@ -2,6 +2,7 @@
 
 import random
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -70,10 +71,10 @@ def test_weights_are_loaded_from_a_file(tmp_path):
     again = _backbones.build("small", (16, 16), 3, 4, weights=tmp_path / "base.weights.h5")
     for a, b in zip(base.get_weights(), again.get_weights()[:-2], strict=True):
         np.testing.assert_array_equal(a, b)
-    with pytest.raises(ValueError, match="must name a weights file of small"):
+    with pytest.raises(ValueError, match="must name a file with the weights of small"):
         _backbones.build("small", (16, 16), 1, 2, weights=tmp_path / "base.weights.h5")
     (tmp_path / "text.weights.h5").write_text("no weights")
-    with pytest.raises(ValueError, match="must name a weights file"):
+    with pytest.raises(ValueError, match=r"must name a file .* neither HDF5 nor .keras"):
         _backbones.build("small", (16, 16), 3, 2, weights=tmp_path / "text.weights.h5")
     with pytest.raises(FileNotFoundError, match="backbone_weights"):
         _backbones.build("small", (16, 16), 3, 2, weights=tmp_path / "none.h5")
@@ -95,3 +96,50 @@ def test_starts_pretrained():
     assert _backbones.starts_pretrained("small", "file.weights.h5")
     assert not _backbones.starts_pretrained("small", "imagenet")
     assert not _backbones.starts_pretrained("vgg16", None)
+
+
+@pytest.mark.parametrize("written", ["base.weights.h5", "base.h5", "base.keras", "whole.keras"])
+@pytest.mark.parametrize("name", ["weights", "WEIGHTS.H5", "weights.bin", "weights.weights.h5"])
+def test_weights_are_told_by_their_bytes(tmp_path, written, name):
+    model = _backbones.build("small", (16, 16), 3, 2)
+    base = keras.Model(model.inputs[0], last_convolution(model).output)
+    if written == "base.weights.h5":
+        base.save_weights(tmp_path / written)
+    else:
+        (model if written == "whole.keras" else base).save(tmp_path / written)
+    (tmp_path / written).rename(tmp_path / name)
+    again = _backbones.build("small", (16, 16), 3, 4, weights=tmp_path / name)
+    for a, b in zip(base.get_weights(), again.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_weights_that_lie_elsewhere_are_not_followed(tmp_path):
+    model = _backbones.build("small", (16, 16), 3, 2)
+    base = keras.Model(model.inputs[0], last_convolution(model).output)
+    base.save_weights(tmp_path / "base.weights.h5")
+    with h5py.File(tmp_path / "base.weights.h5", "a") as file:
+        file["elsewhere"] = h5py.ExternalLink("/etc/hostname", "/")
+    with pytest.raises(ValueError, match="'elsewhere' are a link"):
+        _backbones.build("small", (16, 16), 3, 2, weights=tmp_path / "base.weights.h5")
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        file.create_dataset("w", (10**6, 10**6), "float32", chunks=(1000, 1000))
+    with pytest.raises(ValueError, match="of a larger network"):
+        _backbones.build("small", (16, 16), 3, 2, weights=tmp_path / "huge.h5")
+
+
+@pytest.mark.parametrize("name", _backbones.NAMES)
+def test_networks_take_channels_last_whatever_keras_is_set_to(name):
+    images = np.random.default_rng(0).random((2, 32, 32, 3)).astype("float32")
+    answers = []
+    before = keras.config.image_data_format()
+    for data_format in ("channels_last", "channels_first"):
+        keras.config.set_image_data_format(data_format)
+        try:
+            with _keras.keras_scope(0):
+                model = _backbones.build(name, (32, 32), 3, 2)
+            assert keras.config.image_data_format() == data_format
+            answers.append(keras.ops.convert_to_numpy(model(images)))
+        finally:
+            keras.config.set_image_data_format(before)
+    assert answers[0].shape == (2, 2)
+    np.testing.assert_array_equal(*answers)

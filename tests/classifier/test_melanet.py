@@ -19,7 +19,7 @@ from melanet import GANOversampler, MelaNet, get_model
 from melanet.classifier import _backbones, load_classifier
 from melanet.exceptions import TrainingDiverged
 from melanet.losses import focal_loss
-from melanet.utils import reproducible
+from melanet.utils import _memory, reproducible
 
 
 @pytest.fixture(scope="module")
@@ -367,3 +367,30 @@ def test_tensorflow_is_not_imported_by_other_backends(fitted):
     X, _ = pictures(2)
     fitted.explain(X)
     assert "tensorflow" not in sys.modules
+
+
+def test_channels_first_in_kerass_settings_changes_nothing(tmp_path):
+    X, y = pictures(24)
+    answers = []
+    before = keras.config.image_data_format()
+    for data_format in ("channels_last", "channels_first"):
+        keras.config.set_image_data_format(data_format)
+        try:
+            model = small(epochs=1).fit(X, y)
+            model.save(tmp_path / "model")
+            again = load_classifier(tmp_path / "model")
+            assert keras.config.image_data_format() == data_format
+            answers.append((again.predict_proba(X), again.embed(X), again.explain(X[:2])))
+        finally:
+            keras.config.set_image_data_format(before)
+    for first, second in zip(*answers, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_sizes_and_classes_beyond_the_memory_are_refused(monkeypatch):
+    X, y = pictures(24)
+    with pytest.raises(ValueError, match=r"16 images of input_size=\(10000000, 10000000\)"):
+        small(input_size=10**7, batch_size=16).fit(X, y)
+    monkeypatch.setattr(_memory, "total_memory", lambda: 4 * 24 * 2 - 1)
+    with pytest.raises(ValueError, match="targets of 24 samples of 2 classes"):
+        small().fit(X, y)

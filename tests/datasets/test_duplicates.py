@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from melanet.datasets import OverlapWarning, check_overlap, find_duplicates, make_lesions
+from melanet.datasets import (
+    OverlapWarning,
+    _duplicates,
+    check_overlap,
+    find_duplicates,
+    make_lesions,
+)
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +130,14 @@ def test_empty_sets_have_no_duplicates(originals):
     assert find_duplicates([]) == []
     assert find_duplicates(originals[:1], []) == []
     assert np.shape(find_duplicates([], originals[:1])) == (0,)
+
+
+def test_very_many_pairs_are_refused_before_they_fill_the_memory(monkeypatch, tmp_path):
+    paths = [str(tmp_path / f"{i}.png") for i in range(6)]
+    for path in paths:
+        Image.new("RGB", (8, 8)).save(path)
+    monkeypatch.setattr(_duplicates, "_MOST_PAIRS", 15)
+    assert len(find_duplicates(paths)) == 15
+    monkeypatch.setattr(_duplicates, "_MOST_PAIRS", 14)
+    with pytest.raises(ValueError, match="More than 14 pairs .* 0.png alone is in 5"):
+        find_duplicates(paths)

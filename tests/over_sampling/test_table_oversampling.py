@@ -11,6 +11,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from melanet import CycleGAN, GANOversampler
+from melanet.exceptions import CostWarning
+from melanet.over_sampling import _gan_oversampler
 
 
 def quick(**options):
@@ -295,3 +297,17 @@ def test_polars_frames_are_rejected_before_training():
     X, y = numbers()
     with pytest.raises(TypeError, match="to_pandas"):
         quick().fit_resample(polars.DataFrame(X), y)
+
+
+def test_a_training_for_each_of_very_many_classes_is_foretold(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(64, 2))
+    y = np.append(np.repeat(np.arange(30), 2), [0] * 4)
+    sampler = without_training(2, label=1, sampling_strategy="not majority")
+    monkeypatch.setattr(_gan_oversampler, "plan_classes", lambda *_: 1 / 0)  # before any training
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(ZeroDivisionError):
+            sampler.fit_resample(X, y)
+    told = [str(w.message) for w in caught if w.category is CostWarning]
+    assert len(told) == 1
+    assert told[0].startswith("28 classes are to be filled up")

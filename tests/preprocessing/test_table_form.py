@@ -1,11 +1,14 @@
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 
+from melanet.exceptions import CostWarning
 from melanet.preprocessing import TableForm, form_from_config
+from melanet.utils import _memory
 
 
 @pytest.fixture
@@ -149,3 +152,34 @@ def test_categories_that_json_cannot_represent_are_rejected():
     days = pd.DataFrame({"day": pd.Categorical(pd.to_datetime(["2020-01-01", "2020-01-02"]))})
     with pytest.raises(ValueError, match=r"text, numbers or booleans.*column 0"):
         TableForm.of(days, [0]).to_config()
+
+
+def test_a_column_of_identifiers_is_named_with_its_cost():
+    n = 300
+    frame = pd.DataFrame(
+        {
+            "patient": [f"P{i:05}" for i in range(n)],
+            "site": ["arm", "leg"] * (n // 2),
+            "age": np.arange(n),
+        }
+    )
+    with pytest.warns(CostWarning, match="'patient' has 300 different values in 300") as caught:
+        form = TableForm.of(frame, [0, 1])
+    assert len(caught) == 1
+    assert "360 kB in all" in str(caught[0].message)  # 300 rows of 300 numbers of 4 bytes
+    assert "Drop it" in str(caught[0].message)
+    assert form.encode(frame).nbytes == 4 * 300 * (300 + 2 + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TableForm.of(frame[["site", "age"]], [0])
+        TableForm.of(pd.concat([frame] * 2), [0, 1])  # each patient twice
+
+
+def test_a_table_that_does_not_fit_into_memory_is_refused(monkeypatch):
+    frame = pd.DataFrame({"word": [f"w{i % 150}" for i in range(400)], "age": np.arange(400)})
+    monkeypatch.setattr(_memory, "total_memory", lambda: 4 * 400 * 151)
+    form = TableForm.of(frame, [0])
+    assert form.encode(frame).nbytes == 4 * 400 * 151
+    monkeypatch.setattr(_memory, "total_memory", lambda: 4 * 400 * 151 - 1)
+    with pytest.raises(ValueError, match="Column 'word' has 150 different values: drop it"):
+        TableForm.of(frame, [0])
