@@ -61,9 +61,11 @@ def _check_tiff(image: Any) -> None:
         _reject("the file does not say whether 0 is black or white (PhotometricInterpretation)")
     if tags.get(_SUBFILE, 0) & 1:
         raise ValueError("the first image of the file is a reduced copy; export the full image")
-    if tags.get(_PLANAR, 1) == 2 and image.mode not in ("1", "L", "P"):
-        plain = image.mode in ("RGB", "CMYK") and not tags.get(_EXTRA)
-        if not plain or (bits > 8 and tags.get(_COMPRESSION, 1) == 1):
+    if tags.get(_PLANAR, 1) == 2:
+        # Pillow decodes uncompressed planes as bytes; libtiff decodes the others.
+        as_bytes = bits == 8 and tags[_PHOTOMETRIC] != _WHITE_IS_ZERO
+        plain = image.mode in ("1", "L", "P", "I;16", "RGB", "CMYK") and not tags.get(_EXTRA)
+        if not plain or (tags.get(_COMPRESSION, 1) == 1 and not as_bytes):
             _reject("the file stores its channels one after another (PlanarConfiguration 2)")
 
 

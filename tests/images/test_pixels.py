@@ -162,6 +162,18 @@ def test_planes_are_read_or_refused(rng, bits, compress):
     assert_refuses(data, "channels one after another|Pillow does not read")
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_single_plane_is_read_or_refused(rng, bits):
+    grey, white = samples(rng, bits)
+    for photometric, wanted in [(1, grey * 255 / white), (0, 255 - grey * 255 / white)]:
+        assert_reads(tiff(grey, bits, photometric, planar=2, compress=True), wanted)
+        data = tiff(grey, bits, photometric, planar=2)
+        if bits == 8 and photometric == 1:
+            assert_reads(data, wanted)
+        else:
+            assert_refuses(data, "channels one after another")
+
+
 @pytest.mark.parametrize(
     ("bits", "kind", "words"),
     [
