@@ -18,7 +18,8 @@ _KERAS = {
     "vgg16": ("VGG16", None),
     "densenet121": (
         "DenseNet121",
-        ([1 / s for s in _STD], [-m / s for m, s in zip(_MEAN, _STD)]),
+        # Of shape (1, 1, 3): Keras moves plain channels first if its settings say so.
+        ([[[1 / s for s in _STD]]], [[[-m / s for m, s in zip(_MEAN, _STD)]]]),
     ),
     "efficientnetb0": ("EfficientNetB0", _TO_BYTES),
     "efficientnetv2b0": ("EfficientNetV2B0", _TO_BYTES),

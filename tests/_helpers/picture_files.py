@@ -64,7 +64,7 @@ def tiff(samples, bits, photometric, *, order="little", tags=(), planar=1, compr
     """
     height, width = samples.shape[:2]
     n = samples.shape[2] if samples.ndim == 3 else 1
-    planes = [samples[..., i] for i in range(n)] if planar == 2 else [samples]
+    planes = [samples[..., i] for i in range(n)] if planar == 2 and n > 1 else [samples]
     strips = [pack_rows(plane, bits, order) for plane in planes]
     if compress:
         strips = [zlib.compress(strip) for strip in strips]
