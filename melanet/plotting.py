@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from melanet.images import difference_map
 from melanet.utils._files import atomic_path
 from melanet.utils._labels import label_texts
 from melanet.utils._typing import PathLike
@@ -84,6 +85,62 @@ def plot_images(
     for axis, title in zip(axes[0], () if titles is None else titles):
         axis.set_title(title, fontsize="small")
     return _write(figure, path)
+
+
+def plot_edits(
+    sources: ArrayLike,
+    translations: ArrayLike,
+    *,
+    titles: Sequence[str] | None = None,
+    path: PathLike | None = None,
+) -> "Figure":
+    """Draw sources, their translations, and where these were edited.
+
+    Parameters
+    ----------
+    sources, translations : array of shape (n, H, W), (n, H, W, 1) or (n, H, W, 3)
+        Pairs of images: uint8, or floats in [0, 1].
+    titles : sequence of str or None, default=None
+        Text above each pair.
+    path : str or path-like or None, default=None
+        File to write, such as a PNG.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        In its third row, red is where a translation is brighter than its source, blue where it
+        is darker, relative to the largest difference of all pairs.
+
+    Raises
+    ------
+    ValueError
+        If the two arrays have different shapes or dtypes, or do not hold images.
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.plotting import plot_edits
+    >>> len(plot_edits(np.zeros((2, 8, 8)), np.ones((2, 8, 8))).axes)
+    6
+    """
+    before, after = _check_images(sources), _check_images(translations)
+    integers = [images.dtype.kind in "iu" for images in (before, after)]
+    if before.shape != after.shape or integers[0] != integers[1]:
+        raise ValueError(
+            "sources and translations must be pairs of images of the same shape and scale. "
+            f"Received: {before.dtype} of shape {before.shape}, {after.dtype} of shape "
+            f"{after.shape}"
+        )
+    pair = [images[..., None] if images.ndim == 3 else images for images in (before, after)]
+    edits = (difference_map(*pair) + 1) / 2
+    return plot_images(
+        [before, after, edits],
+        row_titles=["source", "translation", "edit"],
+        titles=titles,
+        path=path,
+    )
 
 
 def umap_embedding(

@@ -27,6 +27,20 @@ def test_images_are_drawn_unchanged(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+def test_edits_are_red_where_brighter_and_blue_where_darker():
+    sources = np.full((2, 1, 3, 3), 100, "uint8")
+    translations = sources.copy()
+    translations[0, 0, 1] += 80
+    translations[1, 0, 2] -= 40
+    figure = plotting.plot_edits(sources, translations, titles=["a", "b"])
+    shown = [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
+    np.testing.assert_array_equal(shown[3], translations[1])
+    white = [1, 1, 1]
+    np.testing.assert_allclose(shown[4], [[white, [1, 0, 0], white]], atol=1e-6)
+    np.testing.assert_allclose(shown[5], [[white, white, [0.5, 0.5, 1]]], atol=1e-6)
+    assert [axis.get_ylabel() for axis in figure.axes[::2]] == ["source", "translation", "edit"]
+
+
 def test_a_label_has_the_same_colour_in_all_panels():
     points = np.arange(8.0).reshape(4, 2)
     figure = plotting.plot_embedding(
@@ -67,6 +81,10 @@ def test_umap_separates_groups_and_repeats():
         (lambda: plotting.plot_images([np.zeros((0, 8, 8))]), "n >= 1"),
         (lambda: plotting.plot_images([np.zeros((2, 8, 8, 2))]), r"\(2, 8, 8, 2\)"),
         (lambda: plotting.plot_embedding({"a": ([[0, 0]], [1, 2])}), "2 labels"),
+        (
+            lambda: plotting.plot_edits(np.zeros((2, 8, 8)), np.zeros((1, 8, 8))),
+            r"same shape and scale. Received: float64 of shape \(2, 8, 8\)",
+        ),
         (lambda: plotting.plot_curves({}), "values to draw"),
         (lambda: plotting.umap_embedding([[0.0, 1.0]]), "n >= 4"),
     ],

@@ -13,7 +13,7 @@ from melanet.images._io import (
     verify_picture,
 )
 from melanet.images._pixels import displayed_size
-from melanet.images._transform import picture_grid, resize, to_rgb
+from melanet.images._transform import difference_map, picture_grid, resize, to_rgb
 
 __all__ = [
     "FLIPS",
@@ -22,6 +22,7 @@ __all__ = [
     "check_paths",
     "check_size",
     "describe_error",
+    "difference_map",
     "displayed_size",
     "flip_images",
     "for_each",

@@ -70,6 +70,40 @@ def resize(images: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float
     return resized
 
 
+def downscale(samples: np.ndarray, side: int = 64) -> np.ndarray:
+    """Return large images at a smaller size for comparison; others, and rows of a table, as is."""
+    large = samples.ndim == 4 and min(samples.shape[1:3]) > side
+    return resize(samples, (side, side)) if large else samples
+
+
+def difference_map(first: ArrayLike, second: ArrayLike) -> NDArray[np.float32]:
+    """Draw where images differ: red where the second is brighter, blue where it is darker.
+
+    Parameters
+    ----------
+    first, second : array-like of shape (n, height, width, channels)
+        Images on the same scale.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, 3), float32
+        Images in [-1, 1], white where nothing differs. The largest difference of all, averaged
+        over channels, has the full colour.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.images import difference_map
+    >>> difference_map(np.zeros((1, 1, 2, 1)), [[[[0.0], [0.5]]]]).tolist()
+    [[[[1.0, 1.0, 1.0], [1.0, -1.0, -1.0]]]]
+    """
+    change = np.mean(np.asarray(second, "float32") - np.asarray(first, "float32"), axis=-1)
+    share = change / max(np.abs(change).max(initial=0), np.finfo("float32").tiny)
+    fade = 1 - 2 * np.abs(share)
+    red, blue = np.where(share < 0, fade, 1), np.where(share > 0, fade, 1)
+    return np.stack([red, fade, blue], axis=-1)
+
+
 def to_rgb(samples: ArrayLike) -> NDArray[np.uint8]:
     """Convert images in [-1, 1] to 8-bit RGB.
 

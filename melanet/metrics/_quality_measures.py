@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from melanet.images import difference_map
 from melanet.metrics._distances import distinct_share, diversity_ratio, nearest_samples
 from melanet.metrics._fidelity import kernel_inception_distance, manifold_scores, two_sample_test
 from melanet.metrics._quality_samples import SampleSets
 from melanet.metrics._recognition import assign_folds, cross_recognise, make_classifier
-from melanet.metrics._verdict import LEAST_RECOGNISED, NEAR_COPY, judge_class
+from melanet.metrics._translation_measures import translation_measures
+from melanet.metrics._verdict import LEAST_RECOGNISED, NEAR_COPY, UNCHANGED, judge_class
 
 _EXACT_IMAGE = 1 / 255  # half a grey level of 8 bits, in [-1, 1]
 _EXACT_TABLE = 1e-9
@@ -53,6 +55,7 @@ class SetComparison:
         self.sources = None if sources is None else sources[samples.kept]
         self.features = samples.features(features, seed)
         self.flat = samples.flat()
+        self._unchanged = UNCHANGED if samples.kind == "images" else NEAR_COPY
         self.classifier = make_classifier(samples.kind, seed)
         real, synthetic = samples.builtin(seed)
         folds = assign_folds(codes, min(n_folds, int(np.bincount(codes).max())), seed)
@@ -182,9 +185,22 @@ class SetComparison:
         usual = np.median(_rms(pairs)) if len(made) else 0
         return {
             "n_translations": len(made),
-            "identity": _mean(self._near(steps, self.codes[sources])),
+            "identity": _mean(steps <= self._unchanged * self.usual[self.codes[sources]]),
             "change": float(np.median(steps) / usual) if usual else math.nan,
+            **self._towards_class(own, made, sources),
         }
+
+    def _towards_class(self, own, made, sources):
+        if self.samples.kind == "table":
+            return {}
+        others = np.flatnonzero(np.isin(self.codes, np.unique(self.codes[sources])))
+        return translation_measures(
+            self.features[0][own],
+            self.features[0][others],
+            self.features[1][made],
+            np.searchsorted(others, sources),
+            random_state=self.seed,
+        )
 
     def pictures(self, code: int) -> tuple[dict[str, np.ndarray], NDArray[np.bool_]]:
         """Return the images of a class for the picture page.
@@ -210,6 +226,8 @@ class SetComparison:
         rows = {"synthetic": self.samples.synthetic[made]}
         if self.sources is not None:
             rows = {"source": self.samples.real[self.sources[made]], **rows}
+        if self.sources is not None:
+            rows["edit"] = difference_map(rows["source"], rows["synthetic"])
         rows["nearest real"] = self.samples.real[own[nearest]]
         return rows, self.recognised[made] < 0.5
 

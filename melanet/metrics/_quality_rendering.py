@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from melanet.images import picture_grid, resize
+from melanet.metrics._translation_measures import LEAST_CLASS_AUC
 
 if TYPE_CHECKING:
     from melanet.metrics._quality_report import QualityReport
@@ -60,6 +61,13 @@ def _format_class(label: object, m: Mapping[str, Any]) -> str:
             _line("like its source", m["identity"], 0.0, "share of those from other classes"),
             _line("change from its source, relative", m["change"], 1.0, "between the classes"),
         ]
+    if "evidence" in m:
+        interval = _format_evidence(m)
+        lines += [
+            _line("class evidence", m["evidence"], 1.0, interval),
+            _line("moved towards the class", m["towards"], "", "share of the translations"),
+            _line("told from the class, AUC", m["told"], m["told_sources"], "their sources"),
+        ]
     lines += [
         _line("diversity, relative", m["diversity"], 1.0, "real ones"),
         _line("distinct", m["distinct"]),
@@ -87,6 +95,12 @@ def _format_interval(test: Mapping[str, float]) -> str:
     if math.isnan(test["auc_low"]):
         return f"p = {test['p_value']:.2g}"
     return f"[{test['auc_low']:.2f}, {test['auc_high']:.2f}], p = {test['p_value']:.2g}"
+
+
+def _format_evidence(m: Mapping[str, Any]) -> str:
+    if m["class_auc"] < LEAST_CLASS_AUC:
+        return f"unknown: real samples of the classes are told apart with AUC {m['class_auc']:.2f}"
+    return f"[{m['evidence_low']:.2f}, {m['evidence_high']:.2f}]"
 
 
 def _format_copies(copies: Sequence[Mapping[str, Any]]) -> str:

@@ -76,8 +76,9 @@ class QualityReport:
     def to_picture(self) -> Image.Image:
         """Draw synthetic images of each class beside their sources and nearest real images.
 
-        There are three rows per class (two without `source_indices`): sources, synthetic images,
-        and the nearest real image of the class to each. A frame marks the images that the
+        There are four rows per class (two without `source_indices`): sources, synthetic images,
+        where the two differ (see `melanet.images.difference_map`), and the nearest real image of
+        the class to each. A frame marks the images that the
         classifier did not recognise. The picture is no basis for a diagnosis.
 
         Returns
@@ -159,7 +160,7 @@ def quality_report(
     random_state : int, RandomState instance or None, default=None
         Seed. The same seed gives the same report on one machine and number of threads.
     verbose : int, default=0
-        1 prints progress.
+        1 prints progress, and beforehand how long a callable `features` will take.
 
     Returns
     -------
@@ -183,6 +184,8 @@ def quality_report(
         - ``identity``: share of translations that are near copies of their source; ``change``:
           median distance of translations from their source, divided by that of real samples of
           the two classes
+        - ``evidence`` and the other measures of `class_evidence`, ``told`` and ``told_sources`` of
+          `realism`, for ten or more translations of images into a class of as many
         - ``diversity``: see `diversity_ratio`; ``distinct``: share that are not near copies of an
           earlier synthetic sample
         - ``constant``, ``constant_real``: share of images with a single value
@@ -229,7 +232,11 @@ def quality_report(
     sources = check_sources(source_indices, n_synthetic, n_real)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     if verbose:
+        n_all = n_real + len(samples.kept)
         print(f"quality_report: features of {n_real} real and {len(samples.kept)} synthetic")
+        if callable(features):
+            seconds = samples.seconds_per_sample(features) * n_all
+            print(f"quality_report: the features will take about {seconds:.0f} s")
     comparison = SetComparison(samples, codes, given_codes, sources, features, n_folds, seed)
     measures, pictures = {}, {}
     for code in np.unique(given_codes):

@@ -1,5 +1,6 @@
 """Checked samples, labels and features for `quality_report`."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from melanet.images import resize
+from melanet.images._transform import downscale
 from melanet.metrics._patch_features import PatchFeatures
 from melanet.preprocessing._containers import align_columns
 from melanet.preprocessing._forms import read_form
@@ -16,7 +17,7 @@ from melanet.preprocessing._validation import as_numbers
 from melanet.utils._labels import check_spelling, match_labels
 from melanet.utils._validation import to_python
 
-_SIDE = 64  # larger images are reduced to this size for the comparison
+_TIMED = 16  # samples on which a user's features are timed
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]  # of the real and the synthetic samples
 
@@ -114,6 +115,14 @@ class SampleSets:
         scale = float(_nonzero(np.sqrt(np.mean(real.var(axis=0)))))
         return (real - offset) / scale, (synthetic - offset) / scale
 
+    def seconds_per_sample(self, features: Callable[[np.ndarray], ArrayLike]) -> float:
+        """Time a callable on a few samples, after a first call that may load or compile."""
+        few = self.raw_real[:_TIMED]
+        features(few)
+        start = time.perf_counter()
+        features(few)
+        return (time.perf_counter() - start) / len(few)
+
     def builtin(self, seed: int) -> Pair:
         """Return the columns of tables, or the `PatchFeatures` of images."""
         if self.kind == "table":
@@ -127,9 +136,7 @@ class SampleSets:
         return self._builtin
 
     def _reduced(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.kind == "table" or min(self.real.shape[1:3]) <= _SIDE:
-            return self.real, self.synthetic
-        return resize(self.real, (_SIDE, _SIDE)), resize(self.synthetic, (_SIDE, _SIDE))
+        return downscale(self.real), downscale(self.synthetic)
 
 
 def _call(features: Callable[[np.ndarray], ArrayLike], X: np.ndarray) -> NDArray[np.float64]:

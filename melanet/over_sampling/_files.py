@@ -274,7 +274,7 @@ class _FolderWriter:
             names = [f"{label}/synthetic-{first + i:06d}.png" for i in places]
             images = self.files.form.decode(generated.samples)
             write_images(images, [self.folder / _IMAGES / name for name in names])
-            return _journal_line(label, places, names, generated, generator.diversity)
+            return _journal_line(label, places, names, generated, generator.measures)
 
         written = read_compute_write(chunks, generator.read, make, write)
         bar = ProgressBar()
@@ -470,7 +470,7 @@ def _journal_line(
     places: np.ndarray,
     names: list[str],
     generated: Generated,
-    diversity: float | None,
+    measures: dict[str, float],
 ) -> dict[str, Any]:
     return {
         "label": label,
@@ -481,14 +481,14 @@ def _journal_line(
         "n_attempts": generated.n_attempts,
         "n_unchanged": generated.n_unchanged,
         "n_refused": generated.n_refused,
-        "diversity": diversity,
+        "measures": measures,
     }
 
 
 def _reports(journal: Journal) -> dict[Any, ClassReport]:
     reports: dict[Any, ClassReport] = {}
     for line in journal:
-        report = reports.setdefault(line["label"], ClassReport(diversity=line["diversity"]))
+        report = reports.setdefault(line["label"], ClassReport(measures=line["measures"]))
         report.n_samples += len(line["kinds"])
         report.n_copies += line["kinds"].count("copy")
         report.n_attempts += line["n_attempts"]

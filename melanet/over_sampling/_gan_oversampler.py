@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from dataclasses import asdict
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,6 +19,7 @@ from melanet.exceptions import CostWarning
 from melanet.gan import CycleGAN
 from melanet.images._augmentation import FLIPS
 from melanet.over_sampling._generation import (
+    ClassReport,
     check_needs,
     check_sample_shapes,
     fill_classes,
@@ -107,9 +109,11 @@ class GANOversampler(BaseOverSampler):
         fails twice is replaced by a copy of a real sample of the class; in a table, by a row
         between two neighbouring ones.
     guard : bool or None, default=None
-        Whether translations are also replaced if they hardly differ from their source, are
-        constant, or all look alike. If guard or judge reject many, a
-        `melanet.exceptions.TranslationWarning` gives the figure. On in the default preset.
+        Whether translations are also replaced if they hardly differ from their source or are
+        constant; and all of them, if they look alike, do not move towards the class, or are
+        told from its real images almost perfectly (docs/quality-report.md). Then, or if guard or
+        judge reject many, a `melanet.exceptions.TranslationWarning` gives the figures. On in the
+        default preset.
     pretrained : dict or None, default=None
         ``{label: CycleGAN or path}``: classes whose CycleGAN is loaded instead of trained; it
         translates to its "B". Other classes are trained.
@@ -129,6 +133,9 @@ class GANOversampler(BaseOverSampler):
         label -> losses by epoch, a dict of lists; empty for a pretrained CycleGAN.
     matchings_ : dict
         label -> `melanet.over_sampling.Matching` of its translations, if images are matched.
+    reports_ : dict
+        label -> `melanet.over_sampling.ClassReport`: counts of rejected translations and copies,
+        and, with the guard, class evidence, realism and diversity.
     recipe_ : Recipe
         Settings used.
     form_ : ImageForm or TableForm
@@ -327,6 +334,7 @@ class GANOversampler(BaseOverSampler):
         self.cyclegans_ = {**pretrained, **filled.cyclegans}
         self.history_ = {label: filled.histories.get(label, {}) for label in self.cyclegans_}
         self.matchings_ = filled.matchings
+        self.reports_ = filled.reports
         self.source_indices_ = filled.source_indices
         self.source_kind_ = filled.source_kinds
         if isinstance(form, TableForm):
@@ -424,6 +432,11 @@ class GANOversampler(BaseOverSampler):
                 matching and matching.to_config()
                 for matching in map(self.matchings_.get, self.cyclegans_)
             ],
+            "reports": [
+                asdict(self.reports_[label])
+                for label in self.sampling_strategy_
+                if label in self.reports_
+            ],
             "needs": _counts_to_json(self.sampling_strategy_),
             "source_indices": self.source_indices_,
             "source_kind": self.source_kind_,
@@ -469,6 +482,10 @@ class GANOversampler(BaseOverSampler):
             label: Matching(**config) for label, config in zip(labels, card["matchings"]) if config
         }
         sampler.sampling_strategy_ = _counts_from_json(card["needs"])
+        # Files of before have no reports.
+        filled = [label for label, n in sampler.sampling_strategy_.items() if n]
+        reports = (ClassReport(**report) for report in card.get("reports", ()))
+        sampler.reports_ = dict(zip(filled, reports))
         sampler.source_indices_ = np.array(card["source_indices"], int)
         sampler.source_kind_ = np.array(card["source_kind"], "U11")
         sampler.n_features_in_ = card["n_features_in"]

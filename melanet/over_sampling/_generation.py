@@ -15,7 +15,7 @@ from melanet.gan import CycleGAN
 from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.gan.training import leased_training
 from melanet.images import Augmentation
-from melanet.over_sampling._guard import Guard, describe_failures
+from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
 from melanet.over_sampling._guidance import guide_for, with_features
 from melanet.over_sampling._judge import Judge
 from melanet.over_sampling._matching import Matching
@@ -29,6 +29,7 @@ from melanet.utils._typing import PathLike
 from melanet.utils._validation import to_python
 
 _MAX_PROBED = 200  # sources whose translations show what the CycleGAN does
+_SEPARATE = 0.9  # AUC of held-out real samples above which the judge must recognise the class
 _MAX_COMPARED = 300  # real samples that these are compared with
 
 
@@ -167,8 +168,11 @@ class ClassGenerator:
         Number of samples that are translations, if none is rejected.
     matching : Matching or None
         Correction of the translations.
-    diversity : float or None
-        Diversity of the translations over that of the class if they have collapsed, else None.
+    measures : dict
+        Class evidence, realism and diversity of the probed translations, see `Guard`; measures
+        that are undefined or switched off are missing.
+    refused : bool
+        Whether all translations are replaced by copies because of them.
     """
 
     def __init__(
@@ -182,17 +186,20 @@ class ClassGenerator:
         self.samples, self.plan, self.recipe = samples, plan, recipe
         self.n_translations = plan.n_samples - round(recipe.copies * plan.n_samples)
         self.matching: Matching | None = None
-        self.diversity: float | None = None
+        self.measures: dict[str, float] = {}
         checks = Checks()
         if judge is not None:
-            checks.accepts = lambda x: judge.accepts(x, plan.code)
+            checks.accepts = lambda x, sources: judge.accepts(
+                x, plan.code, sources if self._overlapping() else None
+            )
         if self.n_translations and (recipe.guard or recipe.match):
             self._probe(cyclegan, checks)
+        self.refused = bool(reasons_to_refuse(self.measures))
         self._translator = Translator(samples, cyclegan, recipe, checks)
         self.draw([plan.generation_seed])
 
     def _probe(self, cyclegan, checks):
-        """Translate some sources; measure the matching, and find out whether they collapse."""
+        """Translate some sources; measure the matching, and whether they are of the class."""
         shape = self.samples.shape[1:]
         most = max(2, min(_MAX_COMPARED, samples_that_fit(shape)))
         sources = evenly_spaced(self.plan.source_rows, most)
@@ -209,9 +216,15 @@ class ClassGenerator:
             self.matching = checks.matching = Matching.between(translations, real)
             translations = self.matching(translations)
         if checks.guard is not None:
+            finite = np.isfinite(translations).reshape(len(probed), -1).all(axis=1)
+            self.measures |= checks.guard.measure(translations[finite], originals[finite])
             if checks.accepts is not None:
-                passed &= checks.accepts(translations)
-            self.diversity = checks.guard.collapsed(translations[passed])
+                passed &= checks.accepts(translations, originals)
+            self.measures |= checks.guard.diversity(translations[passed])
+
+    def _overlapping(self):
+        """Return whether classes overlap so much that a translation need not look certain."""
+        return self.measures.get("class_auc", 1.0) < _SEPARATE
 
     def draw(self, seed: Sequence[int]) -> None:
         """Draw the sources of all samples, and the rows that are copied."""
@@ -245,7 +258,7 @@ class ClassGenerator:
         rng = np.random.default_rng([*self._seed, int(places[0]) if len(places) else 0])
         translated = places[places < self.n_translations]
         attempts = self._translator.attempt(translated, sources, rng)
-        if self.diversity is not None:
+        if self.refused:
             attempts.passed[:] = False
         copied = np.ones(len(places), bool)
         copied[: len(translated)] = ~attempts.passed
@@ -283,7 +296,7 @@ class ClassReport:
     ----------
     n_samples, n_copies, n_attempts, n_unchanged, n_refused : int
         Totals of the parts, see `Generated`.
-    diversity : float or None
+    measures : dict
         As in `ClassGenerator`.
     """
 
@@ -292,7 +305,7 @@ class ClassReport:
     n_attempts: int = 0
     n_unchanged: int = 0
     n_refused: int = 0
-    diversity: float | None = None
+    measures: dict[str, float] = field(default_factory=dict)
 
     def add(self, part: Generated) -> None:
         """Add the counts of a part."""
@@ -318,7 +331,7 @@ class ClassReport:
             self.n_attempts,
             unchanged=self.n_unchanged,
             refused=self.n_refused,
-            diversity=self.diversity,
+            measures=self.measures,
         )
         if problem:
             warnings.warn(
@@ -419,7 +432,7 @@ def fill_classes(
                     filled.cyclegans[plan.label] = training.copy()
                     filled.histories[plan.label] = training.history
                 generator = ClassGenerator(samples, plan, cyclegan, recipe, judge)
-                report = ClassReport(diversity=generator.diversity)
+                report = ClassReport(measures=generator.measures)
                 for part in chunk_slices(plan.n_samples, samples.shape[1:]):
                     places = np.arange(plan.n_samples)[part]
                     made = generator.generate(places, generator.read(places), report.n_copies)

@@ -1,11 +1,22 @@
-"""A guard against failed translations: unchanged, constant or collapsed ones."""
+"""A guard against failed translations: unchanged, constant, collapsed, or not of the class."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from melanet.images._transform import downscale
 from melanet.metrics._distances import diversity_ratio, nearest_samples
-from melanet.metrics._verdict import DIVERSITY_AVOID, NEAR_COPY, SUCCESS_AVOID
+from melanet.metrics._patch_features import PatchFeatures
+from melanet.metrics._translation_measures import translation_measures
+from melanet.metrics._verdict import (
+    DIVERSITY_AVOID,
+    EVIDENCE_CARE,
+    NEAR_COPY,
+    SUCCESS_AVOID,
+    UNCHANGED,
+    translation_failures,
+)
 
 _MAX_SOURCES = 300  # of which neighbours are sought; enough for a median
 _ALARM = 0.2  # share of failed translations that is worth a warning
@@ -32,11 +43,11 @@ class Guard:
     """
 
     def __init__(self, sources: np.ndarray, real: np.ndarray):
-        self._real = _flatten(real)
+        self._real = np.asarray(real)
         few = _flatten(sources[:: -(-len(sources) // _MAX_SOURCES)])
         distances = nearest_samples(few)[0]
         usual = float(np.median(distances)) if np.isfinite(distances).all() else 0.0
-        self._min_change = NEAR_COPY * usual
+        self._min_change = (NEAR_COPY if self._real.ndim == 2 else UNCHANGED) * usual
 
     def passes(self, translations: np.ndarray, sources: np.ndarray) -> np.ndarray:
         """Return which translations are finite, not constant, and no copies of their sources.
@@ -55,8 +66,32 @@ class Guard:
         constant = (np.ptp(flat, axis=1) == 0) & (np.ptp(origin, axis=1) > 0)
         return np.isfinite(change) & ~constant & ~(change < self._min_change)
 
-    def collapsed(self, translations: np.ndarray) -> float | None:
-        """Return the diversity of translations over that of the class, None if it is sufficient.
+    def measure(self, translations: np.ndarray, sources: np.ndarray) -> dict[str, float]:
+        """Measure class evidence and realism of translations of images.
+
+        Parameters
+        ----------
+        translations, sources : ndarray of shape (n, *sample_shape)
+            Finite translations and the samples that they were made from.
+
+        Returns
+        -------
+        dict
+            See `translation_measures`, on `PatchFeatures`; measures that are undefined are left
+            out. Empty for rows of a table.
+        """
+        if self._real.ndim == 2 or not len(translations):
+            return {}
+        before, real, made = (downscale(x) for x in (sources, self._real, translations))
+        network = PatchFeatures()
+        features = network.fit_transform(np.concatenate([before, real]))
+        own, others = features[len(before) :], features[: len(before)]
+        rows = np.arange(len(made))
+        measures = translation_measures(own, others, network.transform(made), rows, random_state=0)
+        return {name: value for name, value in measures.items() if np.isfinite(value)}
+
+    def diversity(self, translations: np.ndarray) -> dict[str, float]:
+        """Measure the diversity of translations, relative to the class.
 
         Parameters
         ----------
@@ -65,16 +100,27 @@ class Guard:
 
         Returns
         -------
-        float or None
+        dict
+            ``diversity``, see `diversity_ratio`; empty if it is undefined.
         """
         if len(translations) < 2:
-            return None
-        ratio = diversity_ratio(self._real, _flatten(translations), random_state=0)
-        return ratio if ratio < DIVERSITY_AVOID else None
+            return {}
+        real, made = _flatten(self._real), _flatten(translations)
+        ratio = diversity_ratio(real, made, random_state=0)
+        return {"diversity": ratio} if np.isfinite(ratio) else {}
+
+
+def reasons_to_refuse(measures: Mapping[str, float]) -> list[str]:
+    """Return why all translations into a class are to be refused, by `Guard`'s measures."""
+    reasons = translation_failures(measures)
+    diversity = measures.get("diversity", 1.0)
+    if diversity < DIVERSITY_AVOID:
+        reasons.append(f"they are only {diversity:.2f} times as diverse as the real samples")
+    return reasons
 
 
 def describe_failures(
-    n: int, *, unchanged: int = 0, refused: int = 0, diversity: float | None = None
+    n: int, *, unchanged: int = 0, refused: int = 0, measures: Mapping[str, float] | None = None
 ) -> str | None:
     """Describe what is wrong with the translations into a class.
 
@@ -84,8 +130,8 @@ def describe_failures(
         Number of first attempts.
     unchanged, refused : int, default=0
         Number of them that the guard and the judge rejected.
-    diversity : float or None, default=None
-        Result of `Guard.collapsed`.
+    measures : dict or None, default=None
+        `Guard`'s measures.
 
     Returns
     -------
@@ -97,8 +143,11 @@ def describe_failures(
         problems.append(f"{unchanged / n:.0%} of the translations hardly differ from their sources")
     if refused > (1 - SUCCESS_AVOID) * n:
         problems.append(f"{refused / n:.0%} are not recognised as the class")
-    if diversity is not None:
-        problems.append(f"they are only {diversity:.2f} times as diverse as the real samples")
+    serious = reasons_to_refuse(measures or {})
+    evidence = (measures or {}).get("evidence", 1.0)
+    if evidence < EVIDENCE_CARE and not serious:
+        problems.append(f"they carry only {evidence:.2f} of the evidence of the class")
+    problems += serious
     return "; ".join(problems) or None
 
 

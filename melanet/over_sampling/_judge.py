@@ -10,7 +10,7 @@ from keras import layers
 from sklearn.ensemble import RandomForestClassifier
 
 from melanet.images import Augmentation
-from melanet.images._transform import resize
+from melanet.images._transform import downscale
 from melanet.preprocessing import SampleSource
 from melanet.utils import reproducible, untuned
 from melanet.utils._chunks import chunk_slices
@@ -20,7 +20,6 @@ from melanet.weights import read_model
 
 _BATCH_SIZE = 256  # samples judged at a time
 _LEARNING_RATE = 1e-3
-_SIDE = 64  # larger images are downscaled to this side before they are judged
 _MIN_VOTES = 2 / 3  # share of the forest's votes that a row of a table needs; see docs/tables.md
 
 
@@ -58,14 +57,9 @@ def train_judge(
         own = [np.flatnonzero(codes == code) for code in range(len(classes))]
         rows = np.concatenate([rng.permutation(part)[:max_per_class] for part in own])
     slices = chunk_slices(len(rows), samples.shape[1:])
-    small = np.concatenate([_downscale(samples[rows[part]]) for part in slices])
+    small = np.concatenate([downscale(samples[rows[part]]) for part in slices])
     with reproducible():
         return Judge(flip=flip, seed=seed % 2**20).fit(small, codes[rows])
-
-
-def _downscale(samples):
-    large = samples.ndim == 4 and min(samples.shape[1:3]) > _SIDE
-    return resize(samples, (_SIDE, _SIDE)) if large else samples
 
 
 class _JudgeBatches(keras.utils.PyDataset):
@@ -166,7 +160,7 @@ class Judge:
         -------
         Judge
         """
-        codes, samples, self._min_votes = np.asarray(codes), _downscale(samples), 0.0
+        codes, samples, self._min_votes = np.asarray(codes), downscale(samples), 0.0
         if samples.ndim == 2:
             forest = RandomForestClassifier(
                 min_samples_leaf=2, class_weight="balanced_subsample", random_state=self.seed
@@ -211,9 +205,29 @@ class Judge:
 
     def predict(self, samples: np.ndarray) -> np.ndarray:
         """Return the class code of each sample."""
-        return np.argmax(self._predict_proba(_downscale(samples)), axis=1)
+        return np.argmax(self._predict_proba(downscale(samples)), axis=1)
 
-    def accepts(self, samples: np.ndarray, code: int) -> np.ndarray:
-        """Return whether each sample is of a class; rows of a table need a clear majority."""
-        votes = self._predict_proba(_downscale(samples))
-        return (np.argmax(votes, axis=1) == code) & (votes[:, code] >= self._min_votes)
+    def accepts(
+        self, samples: np.ndarray, code: int, sources: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return whether each sample is of a class.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n, H, W, C) or (n, n_features), float32
+            Samples in [-1, 1]. Rows of a table need a clear majority of the votes.
+        code : int
+            The class.
+        sources : ndarray of the same shape or None, default=None
+            Samples that they were made from. If given, a sample also passes if it is more
+            probably of the class than its source, as where classes overlap.
+
+        Returns
+        -------
+        ndarray of bool of shape (n,)
+        """
+        votes = self._predict_proba(downscale(samples))
+        accepted = (np.argmax(votes, axis=1) == code) & (votes[:, code] >= self._min_votes)
+        if sources is None:
+            return accepted
+        return accepted | (votes[:, code] > self._predict_proba(downscale(sources))[:, code])

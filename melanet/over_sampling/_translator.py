@@ -56,14 +56,14 @@ class Checks:
     matching : Matching or None
         Gives translations the spectrum and the values of the class.
     accepts : callable or None
-        The judge, ``accepts(samples) -> ndarray of bool``.
+        The judge, ``accepts(samples, sources) -> ndarray of bool``.
     cached : dict
         Row -> its translation before the matching, where known.
     """
 
     guard: Guard | None = None
     matching: Matching | Callable[[np.ndarray], np.ndarray] | None = None
-    accepts: Callable[[np.ndarray], np.ndarray] | None = None
+    accepts: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     cached: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
@@ -159,7 +159,7 @@ class Translator:
         changed = everything if guard is None else guard.passes(translations, sources)
         if matching is not None:
             translations = matching(translations)
-        accepted = everything if accepts is None else accepts(translations)
+        accepted = everything if accepts is None else accepts(translations, sources)
         return translations, changed, accepted
 
     def _translate(self, rows, reused, sources):

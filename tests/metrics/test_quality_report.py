@@ -221,7 +221,7 @@ def test_picture_page(digits, held_out, tmp_path):
     assert page.shape[0] > without.shape[0]  # no row of sources
     # The row of sources starts with the first training image, enlarged.
     rows, framed = held_out._pictures[8]
-    assert set(rows) == {"source", "synthetic", "nearest real"}
+    assert set(rows) == {"source", "synthetic", "edit", "nearest real"}
     first = np.rint((rows["source"][0, ..., 0] + 1) * 127.5).repeat(7, 0).repeat(7, 1)
     np.testing.assert_array_equal(page[28:84, 98:154, 0], first)
     red = (page == (214, 39, 40)).all(axis=-1)

@@ -29,9 +29,9 @@ def generate(samples, n, accepts=None, cyclegan=None, chunk=None, **settings):
     settings = {"copies": 0.0, "match": False, **settings}
     recipe = replace(PRESETS["default"], **settings)
     (plan,) = plan_classes(Y, {1: n}, seed=0)
-    judge = accepts and SimpleNamespace(accepts=lambda x, code: accepts(x))
+    judge = accepts and SimpleNamespace(accepts=lambda x, code, sources: accepts(x))
     generator = ClassGenerator(samples, plan, cyclegan or Inverting(), recipe, judge)
-    report, parts = ClassReport(diversity=generator.diversity), []
+    report, parts = ClassReport(measures=generator.measures), []
     for start in range(0, n, chunk or n):
         places = np.arange(start, min(n, start + (chunk or n)))
         parts.append(generator.generate(places, generator.read(places), report.n_copies))
@@ -147,7 +147,7 @@ def test_collapsed_translations_are_all_replaced(samples):
     )
     made, rows, kinds, report = generate(samples, 6, cyclegan=collapsed, chunk=2)
     assert set(kinds) == {"copy"}
-    assert report.diversity < 0.1
+    assert report.measures["diversity"] < 0.1
     np.testing.assert_array_equal(made[::2], samples[rows[::2]])
 
 

@@ -1,10 +1,12 @@
 import keras
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
 
 from melanet import CycleGAN, GANOversampler
-from melanet.over_sampling._guard import Guard, describe_failures
+from melanet.datasets import make_lesions
+from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def test_hardly_changed_samples_do_not_pass(digits):
     flat = sources.reshape(60, -1)
     rms = np.sqrt(((flat[:, None] - flat) ** 2).mean(axis=2))
     np.fill_diagonal(rms, np.inf)
-    limit = np.median(rms.min(axis=1)) / 3
+    limit = np.median(rms.min(axis=1)) / 10
     sign = np.random.default_rng(0).choice([-1.0, 1.0], sources.shape)
     made = np.concatenate([sources + 0.99 * limit * sign, sources + 1.01 * limit * sign])
     passed = guard.passes(made, np.concatenate([sources, sources]))
@@ -40,16 +42,16 @@ def test_constant_data_pass():
     constant = np.zeros((5, 4))
     guard = Guard(constant, constant)
     assert guard.passes(constant, constant).all()
-    assert guard.collapsed(constant) is None
+    assert guard.diversity(constant) == {}
 
 
 def test_collapse_is_measured_against_the_class(digits):
     sources, targets = digits
     guard = Guard(sources, targets)
-    assert guard.collapsed(targets) is None
     middle = targets.mean(axis=0)
-    assert guard.collapsed(middle + 0.5 * (targets - middle)) is None
-    assert guard.collapsed(middle + 0.2 * (targets - middle)) == pytest.approx(0.2)
+    for share in (1.0, 0.5, 0.2):
+        measured = guard.diversity(middle + share * (targets - middle))
+        assert measured["diversity"] == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,22 @@ def test_collapse_is_measured_against_the_class(digits):
         ({"unchanged": 19, "refused": 50}, None),
         ({"unchanged": 20}, "20% of the translations hardly differ from their sources"),
         ({"refused": 51}, "51% are not recognised as the class"),
-        ({"diversity": 0.1}, "they are only 0.10 times as diverse as the real samples"),
+        ({"measures": {"evidence": 0.5, "told": 0.9, "told_sources": 0.6}}, None),
+        ({"measures": {"evidence": 0.3}}, "they carry only 0.30 of the evidence of the class"),
+        (
+            {"measures": {"evidence": 0.1, "evidence_high": 0.2}},
+            "they do not move towards the class: they carry 0.10 of its evidence (at most 0.20)",
+        ),
+        (
+            {"measures": {"told": 0.99, "told_sources": 0.6}},
+            "they are told from real samples of the class with an AUC of 0.99, "
+            "their sources with 0.60",
+        ),
+        ({"measures": {"told": 0.99, "told_sources": 0.95}}, None),
+        (
+            {"measures": {"diversity": 0.1}},
+            "they are only 0.10 times as diverse as the real samples",
+        ),
     ],
 )
 def test_the_description_of_failures_names_the_figure(facts, text):
@@ -107,3 +124,71 @@ def test_without_a_guard_the_same_translations_are_kept(digits, recwarn):
     sampler.fit_resample(X, y)
     assert set(sampler.source_kind_) == {"translation"}
     assert not [w for w in recwarn if "Class" in str(w.message)]
+
+
+@pytest.fixture(scope="module")
+def lesions():
+    """Return benign and malignant toy lesions, and the benign ones drawn as malignant."""
+    options = {"image_size": 32, "difficulty": 0.4}
+    drawn = [
+        make_lesions(n, weights=weights, random_state=seed, **options)[0]
+        for n, weights, seed in ((120, (1, 0), 1), (60, (0, 1), 2), (120, (0, 1), 1))
+    ]
+    return [(images / 127.5 - 1).astype("float32") for images in drawn]
+
+
+def _ringing(benign, malignant, rng):
+    return benign + 2.5 * (benign - gaussian_filter(benign, (0, 1, 1, 0)))
+
+
+def _checkered(benign, malignant, rng):
+    return benign + 0.08 * (-1.0) ** np.add.outer(np.arange(32), np.arange(32))[..., None]
+
+
+def _blurred(benign, malignant, rng):
+    return gaussian_filter(benign, (0, 1.5, 1.5, 0))
+
+
+def _framed(benign, malignant, rng):
+    framed = np.full_like(benign, -0.6)
+    framed[:, 2:-2, 2:-2] = benign[:, 2:-2, 2:-2]
+    return framed
+
+
+def _unchanged(benign, malignant, rng):
+    return benign + 0.01 * rng.normal(size=benign.shape)
+
+
+def _noisy(benign, malignant, rng):
+    """Add the difference of the means, and noise."""
+    step = malignant.mean(axis=0) - benign.mean(axis=0)
+    noise = 0.12 * rng.normal(size=benign.shape)
+    return benign + 0.3 * step / np.abs(step).max() + noise
+
+
+@pytest.mark.parametrize(
+    ("fault", "figure"),
+    [
+        (_ringing, "with an AUC of 1.00"),
+        (_checkered, "with an AUC of 1.00"),
+        (_blurred, "they do not move towards the class"),
+        (_framed, "with an AUC of 1.00"),
+        (_unchanged, "they do not move towards the class"),
+        (_noisy, "with an AUC of 1.00"),
+    ],
+)
+def test_failures_that_pixels_do_not_show_are_refused(lesions, fault, figure):
+    benign, malignant, _ = lesions
+    made = np.clip(fault(benign, malignant, np.random.default_rng(0)), -1, 1)
+    measures = Guard(benign, malignant).measure(made.astype("float32"), benign)
+    assert any(figure in reason for reason in reasons_to_refuse(measures))
+
+
+def test_lesions_redrawn_as_the_other_class_on_the_same_skin_pass(lesions):
+    benign, malignant, redrawn = lesions
+    guard = Guard(benign, malignant)
+    measures = guard.measure(redrawn, benign)
+    assert guard.passes(redrawn, benign).all()
+    assert describe_failures(120, measures=measures | guard.diversity(redrawn)) is None
+    assert measures["evidence_low"] > 0.5
+    assert measures["told"] < 0.7
