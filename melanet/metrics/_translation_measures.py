@@ -21,6 +21,10 @@ from melanet.utils._typing import RandomState
 LEAST_CLASS_AUC = 0.6
 _STRENGTH = 1e-2  # C of the logistic regressions
 _FEWEST = 10  # real samples and translations; fewer say too little
+_MEASURES = (
+    *("evidence", "evidence_low", "evidence_high", "towards", "class_auc"),
+    *("p_sources", "p_translations", "p_real"),
+)
 _N_FOLDS = 5
 _N_REPEATS = 3  # divisions into folds, over which is averaged
 _N_BOOTSTRAP = 500
@@ -116,9 +120,7 @@ def class_evidence(
     (True, 1.0)
     """
     x, z, made, rows = _check(real, others, translations, sources)
-    names = ("evidence", "evidence_low", "evidence_high", "towards", "class_auc")
-    names += ("p_sources", "p_translations", "p_real")
-    measures = dict.fromkeys(names, math.nan)
+    measures = dict.fromkeys(_MEASURES, math.nan)
     if min(len(x), len(z)) < 2 or not len(made):
         return measures
     rng = check_random_state(random_state)
