@@ -8,12 +8,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from measuring.pretrained import keras_vgg16
+
 # Parameters of GANOversampler. Lesions have no upper side; X-rays have.
+VGG16 = "<VGG16>"  # stands for the path of its weights
 VARIANTS = {
-    "default": {},
-    "paper": {"preset": "paper"},
-    "no flip": {"flip": None},
+    "default": {"features": VGG16},
+    "default, no features": {"features": None},
+    "default, no flip": {"features": VGG16, "flip": None},
+    "draft": {"features": VGG16, "quality": "draft"},
+    "high": {"features": VGG16, "quality": "high"},
+    "redrawn": {"generator": "resnet"},  # the default before edits
     "U-Net, 5e-4": {"generator": "unet", "learning_rate": 5e-4},
+    "paper": {"preset": "paper"},
 }
 # Parameters of all arms but the paper's, by data set; other folders get none.
 BY_DATA = {"isic2016": {"flip": "both"}, "chest-xray": {"flip": None}}
@@ -76,7 +83,10 @@ def _resample(name, bench, seed, data):
     from melanet import GANOversampler
 
     options = {**(BY_DATA.get(data, {}) if name != "paper" else {}), **VARIANTS[name]}
-    sampler = GANOversampler(random_state=seed, **options)
+    given = dict(options)
+    if options.get("features") == VGG16:
+        given["features"] = keras_vgg16(bench.weights)
+    sampler = GANOversampler(random_state=seed, **given)
     X, _ = sampler.fit_resample(bench.X, bench.y.astype(int))
     recipe = sampler.recipe_.as_dict()
     refuse_inside(recipe, bench.outside)

@@ -42,6 +42,8 @@ class Bench:
         Function of pictures that returns an array (n, d).
     outside : tuple of str
         Networks that may serve neither sampler nor guard of this run.
+    weights : str or path-like
+        Folder of the networks' weights.
     """
 
     X: np.ndarray
@@ -50,6 +52,7 @@ class Bench:
     oracles: list
     features: object
     outside: tuple = ()
+    weights: object = "."
     _cache: dict = field(default_factory=dict, repr=False)
 
     @property
@@ -222,7 +225,7 @@ def _copies(translations, sources, data):
     }
 
 
-def open_bench(data, side, out, *, final=False, outside="vgg16", weights=None):
+def open_bench(data, side, out, *, final=False, outside="efficientnet-lite0", weights=None):
     """Return the bench of a data set and side; oracles and features are kept under `out`.
 
     Parameters
@@ -242,7 +245,8 @@ def open_bench(data, side, out, *, final=False, outside="vgg16", weights=None):
     """
     out = Path(out)
     parts = photographs.load_parts(data, side, final)
-    features = Features(outside, weights or out / "weights")
+    weights = Path(weights or out / "weights")
+    features = Features(outside, weights)
     folder = out / "cache" / f"{photographs.find_folder(data).name}-{side}"
     folder.mkdir(parents=True, exist_ok=True)
     everything = np.concatenate([parts.X, parts.oracle_X])
@@ -264,7 +268,7 @@ def open_bench(data, side, out, *, final=False, outside="vgg16", weights=None):
             np.savez(file, *network.model.get_weights())
     linear = LinearOracle(features, parts.oracle_X, parts.oracle_y)
     unseen = parts.oracle_X[parts.oracle_y]
-    return Bench(parts.X, parts.y, unseen, [linear, network], features, (outside,))
+    return Bench(parts.X, parts.y, unseen, [linear, network], features, (outside,), weights)
 
 
 def _digest(*values):

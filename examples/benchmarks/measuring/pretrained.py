@@ -200,6 +200,49 @@ def _vgg16(path):
     return model
 
 
+def keras_vgg16(folder):
+    """Return VGG16's weights in the layout and for the inputs of Keras' own file.
+
+    The package's weights expect standardised red, green, blue; Keras' expect blue, green, red from
+    which a mean is subtracted. The first convolution makes up for that.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        As for `find_weights`; the file is kept there.
+
+    Returns
+    -------
+    Path
+    """
+    import h5py
+
+    path = Path(folder) / "vgg16_for_keras.h5"
+    if path.exists():
+        return path
+    weights = read_arrays(find_weights("vgg16", folder))["VGG16_0"]
+    mean, sd = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    subtracted = np.array([123.68, 116.779, 103.939])
+    partial = path.with_suffix(".partial")
+    with h5py.File(partial, "w") as file:
+        number = 0
+        for block, n in enumerate((2, 2, 3, 3, 3), 1):
+            for i in range(1, n + 1):
+                layer = weights[f"Conv_{number}"]
+                kernel, bias = (np.asarray(layer[k], "float64") for k in ("kernel", "bias"))
+                if number == 0:
+                    offset = (subtracted / 255 - mean) / sd
+                    bias = bias + (kernel * offset[:, None]).sum(axis=(0, 1, 2))
+                    kernel = (kernel / (255 * sd)[:, None])[:, :, ::-1]
+                name = f"block{block}_conv{i}"
+                group = file.create_group(name)
+                group.create_dataset(f"{name}_W_1:0", data=kernel.astype("float32"))
+                group.create_dataset(f"{name}_b_1:0", data=bias.astype("float32"))
+                number += 1
+    partial.replace(path)
+    return path
+
+
 _LITE0 = (  # repeats, kernel, stride, expansion, filters
     (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
     (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320),

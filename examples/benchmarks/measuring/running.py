@@ -25,7 +25,7 @@ class Results:
         As for `measuring.measures.open_bench`.
     """
 
-    def __init__(self, out, data, side, final=False, outside="vgg16"):
+    def __init__(self, out, data, side, final=False, outside="efficientnet-lite0"):
         self.data = find_folder(data).name
         part = "final" if final else "choosing"
         self.folder = Path(out) / "results" / f"{self.data}-{side}-{part}"
