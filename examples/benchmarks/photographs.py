@@ -27,7 +27,8 @@ def parse(arguments=None):
     parser.add_argument("--data", nargs="+", default=["isic2016"], metavar="NAME|FOLDER")
     parser.add_argument("--side", nargs="+", type=int, default=[64])
     parser.add_argument("--arms", nargs="+", choices=ARMS, metavar="NAME", help=", ".join(ARMS),
-                        default=["default", "default, no features", "redrawn", "paper", *arms.CONTROLS])  # fmt: skip
+                        default=["default", "default, no features", "redrawn", "paper",
+                                 *arms.CONTROLS])  # fmt: skip
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--final", action="store_true", help="the oracle learns from the test part")
     parser.add_argument("--outside", choices=PACKAGES, default="efficientnet-lite0",
