@@ -28,7 +28,7 @@ _SIXTEEN_BITS = ("PNG", "PPM", "JPEG2000", "ICO", "IM")
 _PNG_GREY_STEPS = {"L;2": 85, "L;4": 17}
 # Tags of TIFF.
 _SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANAR = 254, 258, 259, 262, 284
-_COLOUR_MAP, _EXTRA, _SAMPLE_FORMAT = 320, 338, 339
+_FILL_ORDER, _COLOUR_MAP, _EXTRA, _SAMPLE_FORMAT = 266, 320, 338, 339
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
 _SAMPLE_KINDS = {2: "signed integers", 3: "floating-point numbers"}
 
@@ -63,7 +63,9 @@ def _check_tiff(image: Any) -> None:
         raise ValueError("the first image of the file is a reduced copy; export the full image")
     if tags.get(_PLANAR, 1) == 2:
         # Pillow decodes uncompressed planes as bytes; libtiff decodes the others.
-        as_bytes = bits == 8 and tags[_PHOTOMETRIC] != _WHITE_IS_ZERO
+        as_bytes = (
+            bits == 8 and tags[_PHOTOMETRIC] != _WHITE_IS_ZERO and tags.get(_FILL_ORDER, 1) == 1
+        )
         plain = image.mode in ("1", "L", "P", "I;16", "RGB", "CMYK") and not tags.get(_EXTRA)
         if not plain or (tags.get(_COMPRESSION, 1) == 1 and not as_bytes):
             _reject("the file stores its channels one after another (PlanarConfiguration 2)")

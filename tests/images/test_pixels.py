@@ -172,6 +172,8 @@ def test_a_single_plane_is_read_or_refused(rng, bits):
             assert_reads(data, wanted)
         else:
             assert_refuses(data, "channels one after another")
+        reversed_bits = tiff(grey, bits, photometric, planar=2, fill=2)
+        assert_refuses(reversed_bits, "channels one after another|Pillow does not read")
 
 
 @pytest.mark.parametrize(
