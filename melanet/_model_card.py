@@ -226,7 +226,8 @@ def _description(model, kind):
         return (
             f"An image classifier, `melanet.MelaNet`, of {network.count_params():,} parameters. "
             f"It takes images of {height} x {width} pixels and {channels} channels; other sizes "
-            f"are resized. It returns a probability for each of the classes {classes}.{trained}"
+            f"are resized. {_pixels(model)}It returns a probability for each of the classes "
+            f"{classes}.{trained}"
         )
     if kind == "translator":
         shape = " x ".join(map(str, model.sample_shape))
@@ -241,6 +242,13 @@ def _description(model, kind):
         ),
     ]
     return "\n".join(lines)
+
+
+def _pixels(model):
+    if model.value_range_ is None:
+        return ""
+    low, high = model.value_range_
+    return f"Pixels lie in [{low:g}, {high:g}]. "
 
 
 def _intended_use(text):

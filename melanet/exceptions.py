@@ -15,3 +15,7 @@ class OverlapWarning(UserWarning):
 
 class TranslationWarning(UserWarning):
     """Many translations into a class were rejected and replaced by copies of real samples."""
+
+
+class ScaleWarning(UserWarning):
+    """Pixel values are likely to be on another scale than the one that is used for them."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from melanet.images import difference_map
+from melanet.preprocessing import ImageForm, Scale, as_numbers
 from melanet.utils._files import atomic_path
 from melanet.utils._labels import label_texts
 from melanet.utils._typing import PathLike
@@ -29,6 +30,7 @@ def plot_images(
     *,
     row_titles: Sequence[str] | None = None,
     titles: Sequence[str] | None = None,
+    value_range: tuple[float, float] | None = None,
     path: PathLike | None = None,
 ) -> "Figure":
     """Draw images in rows, such as sources above their translations.
@@ -36,9 +38,12 @@ def plot_images(
     Parameters
     ----------
     rows : sequence of arrays of shape (n, H, W), (n, H, W, 1) or (n, H, W, 3)
-        One array per row: uint8, or floats in [0, 1].
+        One array per row; a list of arrays or PIL images is an array, too.
     row_titles, titles : sequence of str or None, default=None
         Text left of each row and above each column.
+    value_range : (float, float) or None, default=None
+        Values of black and white. None infers them for each row, see
+        `melanet.preprocessing.infer_value_range`.
     path : str or path-like or None, default=None
         File to write, such as a PNG.
 
@@ -49,8 +54,8 @@ def plot_images(
     Raises
     ------
     ValueError
-        If there are no rows, a row is empty or does not hold images, or there are more or fewer
-        titles than rows or columns.
+        If there are no rows, a row is empty or does not hold images, there are more or fewer
+        titles than rows or columns, or a row's range of values cannot be inferred.
     ImportError
         If matplotlib is not installed.
 
@@ -62,7 +67,7 @@ def plot_images(
     >>> len(figure.axes)
     6
     """
-    arrays = [_check_images(row) for row in rows]
+    arrays = [_shown(images, Scale.of(images, value_range)) for images in map(_check_images, rows)]
     if not arrays:
         raise ValueError("rows must hold at least one row. Received: none")
     n_columns = max(map(len, arrays))
@@ -74,11 +79,11 @@ def plot_images(
     figure = _make_figure((1.2 * n_columns, 1.2 * len(arrays) + (0.4 if titles else 0)))
     axes = figure.subplots(len(arrays), n_columns, squeeze=False)
     for i, images in enumerate(arrays):
-        vmax = 255 if images.dtype.kind in "iu" else 1
         for j, axis in enumerate(axes[i]):
             axis.set(xticks=[], yticks=[], frame_on=False)
             if j < len(images):
                 image = images[j][..., 0] if images[j].shape[-1:] == (1,) else images[j]
+                vmax = 255 if image.dtype == np.uint8 else 1
                 axis.imshow(image, cmap="gray", vmin=0, vmax=vmax)
         if row_titles is not None:
             axes[i, 0].set_ylabel(row_titles[i])
@@ -92,6 +97,7 @@ def plot_edits(
     translations: ArrayLike,
     *,
     titles: Sequence[str] | None = None,
+    value_range: tuple[float, float] | None = None,
     path: PathLike | None = None,
 ) -> "Figure":
     """Draw sources, their translations, and where these were edited.
@@ -99,9 +105,11 @@ def plot_edits(
     Parameters
     ----------
     sources, translations : array of shape (n, H, W), (n, H, W, 1) or (n, H, W, 3)
-        Pairs of images: uint8, or floats in [0, 1].
+        Pairs of images on one scale.
     titles : sequence of str or None, default=None
         Text above each pair.
+    value_range : (float, float) or None, default=None
+        Values of black and white; None infers them from the sources, as in `plot_images`.
     path : str or path-like or None, default=None
         File to write, such as a PNG.
 
@@ -114,7 +122,7 @@ def plot_edits(
     Raises
     ------
     ValueError
-        If the two arrays have different shapes or dtypes, or do not hold images.
+        If the two arrays have different shapes or scales, or do not hold images.
     ImportError
         If matplotlib is not installed.
 
@@ -126,17 +134,22 @@ def plot_edits(
     6
     """
     before, after = _check_images(sources), _check_images(translations)
-    integers = [images.dtype.kind in "iu" for images in (before, after)]
-    if before.shape != after.shape or integers[0] != integers[1]:
+    problem = "sources and translations must be pairs of images of the same shape and scale. "
+    if before.shape != after.shape:
         raise ValueError(
-            "sources and translations must be pairs of images of the same shape and scale. "
-            f"Received: {before.dtype} of shape {before.shape}, {after.dtype} of shape "
+            f"{problem}Received: {before.dtype} of shape {before.shape}, {after.dtype} of shape "
             f"{after.shape}"
         )
-    pair = [images[..., None] if images.ndim == 3 else images for images in (before, after)]
+    scale = Scale.of(before, value_range)
+    try:
+        scale.check(after)
+    except ValueError as error:
+        raise ValueError(f"{problem}{error}") from error
+    pair = [_to_unit_range(images, scale) for images in (before, after)]
+    pair = [images[..., None] if images.ndim == 3 else images for images in pair]
     edits = (difference_map(*pair) + 1) / 2
     return plot_images(
-        [before, after, edits],
+        [*(_shown(images, scale) for images in (before, after)), edits],
         row_titles=["source", "translation", "edit"],
         titles=titles,
         path=path,
@@ -296,7 +309,7 @@ def plot_curves(
 
 
 def _check_images(row: ArrayLike) -> np.ndarray:
-    images = np.asarray(row)
+    images = as_numbers(row)
     is_image = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in (1, 3))
     if not is_image or not len(images):
         raise ValueError(
@@ -304,6 +317,20 @@ def _check_images(row: ArrayLike) -> np.ndarray:
             f"n >= 1. Received: shape {images.shape}"
         )
     return images
+
+
+def _shown(images: np.ndarray, scale: Scale) -> np.ndarray:
+    """Return 8-bit images as they are, others as floats in [0, 1]."""
+    if images.dtype == np.uint8 and scale.value_range == (0, 255):
+        return images
+    return _to_unit_range(images, scale)
+
+
+def _to_unit_range(images: np.ndarray, scale: Scale) -> np.ndarray:
+    """Return images as floats in [0, 1]."""
+    shape = images.shape[1:]
+    form = ImageForm(shape, shape, images.dtype, scale.value_range)
+    return (form.encode(images) + 1) / 2
 
 
 def _make_figure(size: tuple[float, float]) -> Any:

@@ -19,7 +19,7 @@ def test_images_are_drawn_unchanged(tmp_path):
     )
     shown = [axis.images[0].get_array() if axis.images else None for axis in figure.axes]
     np.testing.assert_array_equal(shown[1], sources[1])
-    np.testing.assert_array_equal(shown[4], translations[1])
+    np.testing.assert_allclose(shown[4], translations[1], atol=1e-6)
     assert shown[5] is None
     assert figure.axes[3].get_ylabel() == "synthetic"
     assert [axis.get_title() for axis in figure.axes[:3]] == ["a", "b", "c"]
@@ -39,6 +39,19 @@ def test_edits_are_red_where_brighter_and_blue_where_darker():
     np.testing.assert_allclose(shown[4], [[white, [1, 0, 0], white]], atol=1e-6)
     np.testing.assert_allclose(shown[5], [[white, white, [0.5, 0.5, 1]]], atol=1e-6)
     assert [axis.get_ylabel() for axis in figure.axes[::2]] == ["source", "translation", "edit"]
+
+
+def test_images_of_any_scale_are_drawn_between_black_and_white():
+    levels = np.linspace(0, 1, 64).reshape(1, 8, 8)
+    rows = [levels * 255, levels * 2 - 1, levels.astype("float32"), levels > 0.5]
+    figure = plotting.plot_images(rows)
+    shown = [axis.images[0].get_array() for axis in figure.axes]
+    for image, expected in zip(shown, [levels, levels, levels, levels > 0.5]):
+        np.testing.assert_allclose(image, expected[0], atol=1e-6)
+    figure = plotting.plot_images([levels * 4], value_range=(0, 4))
+    np.testing.assert_allclose(figure.axes[0].images[0].get_array(), levels[0], atol=1e-6)
+    with pytest.raises(ValueError, match="from 0 to 4. Give value_range"):
+        plotting.plot_images([levels * 4])
 
 
 def test_a_label_has_the_same_colour_in_all_panels():

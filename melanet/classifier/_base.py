@@ -1,7 +1,9 @@
 """Everything that MelaNet does once trained: predict, embed, explain, save and load."""
 
 import contextlib
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import keras
@@ -14,13 +16,15 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from melanet.classifier import _grad_cam
 from melanet.classifier._dataset import network_input
+from melanet.exceptions import ScaleWarning
 from melanet.images import resize, to_rgb
-from melanet.preprocessing._forms import read_form
+from melanet.preprocessing import ImageForm, form_from_config, read_form
 from melanet.preprocessing._validation import as_numbers
 from melanet.utils import _archive
 from melanet.utils._keras import keras_scope
 from melanet.utils._labels import label_text, label_texts, match_labels
 from melanet.utils._typing import PathLike
+from melanet.utils._validation import check_unmasked
 from melanet.weights import _published, _reader
 
 _KIND = "melanet.MelaNet"
@@ -30,12 +34,14 @@ _NO_Y = object()
 class FittedNetwork(ClassifierMixin, BaseEstimator):
     """The part of `melanet.MelaNet` that needs only a trained network.
 
-    Subclasses set the attributes `model_`, `classes_`, `value_range_`, `dtype_` and `history_`,
-    and have the parameters `image_shape`, `value_range`, `class_weight` and `batch_size`.
+    Subclasses set the attributes `model_`, `classes_`, `form_`, `value_range_`, `dtype_` and
+    `history_`, and have the parameters `image_shape`, `value_range`, `class_weight` and
+    `batch_size`.
     """
 
     model_: keras.Model
     classes_: NDArray[Any]
+    form_: ImageForm | None
     value_range_: tuple[float, float] | None
     dtype_: np.dtype | None
     history_: dict[str, list[float]]
@@ -46,7 +52,8 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, H, W), (n, H, W, C) or (n, n_features)
-            Images as in `fit`. Height and width may differ from there; the value range may not.
+            Images as in `fit`. Height and width may differ from there; channels and scale may
+            not, except that grey images may follow colour images.
 
         Returns
         -------
@@ -56,9 +63,14 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X has another layout or value range.
+            If X has another layout, or is on another scale.
         sklearn.exceptions.NotFittedError
             Before `fit`.
+
+        Warns
+        -----
+        melanet.exceptions.ScaleWarning
+            If X is likely to be on another scale; see `melanet.preprocessing.Scale`.
         """
         return self._run(self._model(), X)
 
@@ -153,7 +165,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `label` is not a class, or X has another layout or value range.
+            If `label` is not a class, or X has another layout or scale.
         sklearn.exceptions.NotFittedError
             Before `fit`.
 
@@ -208,6 +220,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             "classes": _archive.labels_to_json(self.classes_),
             "value_range": self.value_range_,
             "dtype": None if self.dtype_ is None else self.dtype_.str,
+            "form": self.form_ and self.form_.to_config(),
             "history": self.history_,
         }
         if hasattr(self, "n_features_in_"):
@@ -248,6 +261,14 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         classifier.classes_ = _archive.labels_from_json(card["classes"])
         classifier.value_range_ = None if value_range is None else tuple(value_range)
         classifier.dtype_ = None if dtype is None else np.dtype(dtype)
+        classifier.form_ = None
+        if card.get("form"):
+            form = form_from_config(card["form"])
+            classifier.form_ = form  # type: ignore[assignment]  # of images
+        elif dtype is not None:  # a file of before 0.2, which has no form
+            shape = model.input_shape[1:]
+            declared = classifier.value_range is not None
+            classifier.form_ = ImageForm(shape, shape, dtype, value_range, declared=declared)
         classifier.history_ = card["history"]
         if "n_features_in" in card:
             classifier.n_features_in_ = card["n_features_in"]
@@ -308,7 +329,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             input_size=height if height == width else (height, width), value_range=value_range
         )
         classifier.model_, classifier.classes_, classifier.history_ = model, labels, {}
-        classifier.value_range_, classifier.dtype_ = value_range, None
+        classifier.value_range_, classifier.dtype_, classifier.form_ = value_range, None, None
         return classifier
 
     def _model(self):
@@ -335,29 +356,37 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
     def _read(self, X):
         """Return the form of images to predict on, and the images as an array."""
         X = self._check_X(X)
-        self._check_scale(X)
-        return self._image_form(X, self.value_range_), X
+        return self._form_like(self.form_, X), X
+
+    def _form_like(self, fitted, X):
+        """Return the form of X, which must have the scale and channels of the images of fit."""
+        if fitted is None:
+            return self._image_form(X, self.value_range_)
+        scale = fitted.scale
+        if self.value_range is not None:
+            scale = replace(scale, declared=True)
+        form = self._image_form(X, scale)
+        expected, channels = fitted.image_shape[-1], form.image_shape[-1]
+        if channels != expected:
+            message = (
+                f"X must hold images of {expected} channels, as in fit. "
+                f"Received: {channels} channels"
+            )
+            if channels != 1:
+                raise ValueError(message)
+            warnings.warn(f"{message}, which is repeated", ScaleWarning, stacklevel=4)
+        return form
 
     def _image_form(self, X, value_range):
         """Return the form of X, which holds images or rows of images."""
         return read_form(X, self._image_shape(X), value_range)
-
-    def _check_scale(self, X):
-        """Raise for floats in [-1, 1] after a `fit` on integers, such as X / 255."""
-        if self.value_range is not None or self.dtype_ is None or self.dtype_.kind not in "iu":
-            return
-        if X.dtype.kind == "f" and X.min() >= -1 and X.max() <= 1:
-            raise ValueError(
-                f"X must be scaled as in fit, which received {self.dtype_} in "
-                f"{self.value_range_}. Received: {X.dtype} from {X.min():g} to {X.max():g}. "
-                f"If it is on that scale, convert it: X.astype({self.dtype_.name!r})"
-            )
 
     def _check_X(self, X, y=_NO_Y):
         """Return X as a dense array of numbers; `fit` passes y and gets (X, y)."""
         X = as_numbers(X)
         options = {"allow_nd": True, "accept_sparse": ["csr", "csc"]}
         if y is not _NO_Y:
+            check_unmasked("y", y)
             X, y = validate_data(self, X, y, **options)
         elif np.ndim(X) <= 2 and hasattr(self, "n_features_in_"):
             X = validate_data(self, X, reset=False, **options)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from melanet.images import resize
-from melanet.preprocessing._image_form import ImageForm
+from melanet.preprocessing import ImageForm
 from melanet.utils._typing import Augment
 
 # Rows -> images of shape (n, height, width, channels), float32 in [0, 1].

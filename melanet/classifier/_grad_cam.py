@@ -152,6 +152,11 @@ def overlay(images: NDArray[np.uint8], heatmaps: ArrayLike) -> NDArray[np.uint8]
     ndarray of shape (n, height, width, 3), uint8
         RGB images; ``PIL.Image.fromarray(overlays[0])`` converts one.
 
+    Raises
+    ------
+    ValueError
+        If `images` are not uint8, or `heatmaps` leave [0, 1].
+
     Examples
     --------
     >>> import numpy as np
@@ -159,7 +164,18 @@ def overlay(images: NDArray[np.uint8], heatmaps: ArrayLike) -> NDArray[np.uint8]
     >>> overlay(np.zeros((1, 1, 2, 3), "uint8"), np.array([[[0.0, 1.0]]])).tolist()
     [[[[0, 0, 0], [153, 0, 0]]]]
     """
-    heatmaps = np.asarray(heatmaps)
+    images, heatmaps = np.asarray(images), np.asarray(heatmaps)
+    if images.dtype != np.uint8:
+        raise ValueError(
+            "images must be RGB pixels, uint8 in [0, 255]. "
+            f"Received: {images.dtype}. Convert them; MelaNet.explain does so itself"
+        )
+    # Negated, so that NaN fails.
+    if heatmaps.size and not (heatmaps.min() >= 0 and heatmaps.max() <= 1):
+        raise ValueError(
+            "heatmaps must lie in [0, 1]; divide each by its maximum. Received: values from "
+            f"{heatmaps.min():g} to {heatmaps.max():g}"
+        )
     stops = np.linspace(0, 1, len(_COLOURS))
     colours = np.stack([np.interp(heatmaps, stops, channel) for channel in _COLOURS.T], axis=-1)
     opacity = 0.6 * heatmaps[..., None]

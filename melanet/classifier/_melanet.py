@@ -59,9 +59,9 @@ class MelaNet(FittedNetwork):
         (H, W) or (H, W, C), if the rows of a two-dimensional X are images. One number may be -1
         and is then computed from the length of the rows.
     value_range : (float, float) or None, default=None
-        Limits that pixels can take, the same for every X. None infers them: integers of 8 or 16
-        bits use their dtype's range; floats use the first of [0, 1], [-1, 1] and [0, 255] that
-        contains the X of `fit`.
+        Limits that pixels can take, the same for every X. None infers them from the X of `fit`,
+        see `melanet.preprocessing.infer_value_range`. Floats may leave [0, 1] by a quarter, as
+        after cubic interpolation, and are clipped.
     gamma : float, default=2.0
         Gamma of the focal loss; see `melanet.losses.focal_loss`.
     alpha : float or sequence of n_classes floats, default=0.25
@@ -111,6 +111,8 @@ class MelaNet(FittedNetwork):
         Network from (n, height, width, channels) in [0, 1] to probabilities.
     history_ : dict
         Values by epoch of "loss", "val_loss" and "learning_rate".
+    form_ : ImageForm or None
+        Shape, dtype and scale of the X of `fit`; None after `from_pretrained`.
     value_range_ : (float, float) or None
         Limits that pixels can take; None infers them from each X.
     dtype_ : numpy.dtype or None
@@ -295,7 +297,7 @@ class MelaNet(FittedNetwork):
             copy_variables(model, network)
         self._structure = structure
         self.history_, self.classes_, self.model_ = history, classes, network
-        self.value_range_, self.dtype_ = form.value_range, form.dtype
+        self.form_, self.value_range_, self.dtype_ = form, form.value_range, form.dtype
         return self
 
     def _split(self, samples, groups, seed):
@@ -305,10 +307,13 @@ class MelaNet(FittedNetwork):
         return tuple(map(samples.take, rows))
 
     def _read_validation_data(self, validation_data, form, classes):
-        """Return an explicit validation set in the value range of the training data."""
+        """Return an explicit validation set on the scale of the training data."""
         X, y = _validation.check_validation_data(validation_data)
         X = self._check_X(X)
-        val_form = self._image_form(X, form.value_range)
+        try:
+            val_form = self._form_like(form, X)
+        except ValueError as error:
+            raise ValueError(f"validation_data: {error}") from error
         return ImageSubset(val_form, X, _validation.encode_labels(y, classes, len(X)))
 
     def _build_network(self, n_channels, n_classes, seed):

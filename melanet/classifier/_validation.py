@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from melanet.images import check_size
 from melanet.utils._labels import check_spelling, label_texts, match_labels
+from melanet.utils._validation import check_unmasked
 
 _MIN_INPUT = 8  # pixels
 
@@ -57,6 +58,7 @@ def check_validation_data(validation_data: Any) -> tuple[Any, Any]:
             + (f" of length {len(validation_data)}" if hasattr(validation_data, "__len__") else "")
         )
     X, y = validation_data
+    check_unmasked("the y of validation_data", y)
     return X, y
 
 

@@ -17,7 +17,7 @@ from melanet.utils import untuned
 from melanet.utils._chunks import default_batch_size, samples_that_fit
 from melanet.utils._files import atomic_path
 from melanet.utils._typing import PathLike
-from melanet.utils._validation import check_positive_integer, check_symmetric_range
+from melanet.utils._validation import as_symmetric, check_positive_integer
 from melanet.weights import locate, read_model
 
 NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
@@ -375,7 +375,7 @@ class CycleGAN(keras.Model):
         ------
         ValueError
             If `to` is neither "A" nor "B" or its generator is missing, if `x` has another shape
-            or values outside [-1, 1], or if `batch_size` is less than 1.
+            or values outside [-1, 1], or holds integers, or if `batch_size` is less than 1.
         """
         if to not in ("A", "B"):
             raise ValueError(f'to must be "A" or "B". Received: to={to!r}')
@@ -385,13 +385,12 @@ class CycleGAN(keras.Model):
                 "This CycleGAN was read from a file with one generator, A -> B, and translates to "
                 f'"B" only. Received: to="{to}"'
             )
-        x = np.asarray(x, "float32")
+        x = as_symmetric("x", x)
         if x.shape[1:] != self.sample_shape:
             raise ValueError(
                 f"x must have the shape (n, {', '.join(map(str, self.sample_shape))}) that this "
                 f"CycleGAN was built for. Received: {x.shape}"
             )
-        check_symmetric_range("x", x)
         check_positive_integer("batch_size", batch_size, optional=True)
         return predict_in_batches(
             generator, x, int(batch_size or default_batch_size(self.sample_shape))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from melanet.images._augmentation import FLIPS, flip_images
 from melanet.preprocessing import PictureFiles
 from melanet.utils._typing import Augment, PathLike
-from melanet.utils._validation import check_positive_integer, check_symmetric_range
+from melanet.utils._validation import as_symmetric, check_positive_integer
 
 
 def balanced_draws(n: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -171,14 +171,13 @@ class UnpairedImages(UnpairedDataset):
         augment: Augment | None = None,
         **kwargs: Any,
     ):
-        A, B = np.asarray(A, "float32"), np.asarray(B, "float32")
+        A, B = as_symmetric("A", A), as_symmetric("B", B)
         for name, value in (("A", A), ("B", B)):
             if value.ndim < 2 or not len(value):
                 raise ValueError(
                     f"{name} must hold at least one sample, as an array of shape (n, height, "
                     f"width, channels) or (n, n_features). Received: shape {value.shape}"
                 )
-            check_symmetric_range(name, value)
         if A.shape[1:] != B.shape[1:]:
             raise ValueError(
                 "A and B must hold samples of the same shape. "

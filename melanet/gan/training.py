@@ -16,7 +16,7 @@ from melanet.gan._cyclegan import NETWORKS, CycleGAN
 from melanet.gan._edit_gan import EditGAN, Guide
 from melanet.gan._unpaired_dataset import UnpairedDataset, UnpairedFiles, UnpairedImages
 from melanet.images import Augmentation, Jitter
-from melanet.preprocessing import PictureFiles, read_form
+from melanet.preprocessing import PictureFiles, as_samples, read_form
 from melanet.utils import reproducible
 from melanet.utils._files import atomic_path, history_rows, write_csv
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
@@ -328,6 +328,7 @@ def train_and_save(
     guide: Callable[[np.ndarray, np.ndarray], Guide | None] | None = None,
     seed: int = 0,
     checkpoint_seconds: float = 60,
+    value_range: tuple[float, float] | None = None,
     verbose: int = 0,
 ) -> CycleGAN:
     """Train a CycleGAN from images A to images B and save it; resume an interrupted training.
@@ -339,8 +340,8 @@ def train_and_save(
 
     Parameters
     ----------
-    A, B : ndarray of shape (n_a, H, W, C) and (n_b, H, W, C), uint8
-        Images of the two sets, such as benign and malignant lesions.
+    A, B : ndarray of shape (n_a, H, W, C) and (n_b, H, W, C)
+        Images of the two sets on one scale, such as benign and malignant lesions in uint8.
     path : str or path-like
         File to write, ending in ``.keras``, for ``GANOversampler(pretrained={label: path})`` or
         ``CycleGAN.from_pretrained(path)``.
@@ -352,6 +353,8 @@ def train_and_save(
         Seed of weights, order and augmentation.
     checkpoint_seconds : float, default=60
         Minimum time between two checkpoints.
+    value_range : (float, float) or None, default=None
+        Limits of the pixel values; None infers them from A.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -363,7 +366,7 @@ def train_and_save(
     Raises
     ------
     ValueError
-        If `path` does not end in ``.keras``, or a set is empty or of another shape.
+        If `path` does not end in ``.keras``, or a set is empty, or of another shape or scale.
     melanet.exceptions.TrainingDiverged
         If the loss becomes infinite or NaN.
     """
@@ -373,8 +376,8 @@ def train_and_save(
     for name, images in (("A", A), ("B", B)):
         if not len(images):
             raise ValueError(f"{name} must hold at least one image. Received: none")
-    form = read_form(A)
-    samples = form.encode(A), form.encode(B)
+    form = read_form(A, value_range=value_range)
+    samples = as_samples(form, A)[:], as_samples(form, B)[:]
     settings = {"recipe": recipe.as_dict(), "seed": seed, "data": [_digest(A), _digest(B)]}
     checkpoint = Checkpoint(
         path.with_name(f".{path.name}.training"), settings=settings, seconds=checkpoint_seconds

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from melanet.utils._parallel import thread_map
+from melanet.utils._validation import check_scaled
 
 FLIPS = ("horizontal", "vertical", "both")
 
@@ -94,6 +95,7 @@ class Augmentation:
         ndarray of the same shape, float32
             Changed images, in [-1, 1].
         """
+        check_scaled("images", images)
         if self.share < 1:
             result, chosen = images.copy(), rng.random(len(images)) < self.share
             if chosen.any():

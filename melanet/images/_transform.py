@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from melanet.utils._validation import check_scaled
+
 
 def picture_grid(
     rows: Sequence[ArrayLike], pad: int = 2, background: int = 255
@@ -117,6 +119,11 @@ def to_rgb(samples: ArrayLike) -> NDArray[np.uint8]:
     -------
     ndarray of shape (n, height, width, 3), uint8
 
+    Raises
+    ------
+    ValueError
+        If `samples` are integers.
+
     Examples
     --------
     >>> import numpy as np
@@ -124,5 +131,7 @@ def to_rgb(samples: ArrayLike) -> NDArray[np.uint8]:
     >>> to_rgb(np.full((1, 1, 1, 1), -1.0)).tolist()
     [[[[0, 0, 0]]]]
     """
+    samples = np.asarray(samples)
+    check_scaled("samples", samples)
     pixels = np.rint((np.clip(samples, -1, 1) + 1) * 127.5).astype("uint8")
     return pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1].repeat(3, axis=-1)

@@ -11,11 +11,10 @@ from scipy import sparse
 
 from melanet.images._transform import downscale
 from melanet.metrics._patch_features import PatchFeatures
+from melanet.preprocessing import TableForm, as_numbers, read_form
 from melanet.preprocessing._containers import align_columns
-from melanet.preprocessing._forms import read_form
-from melanet.preprocessing._validation import as_numbers
 from melanet.utils._labels import check_spelling, match_labels
-from melanet.utils._validation import to_python
+from melanet.utils._validation import check_unmasked, to_python
 
 _TIMED = 16  # samples on which a user's features are timed
 
@@ -75,13 +74,14 @@ class SampleSets:
         form = read_form(X, image_shape, value_range)
         kept = np.flatnonzero(_are_finite(X_synthetic))
         finite_synthetic = X_synthetic[kept]
-        if form.kind == "table":
+        if isinstance(form, TableForm):
             real, synthetic = (x.astype("float64") for x in (X, finite_synthetic))
             offset, scale = real.mean(axis=0), _nonzero(real.std(axis=0))
             real, synthetic = (real - offset) / scale, (synthetic - offset) / scale
         else:
             real = form.encode(X)
             try:
+                form.check(finite_synthetic)
                 synthetic = form.encode(finite_synthetic)
             except ValueError as error:
                 raise ValueError(f"X_synthetic must have the form of X: {error}") from error
@@ -183,6 +183,7 @@ def _nonzero(spread: Any) -> Any:
 
 def check_labels(name: str, y: ArrayLike, n: int) -> np.ndarray:
     """Return labels as an array of shape (n,), or raise ValueError."""
+    check_unmasked(name, y)
     y = np.asarray(y)
     if y.shape != (n,):
         raise ValueError(

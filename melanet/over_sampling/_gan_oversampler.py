@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
+from scipy import sparse
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from melanet.exceptions import CostWarning
+from melanet.exceptions import CostWarning, ScaleWarning
 from melanet.gan import CycleGAN
 from melanet.images._augmentation import FLIPS
 from melanet.over_sampling._generation import (
@@ -31,9 +32,22 @@ from melanet.over_sampling._matching import Matching
 from melanet.over_sampling._presets import PRESETS, QUALITIES, recipe_from_dict, resolve_recipe
 from melanet.over_sampling._tables import interpolated_copies, warn_of_hopeless_classes
 from melanet.over_sampling._translator import translate
-from melanet.preprocessing import TableForm, as_samples, form_from_config, read_form
-from melanet.preprocessing._containers import Extended, same_kind
-from melanet.preprocessing._validation import categorical_columns, check_samples
+from melanet.preprocessing import (
+    Extended,
+    ImageForm,
+    TableForm,
+    Targets,
+    append_samples,
+    as_numbers,
+    as_samples,
+    categorical_columns,
+    check_samples,
+    form_from_config,
+    is_frame,
+    read_form,
+    same_kind,
+)
+from melanet.preprocessing._sequences import is_sequence
 from melanet.utils import _archive
 from melanet.utils._chunks import chunk_slices
 from melanet.utils._labels import check_spelling, match_keys, match_labels
@@ -64,9 +78,10 @@ class GANOversampler(BaseOverSampler):
         (H, W) or (H, W, C) if the rows of a two-dimensional X are images; None if they are rows
         of a table.
     value_range : (float, float) or None, default=None
-        Limits of the pixel values. None takes the dtype's range for integers of 8 or 16 bits,
-        [0, 255] for wider ones, and for floats the first of [0, 1], [-1, 1] and [0, 255] that
-        holds them. 12-bit images in 16-bit integers need (0, 4095).
+        Limits of the pixel values. None infers them from X, see
+        `melanet.preprocessing.infer_value_range`. Floats may leave [0, 1] by a quarter, as after
+        cubic interpolation; they are clipped for the networks and kept in the result.
+        12-bit images in 16-bit integers need (0, 4095).
     categorical_features : "auto" or array-like of int, str or bool, default="auto"
         Indices, names or mask of a table's categorical columns. Columns of a DataFrame without
         numbers are always categorical.
@@ -257,26 +272,40 @@ class GANOversampler(BaseOverSampler):
 
         Parameters
         ----------
-        X : array-like, DataFrame or sparse matrix of shape (n, ...)
-            Images, rows of images (see `image_shape`), or rows of a table.
-        y : array-like of shape (n,)
-            Labels. The keys of `sampling_strategy` and `pretrained` are matched with them by
-            their text: "9" is 9, and 1.0 is 1.
+        X : array-like, DataFrame or sparse matrix of n samples
+            Images, see `image_shape`, or rows of a table. A list, tuple, object array or Series
+            may hold arrays or PIL images of one size.
+        y : array-like of shape (n,) or (n, n_classes)
+            Labels; with several columns, one-hot. The keys of `sampling_strategy` and `pretrained`
+            are matched with them by their text: "9" is 9, and 1.0 is 1.
+        **params : dict
+            As in imbalanced-learn.
 
         Returns
         -------
-        X_resampled, y_resampled : as X and y
-            The original samples and labels, followed by the synthetic ones.
+        X_resampled : object of the type of X
+            The original samples, unchanged and in order, followed by the synthetic ones, of the
+            same dtype or PIL mode. Sequences hold the original objects themselves.
+        y_resampled : object of the type of y
+            Their labels.
 
         Raises
         ------
         ValueError
-            If a parameter, X or y is invalid.
+            If a parameter, X or y is invalid, or X is of a form or scale that is ambiguous.
         melanet.exceptions.TrainingDiverged
             If the loss of a training becomes infinite or NaN.
         """
+        targets = Targets(y)
+        array = as_numbers(X)
         with self._matching_strategy():
-            return super().fit_resample(X, y, **params)
+            X_resampled, y_resampled, *more = super().fit_resample(array, targets.labels, **params)
+        index = X_resampled.index if is_frame(X_resampled) else None
+        if is_sequence(X):
+            X_resampled = append_samples(X, X_resampled[len(array) :], self.source_indices_)
+        elif sparse.issparse(X):  # other formats have become CSR
+            X_resampled = X_resampled.asformat(X.format)
+        return X_resampled, targets.restore(y_resampled, index), *more
 
     def fit(self, X: Any, y: Any, **params: Any) -> GANOversampler:
         """Check X, y and the strategy, as imbalanced-learn's ``fit`` does; nothing is trained."""
@@ -293,7 +322,7 @@ class GANOversampler(BaseOverSampler):
             self.sampling_strategy = given
 
     def _check_X_y(self, X, y):
-        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
+        y, binarize_y = check_target_type(Targets(y).labels, indicate_one_vs_all=True)
         X = check_samples(self, X, reset=True)
         check_consistent_length(X, y)
         check_spelling("y", y)
@@ -308,6 +337,7 @@ class GANOversampler(BaseOverSampler):
         form = read_form(X, self.image_shape, self.value_range, categorical)
         recipe = self._resolve_recipe(form.tensor_shape)
         pretrained = load_cyclegans(self.pretrained, "pretrained", y)
+        self._compare_with_previous_fit(form, pretrained)
         remedy = "Resize the images to the model's size, or leave the key out to train"
         check_sample_shapes(pretrained, "pretrained", form.tensor_shape, remedy)
         needs = check_needs(self.sampling_strategy_, y, pretrained)
@@ -343,6 +373,22 @@ class GANOversampler(BaseOverSampler):
             result.room[copies] = interpolated_copies(form, X, samples[:], y, rows, seed)
         labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
         return result.filled(filled.source_indices), np.concatenate([y, *labels])
+
+    def _compare_with_previous_fit(self, form, pretrained):
+        """Warn if CycleGANs of the previous fit now get images of another range."""
+        previous, known = getattr(self, "form_", None), getattr(self, "cyclegans_", {})
+        if not isinstance(previous, ImageForm) or not isinstance(form, ImageForm):
+            return
+        reused = [label for label, gan in pretrained.items() if known.get(label) is gan]
+        if reused and form.value_range != previous.value_range:
+            (a, b), (c, d) = previous.value_range, form.value_range
+            warnings.warn(
+                f"pretrained holds CycleGANs of the previous fit, on {previous.dtype} in "
+                f"value_range=({a:g}, {b:g}). Received: X of {form.dtype} in value_range=({c:g}, "
+                f"{d:g}). If both are on one scale, give value_range",
+                ScaleWarning,
+                stacklevel=6,
+            )
 
     def _resolve_recipe(self, shape):
         return resolve_recipe(
@@ -383,7 +429,7 @@ class GANOversampler(BaseOverSampler):
         Raises
         ------
         ValueError
-            If there is no CycleGAN for `label`, or X has another form.
+            If there is no CycleGAN for `label`, or X has another form or scale.
         sklearn.exceptions.NotFittedError
             Before ``fit_resample``.
         """

@@ -1,4 +1,4 @@
-"""Containers of the user's samples: NumPy arrays, sparse matrices, pandas DataFrames.
+"""Containers of the user's samples: arrays, sequences, sparse matrices, pandas DataFrames.
 
 pandas is imported only if a DataFrame is given.
 """
@@ -6,9 +6,10 @@ pandas is imported only if a DataFrame is given.
 from typing import Any
 
 import numpy as np
-from imblearn.utils._validation import ArraysTransformer
 from numpy.typing import DTypeLike
 from scipy import sparse
+
+from melanet.preprocessing._sequences import is_sequence, is_series, like_samples, like_sequence
 
 
 def is_frame(X: Any) -> bool:
@@ -17,8 +18,16 @@ def is_frame(X: Any) -> bool:
 
 
 def dense(X: Any) -> np.ndarray:
-    """Convert X, sparse or not, to an ndarray."""
+    """Convert X, sparse, a DataFrame or not, to an ndarray."""
+    if is_frame(X):
+        # A nullable or sparse column has a NumPy dtype, too; objects are checked numbers.
+        common = np.result_type(*(_numpy_dtype(dtype) for dtype in set(X.dtypes)))
+        return X.to_numpy(dtype="float64" if common.kind == "O" else common)
     return X.toarray() if sparse.issparse(X) else np.asarray(X)
+
+
+def _numpy_dtype(dtype):
+    return np.dtype(getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype)))
 
 
 def column(X: Any, j: int) -> Any:
@@ -66,8 +75,9 @@ def same_kind(X: Any, values: np.ndarray) -> Any:
 
     Parameters
     ----------
-    X : DataFrame, sparse matrix, list or ndarray of n samples
-        Samples whose container, column names, dtypes and index are used.
+    X : DataFrame, sparse matrix, sequence or ndarray of n samples
+        Samples whose container, column names, dtypes and index are used; of a sequence, the
+        type of its samples as well.
     values : ndarray of shape (n, ...)
         Samples to convert, one for each sample of X.
 
@@ -79,18 +89,74 @@ def same_kind(X: Any, values: np.ndarray) -> Any:
         return _to_frame(X, values).set_index(X.index)
     if sparse.issparse(X):
         return X.__class__(values)
-    return ArraysTransformer(X, X).transform(values, values)[0]
+    if is_sequence(X):
+        return like_sequence(X, like_samples(X, values), X.index if is_series(X) else None)
+    return values
+
+
+def append_samples(X: Any, values: np.ndarray, sources: np.ndarray) -> Any:
+    """Return the samples of a sequence, the same objects, followed by new ones of their type.
+
+    Parameters
+    ----------
+    X : list, tuple, ndarray of objects or Series of n samples
+        Original samples.
+    values : ndarray of shape (m, ...)
+        New samples.
+    sources : ndarray of int of shape (m,)
+        Sample of X that each was made from, for the index of a Series; see `extend_index`.
+
+    Returns
+    -------
+    object of the type of X
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.preprocessing._containers import append_samples
+    >>> pictures = [np.zeros((1, 2), "uint8")]
+    >>> append_samples(pictures, np.array([[[7, 8]]]), np.array([0]))[1]
+    array([[7, 8]], dtype=uint8)
+    """
+    index = extend_index(X.index, sources) if is_series(X) else None
+    return like_sequence(X, [*X, *like_samples(X, values)], index)
+
+
+def extend_index(index: Any, sources: np.ndarray) -> Any:
+    """Return an index with labels for new rows.
+
+    An index that numbers its rows is continued. Of any other, each new row gets the label of the
+    row that it was made from.
+    """
+    import pandas as pd
+
+    if not index.equals(pd.RangeIndex(len(index))):
+        return index.append(index.take(sources))
+    return pd.RangeIndex(len(index) + len(sources), name=index.name)
 
 
 def _to_frame(X, values):
     """Convert values to a DataFrame with the column names and dtypes of X, numbered from 0."""
     import pandas as pd
 
-    # Column by column, since a common dtype may not represent all values exactly.
-    series = {j: pd.Series(values[:, j].tolist(), dtype=dtype) for j, dtype in enumerate(X.dtypes)}
-    frame = pd.DataFrame(series, index=pd.RangeIndex(len(values)))
+    dtypes = set(X.dtypes)
+    if dtypes == {values.dtype}:
+        frame = pd.DataFrame(values)
+    else:
+        # Column by column, since a common dtype may not represent all values exactly.
+        series = {j: _to_series(values[:, j], dtype) for j, dtype in enumerate(X.dtypes)}
+        frame = pd.DataFrame(series, index=pd.RangeIndex(len(values)))
     frame.columns = X.columns
     return frame
+
+
+def _to_series(values, dtype):
+    import pandas as pd
+
+    whole = pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+    if values.dtype.kind == "f" and whole:
+        values = np.rint(values)
+    return pd.Series(values.tolist(), dtype=dtype)
 
 
 class Extended:
@@ -154,8 +220,5 @@ class Extended:
         if not len(self.room):
             return X.copy()
         result = pd.concat([X, _to_frame(X, self.room)], ignore_index=True)
-        if not X.index.equals(pd.RangeIndex(len(X))):
-            result.index = X.index.append(X.index.take(sources))
-        elif X.index.name is not None:
-            result.index.name = X.index.name
+        result.index = extend_index(X.index, sources)
         return result

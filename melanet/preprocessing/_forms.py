@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from melanet.preprocessing._containers import dense
-from melanet.preprocessing._image_form import ImageForm, infer_value_range
+from melanet.preprocessing._image_form import ImageForm
+from melanet.preprocessing._scale import Scale
 from melanet.preprocessing._sources import EncodedImages, SampleSource
 from melanet.preprocessing._table_form import TableForm
 from melanet.preprocessing._validation import (
     check_channels_last,
     check_image_shape,
-    check_value_range,
 )
 
 
@@ -26,7 +26,7 @@ def form_from_config(config: Mapping[str, Any]) -> ImageForm | TableForm:
 def read_form(
     X: Any,
     image_shape: Iterable[int] | None = None,
-    value_range: Iterable[float] | None = None,
+    value_range: Iterable[float] | Scale | None = None,
     categorical: Iterable[int] = (),
 ) -> ImageForm | TableForm:
     """Determine the form of X.
@@ -38,9 +38,9 @@ def read_form(
         otherwise rows of a table.
     image_shape : tuple of int or None
         (H, W) or (H, W, C).
-    value_range : (float, float) or None
+    value_range : (float, float), Scale or None
         Smallest and largest value that a pixel can have; None infers them, see
-        `infer_value_range`.
+        `infer_value_range`. With the `Scale` of other images, X must be on that scale.
     categorical : sequence of int
         Columns of a table that hold categories.
 
@@ -67,12 +67,13 @@ def read_form(
         return TableForm.of(X, categorical)
     image_shape = _find_image_shape(shape, image_shape)
     values = dense(X)
-    if value_range is None:
-        limits = infer_value_range(values)
+    if isinstance(value_range, Scale):
+        scale = value_range
+        scale.check(values)
     else:
-        limits = check_value_range(value_range)
-        _check_range_fits(limits, values.dtype)
-    return ImageForm(shape[1:], image_shape, X.dtype, limits)
+        scale = Scale.of(values, value_range)
+    limits, extremes = scale.value_range, scale.seen
+    return ImageForm(shape[1:], image_shape, values.dtype, limits, extremes, scale.declared)
 
 
 def _find_image_shape(shape, image_shape):
@@ -99,16 +100,6 @@ def _find_image_shape(shape, image_shape):
             "Leave image_shape out: it is only for rows of pixels"
         )
     return found
-
-
-def _check_range_fits(value_range, dtype):
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        if value_range[0] < limits.min or value_range[1] > limits.max:
-            raise ValueError(
-                f"value_range must fit X's dtype {dtype}, which holds {limits.min} to "
-                f"{limits.max}. Received: value_range={value_range!r}"
-            )
 
 
 def as_samples(form: ImageForm | TableForm, X: Any) -> SampleSource:

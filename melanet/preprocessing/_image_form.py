@@ -7,62 +7,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from melanet.preprocessing._containers import dense
+from melanet.preprocessing._scale import Scale
 
-_FLOAT_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
-_SLACK = 1e-3  # tolerance for rounding, as a fraction of the range's width
 _BLOCK_BYTES = 1 << 20  # converted at a time, so that the block stays in the processor's cache
-
-
-def infer_value_range(X: np.ndarray) -> tuple[float, float]:
-    """Infer the range to which pixels were scaled, from their dtype and extremes.
-
-    The range of booleans is [0, 1], that of 8-bit and 16-bit integers the range of their dtype.
-    Floats have the first of the ranges [0, 1], [-1, 1] and [0, 255] that contains them, up to
-    rounding. Integers of 32 or 64 bits have the range [0, 255] if they lie within it. The
-    minimum and maximum of the data are never the range themselves, because a trained model must
-    see the next data set on the same scale.
-
-    Parameters
-    ----------
-    X : ndarray
-        Images of any shape, not empty.
-
-    Returns
-    -------
-    tuple of float
-        (low, high).
-
-    Raises
-    ------
-    ValueError
-        If none of the ranges contains the values.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from melanet.preprocessing import infer_value_range
-    >>> infer_value_range(np.zeros((1, 8, 8), "uint8"))
-    (0.0, 255.0)
-    >>> infer_value_range(np.array([[-0.5, 0.5]]))
-    (-1.0, 1.0)
-    """
-    if X.dtype == bool:
-        return 0.0, 1.0
-    if X.dtype.kind in "iu" and X.dtype.itemsize <= 2:
-        limits = np.iinfo(X.dtype)
-        return float(limits.min), float(limits.max)
-    low, high = X.min(), X.max()
-    candidates = _FLOAT_RANGES if X.dtype.kind == "f" else _FLOAT_RANGES[-1:]
-    for start, stop in candidates:
-        slack = _SLACK * (stop - start)
-        if start - slack <= low and high <= stop + slack:
-            return start, stop
-    raise ValueError(
-        "value_range cannot be inferred from X, whose values lie within none of "
-        f"{', '.join(f'[{a:g}, {b:g}]' for a, b in candidates)}. Received: dtype {X.dtype}, "
-        f"values from {low:g} to {high:g}. Give value_range=(low, high), the smallest and "
-        "the largest value that a pixel can have."
-    )
 
 
 class ImageForm:
@@ -79,6 +26,15 @@ class ImageForm:
         Dtype of the user's array.
     value_range : (float, float)
         Smallest and largest value that a pixel can have.
+    seen : (float, float) or None, default=None
+        Extremes of the images of fit; None takes `value_range`.
+    declared : bool, default=False
+        Whether the user gave the range; see `Scale`.
+
+    Attributes
+    ----------
+    scale : Scale
+        Dtype, range and extremes, with which other images are compared.
     """
 
     kind = "images"
@@ -89,12 +45,19 @@ class ImageForm:
         image_shape: Iterable[int],
         dtype: DTypeLike,
         value_range: Iterable[float],
+        seen: Iterable[float] | None = None,
+        declared: bool = False,
     ):
         self.sample_shape = tuple(sample_shape)
         self.image_shape = tuple(image_shape)
         self.dtype = np.dtype(dtype)
-        low, high = value_range
-        self.value_range = (float(low), float(high))
+        extremes = None if seen is None else _floats(seen)
+        self.scale = Scale(_floats(value_range), self.dtype, extremes, declared)
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Smallest and largest value that a pixel can have."""
+        return self.scale.value_range
 
     @property
     def tensor_shape(self) -> tuple[int, ...]:
@@ -102,24 +65,20 @@ class ImageForm:
         return self.image_shape
 
     def check(self, X: np.ndarray) -> None:
-        """Raise ValueError if samples differ in shape or kind, or exceed the value range."""
+        """Raise ValueError, or warn, if a set of images has another shape or scale.
+
+        The scale is compared by `Scale.check`. `encode` does not do so, since it may get a dark
+        part of a set.
+        """
+        self._check_shape(X)
+        self.scale.check(X)
+
+    def _check_shape(self, X):
         if X.shape[1:] != self.sample_shape:
             shape = ", ".join(map(str, self.sample_shape))
             raise ValueError(
                 f"X must have the shape (n, {shape}), as in fit; a single sample is X[None]. "
                 f"Received: shape {X.shape}"
-            )
-        if (X.dtype.kind == "f") != (self.dtype.kind == "f"):
-            raise ValueError(
-                f"X must have the kind of numbers that were given to fit, {self.dtype}, on the "
-                f"same scale. Received: {X.dtype}"
-            )
-        low, high = self.value_range
-        slack = _SLACK * (high - low) if X.dtype.kind == "f" else 0.0
-        if X.size and not (X.min() >= low - slack and X.max() <= high + slack):
-            raise ValueError(
-                f"X has values outside value_range=({low:g}, {high:g}). "
-                f"Received: values from {X.min():g} to {X.max():g}"
             )
 
     def encode(self, X: Any) -> NDArray[np.float32]:
@@ -137,10 +96,12 @@ class ImageForm:
         Raises
         ------
         ValueError
-            If X does not have this form; see `check`.
+            If X has another shape, or values outside the range. Floats may leave [0, 1] by a
+            quarter and are clipped.
         """
         X = dense(X)
-        self.check(X)
+        self._check_shape(X)
+        self.scale.check_limits(X)
         low, high = self.value_range
         tensor = np.empty((len(X), *self.image_shape), "float32")
         for rows in self._blocks(len(X)):
@@ -188,4 +149,11 @@ class ImageForm:
             "image_shape": self.image_shape,
             "dtype": self.dtype.str,
             "value_range": self.value_range,
+            "seen": self.scale.seen,
+            "declared": self.scale.declared,
         }
+
+
+def _floats(limits: Iterable[float]) -> tuple[float, float]:
+    low, high = limits
+    return float(low), float(high)

@@ -206,7 +206,7 @@ class TableForm:
     def _assemble(self, numbers, codes):
         """Combine numeric columns and category codes in the user's order and dtype."""
         numbers[:, self.whole] = np.rint(numbers[:, self.whole])
-        if not codes and not any(self.limits):
+        if not codes and not any(self.limits) and self.dtype != object:
             return numbers.astype(self.dtype)
         rows = np.empty((len(numbers), len(self.categories)), dtype=object)
         for i, j in enumerate(self._numeric):

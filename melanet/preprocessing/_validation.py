@@ -4,13 +4,20 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from scipy import sparse
 from sklearn.utils.validation import check_array, validate_data
 
 from melanet.preprocessing._containers import column, column_name, is_frame
-from melanet.utils._validation import join_names
+from melanet.preprocessing._sequences import check_samples_alike, is_sequence
+from melanet.utils._validation import check_unmasked, join_names, to_python
 
 _MOST_NAMED = 10  # columns that a message lists
+# As pandas infers the type of a column of objects; all but the first row are rejected later.
+_NOT_CATEGORIES = {
+    *("integer", "floating", "mixed-integer-float", "empty"),
+    *("decimal", "complex", "date", "time", "datetime", "datetime64", "timedelta", "timedelta64"),
+}
 
 
 def check_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -43,10 +50,16 @@ def check_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
             f"{type(X).__name__}. Convert it, for instance with X.to_pandas()"
         )
     X = as_numbers(X)
+    if not is_frame(X) and X.dtype == object and (X.ndim > 2 or estimator.image_shape is not None):
+        raise ValueError(
+            "X must hold images of one numeric dtype. Received: dtype object. Convert it, for "
+            'instance with X.astype("float32")'
+        )
     if X.ndim == 2:
         if estimator.image_shape is None:
             return _check_table(estimator, X, reset)
-        return validate_data(estimator, X=X, reset=reset, accept_sparse=["csr", "csc"])
+        pixels = validate_data(estimator, X=X, reset=reset, accept_sparse=["csr", "csc"])
+        return X if is_frame(X) else pixels
     X = check_array(X, allow_nd=True, input_name="X", estimator=estimator)
     if reset:
         validate_data(estimator, X=X, reset=True, skip_check_array=True)
@@ -55,7 +68,7 @@ def check_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 def _check_table(estimator, X, reset):
     categorical = set(categorical_columns(X, estimator.categorical_features))
-    if is_frame(X) or (X.dtype == object and categorical):
+    if is_frame(X) or X.dtype == object:
         if is_frame(X):
             _check_unique_names(X)
         validate_data(estimator, X=X, reset=reset, skip_check_array=True)
@@ -65,6 +78,7 @@ def _check_table(estimator, X, reset):
                 f"(shape={X.shape}) while a minimum of 1 is required."
             )
         _check_numeric(X, categorical)
+        _check_distinct(X, categorical)
     else:
         X = validate_data(
             estimator, X=X, reset=reset, accept_sparse=["csr", "csc"], ensure_all_finite=False
@@ -161,8 +175,7 @@ def _holds_categories(values):
         return True
     if kind.is_object_dtype(values.dtype):
         # As in scikit-learn, numbers stored as objects are numeric.
-        numbers = ("integer", "floating", "mixed-integer-float", "decimal", "empty")
-        return kind.infer_dtype(values, skipna=True) not in numbers
+        return kind.infer_dtype(values, skipna=True) not in _NOT_CATEGORIES
     return kind.is_string_dtype(values.dtype)
 
 
@@ -170,21 +183,50 @@ def _check_numeric(X, categorical):
     unsupported = []
     for j in set(range(X.shape[1])) - categorical:
         values = column(X, j)
-        numeric = values.dtype.kind in "biufO" or "Decimal" in type(values.iloc[0]).__name__
-        if numeric and values.dtype == object:
-            try:
-                np.asarray(values[~_missing(values)], dtype="float64")
-            except (TypeError, ValueError):
-                numeric = False
+        kind = str(values.dtype)
+        numeric = values.dtype.kind in "biuf"
+        if values.dtype.kind == "O":
+            others = {
+                type(value).__name__ for value in values[~_missing(values)] if not _is_number(value)
+            }
+            numeric = not others
+            kind = ", ".join([kind, *sorted(others)])
         if not numeric:
-            unsupported.append(f"{column_name(X, j)} ({values.dtype})")
+            unsupported.append(f"{column_name(X, j)} ({kind})")
     if unsupported:
         raise ValueError(
             "The columns of X must be numeric or categorical: text, booleans, pandas categories "
             "or columns listed in categorical_features. Received: "
-            f"{join_names(unsupported, _MOST_NAMED)}. Convert dates and similar types to numbers, "
-            "for instance to days"
+            f"{join_names(unsupported, _MOST_NAMED)}. Convert dates, decimals and similar types to "
+            "numbers, for instance to days or floats"
         )
+
+
+def _is_number(value):
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _check_distinct(X, categorical):
+    """Raise ValueError for categories that are equal but differ in type, such as True and 1."""
+    for j in sorted(categorical):
+        values = column(X, j)
+        if values.dtype != object:
+            continue
+        first: dict[Any, Any] = {}
+        for value in map(to_python, values):
+            try:
+                other = first.setdefault(value, value)
+            except TypeError as error:
+                raise ValueError(
+                    f"Column {column_name(X, j)} of X must hold numbers, text or other hashable "
+                    f"categories. Received: {value!r}"
+                ) from error
+            if type(other) is not type(value):
+                raise ValueError(
+                    f"Column {column_name(X, j)} of X must not mix values that are equal but of "
+                    f"different types, which would become one category. Received: {other!r} and "
+                    f"{value!r}. Convert the column to one type, for instance to str"
+                )
 
 
 def _check_finite(X, categorical):
@@ -237,7 +279,7 @@ def as_numbers(X: Any) -> Any:
     Parameters
     ----------
     X : array-like, DataFrame or sparse matrix
-        Samples; a sequence of images of one shape is stacked.
+        Samples; a sequence of arrays or PIL images of one shape is stacked.
 
     Returns
     -------
@@ -246,8 +288,17 @@ def as_numbers(X: Any) -> Any:
     Raises
     ------
     ValueError
-        If samples differ in shape, or are text or dates.
+        If samples differ in shape, dtype or mode, are text or dates, or are masked, or X is a
+        single image.
     """
+    check_unmasked("X", X)
+    if isinstance(X, Image.Image):
+        raise ValueError(
+            "X must be a sequence of images; put a single one into a list. "
+            f"Received: a PIL image of mode {X.mode}"
+        )
+    if is_sequence(X):
+        check_samples_alike(X)
     if sparse.issparse(X) or is_frame(X):
         return X
     try:

@@ -54,6 +54,8 @@ class ModelService:
     ):
         self.model, self.translator = model, translator
         height, width, self._n_channels = model.model_.input_shape[1:]
+        if model.form_ is not None:  # grey images are repeated for networks of three channels
+            self._n_channels = model.form_.image_shape[-1]
         self.input_size: tuple[int, int] = (height, width)
         self.labels = _check_labels(model.classes_.tolist(), labels)
         _check_channels("model", self._n_channels)

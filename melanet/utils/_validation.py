@@ -27,6 +27,32 @@ def check_positive_integer(name: str, value: Any, optional: bool = False) -> Non
         check_integer(name, value, 1)
 
 
+def as_symmetric(name: str, x: Any) -> np.ndarray:
+    """Return samples in [-1, 1] as a float32 array.
+
+    Raises
+    ------
+    ValueError
+        If `x` is masked, holds integers or booleans, which are pixels that nobody has scaled yet,
+        or leaves [-1, 1].
+    """
+    check_unmasked(name, x)
+    x = np.asarray(x)
+    check_scaled(name, x)
+    x = x.astype("float32", copy=False)
+    check_symmetric_range(name, x)
+    return x
+
+
+def check_scaled(name: str, x: np.ndarray) -> None:
+    """Raise ValueError for integers and booleans, which are pixels, where [-1, 1] is expected."""
+    if x.size and x.dtype.kind in "iub":
+        raise ValueError(
+            f"{name} must hold floats in [-1, 1]; scale it first (for 8-bit images: "
+            f"x / 127.5 - 1). Received: dtype {x.dtype}, values from {x.min()} to {x.max()}"
+        )
+
+
 def check_symmetric_range(name: str, x: np.ndarray) -> None:
     """Raise ValueError if a value of `x` is NaN or, beyond rounding, outside [-1, 1].
 
@@ -52,6 +78,30 @@ Received values from 0.0 to 255.0
         raise ValueError(
             f"{name} must lie in [-1, 1]; scale it first (for 8-bit images: x / 127.5 - 1). "
             f"Received values from {x.min()} to {x.max()}"
+        )
+
+
+def check_unmasked(name: str, x: Any) -> None:
+    """Raise ValueError for a masked array, whose mask would be lost, or a sequence of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.utils._validation import check_unmasked
+    >>> check_unmasked("X", np.ma.masked_equal([3, 7, 7], 7))
+    Traceback (most recent call last):
+      ...
+    ValueError: X must not be a masked array, since its mask would be lost. Received: 2 masked \
+values. Fill them, for instance with X.filled(0), or leave these samples out
+    """
+    parts = x if isinstance(x, (list, tuple)) else [x]
+    masked = [part for part in parts if isinstance(part, np.ma.MaskedArray)]
+    if masked:
+        n = sum(int(np.ma.count_masked(part)) for part in masked)
+        raise ValueError(
+            f"{name} must not be a masked array, since its mask would be lost. Received: {n} "
+            f"masked values. Fill them, for instance with {name}.filled(0), or leave these "
+            "samples out"
         )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from striped_pictures import pictures, small
 
 from melanet import CycleGAN, MelaNet
 from melanet.classifier import _backbones
+from melanet.exceptions import ScaleWarning
 from melanet.utils import _keras
 
 
@@ -86,6 +88,58 @@ def test_the_value_range_of_fit_is_kept(fitted):
     assert model.value_range_ == (0, 1)
     with pytest.raises(ValueError, match="outside value_range"):
         model.predict(X)
+
+
+BEFORE_MOVE = Path(__file__).parents[1] / "data" / "before_move"
+
+
+def test_one_overshooting_pixel_changes_nothing():
+    X, y = pictures()
+    unit = (X / 255).astype("float32")
+    overshot = unit.copy()
+    overshot[0, 0, 0, 0] = 1.06
+    plain, model = (small(epochs=1).fit(images, y) for images in (unit.clip(0, 1), overshot))
+    assert model.value_range_ == (0, 1)
+    assert (model.form_.scale.seen[1], plain.form_.scale.seen[1]) == (np.float32(1.06), unit.max())
+    np.testing.assert_allclose(model.predict_proba(unit), plain.predict_proba(unit), atol=0.05)
+    np.testing.assert_array_equal(
+        model.predict_proba(overshot), model.predict_proba(overshot.clip(0, 1))
+    )
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "embed", "explain"])
+def test_floats_of_another_scale_are_refused_after_loading_too(method, tmp_path):
+    X, y = pictures(24)
+    model = small(epochs=1).fit(X.astype("float32"), y)
+    model.save(tmp_path / "model.melanet")
+    for each in (model, MelaNet.load(tmp_path / "model.melanet")):
+        with pytest.raises(ValueError, match=r"float32 from \S+ to \d\d.*float64 from \S+ to [01]"):
+            getattr(each, method)(X / 255)
+        each.set_params(value_range=(0, 255))
+        with pytest.warns(ScaleWarning, match=r"float32 from \S+ to \d\d.*float64 from \S+ to"):
+            getattr(each, method)(X / 255)
+
+
+def test_validation_data_must_have_the_scale_and_channels_of_fit():
+    X, y = pictures(24)
+    with pytest.raises(ValueError, match=r"^validation_data: .*uint8 from .*float64 from 0"):
+        small(epochs=1).fit(X, y, validation_data=(X / 255, y))
+    with pytest.raises(ValueError, match="validation_data: .*3 channels, as in fit. Received: 2"):
+        small(epochs=1).fit(X, y, validation_data=(X[..., :2], y))
+    model = small(epochs=1).fit(X, y)
+    with pytest.warns(ScaleWarning, match="3 channels, as in fit. Received: 1"):
+        model.predict(X[..., :1])
+
+
+def test_a_file_without_a_form_keeps_its_range():
+    model = MelaNet.load(BEFORE_MOVE / "classifier.melanet")
+    assert model.form_.value_range == model.value_range_
+    height, width, channels = model.model_.input_shape[1:]
+    X = np.linspace(0, 1, 2 * height * width * channels).reshape(2, height, width, channels)
+    with pytest.warns(ScaleWarning, match=r"\(0, 16\). Received: float64 from 0 to 1"):
+        model.predict(X)
+    with pytest.raises(ValueError, match="from 0 to 17"):
+        model.predict(17 * X)
 
 
 def test_errors_of_predict_and_explain_name_the_cause(fitted):

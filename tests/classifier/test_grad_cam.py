@@ -112,6 +112,19 @@ def test_overlay_leaves_pixels_of_zero_heat_unchanged():
     assert blended[0, 1, 0].tolist() == [233, 80, 80]  # 40 % of 200, and 60 % of red
 
 
+@pytest.mark.parametrize(
+    ("images", "heatmaps", "message"),
+    [
+        (np.ones((1, 1, 2, 3)), np.zeros((1, 1, 2)), "images must be RGB pixels.*float64"),
+        (np.ones((1, 1, 2, 3), "uint8"), np.full((1, 1, 2), 1.5), "heatmaps must.*from 1.5"),
+        (np.ones((1, 1, 2, 3), "uint8"), np.full((1, 1, 2), np.nan), "heatmaps must"),
+    ],
+)
+def test_overlay_refuses_other_scales(images, heatmaps, message):
+    with pytest.raises(ValueError, match=message):
+        overlay(images, heatmaps)
+
+
 def test_model_halves_are_cached_and_released_with_the_model():
     model = _backbones.build("small", (16, 16), channels=1, n_classes=2)
     images = np.zeros((1, 16, 16, 1), "float32")

@@ -55,7 +55,13 @@ def main():
     edited = []
     for _ in range(2):
         sampler = GANOversampler(
-            steps=4, batch_size=2, features=None, reject=False, guard=False, copies=0, random_state=0
+            steps=4,
+            batch_size=2,
+            features=None,
+            reject=False,
+            guard=False,
+            copies=0,
+            random_state=0,
         )
         edited.append(sampler.fit_resample(large, y)[0])
         assert sampler.recipe_.features == "small"

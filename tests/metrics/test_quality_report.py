@@ -252,6 +252,13 @@ def test_the_worst_measure_decides_and_nan_is_ignored():
     assert judge_class({"n_real": 50, "success_real": 0.2})[0] == "use with care"
 
 
+def test_synthetic_images_on_another_scale_are_rejected(digits):
+    X, y, _, eights = digits
+    X, eights = X / 16 * 255, eights[:2] / 16
+    with pytest.raises(ValueError, match="X_synthetic must have the form.*to 255.*from 0 to 1"):
+        quality_report(X, y, eights, [8, 8])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

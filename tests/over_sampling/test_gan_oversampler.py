@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from imblearn.pipeline import Pipeline
+from imblearn.pipeline import Pipeline, make_pipeline
 from imblearn.utils.estimator_checks import parametrize_with_checks
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -20,7 +20,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from melanet import CycleGAN, GANOversampler
+from melanet import CycleGAN, GANOversampler, MelaNet
+from melanet.exceptions import ScaleWarning
 
 
 # Few steps suffice: the checks are of behaviour, not of quality.
@@ -411,7 +412,10 @@ def with_value(value):
         (IMAGES, [0] * 11 + [1], {}, ValueError, "Class 1 has 1 sample"),
         (with_value(np.nan), LABELS, {}, ValueError, "NaN"),
         (with_value(np.inf), LABELS, {}, ValueError, "infinity"),
-        (with_value(300.0), LABELS, {}, ValueError, "Give value_range"),
+        (with_value(300.0), LABELS, {}, ValueError, "from 0 to 300. Give value_range"),
+        (with_value(1.3), LABELS, {}, ValueError, "both.*from 0 to 1.3. Give value_range"),
+        (IMAGES.astype(object), LABELS, {}, ValueError, "Received: dtype object"),
+        (np.ma.masked_greater(IMAGES, 250), LABELS, {}, ValueError, "must not be a masked array"),
         (IMAGES, LABELS, {"value_range": (0, 1)}, ValueError, "outside value_range"),
         ([np.zeros((8, 8))] * 11 + [np.zeros((8, 9))], LABELS, {}, ValueError, "ragged"),
         (np.zeros((12, 2, 2, 2, 2)), LABELS, {}, ValueError, "5 dimensions"),
@@ -461,6 +465,42 @@ def test_translate_validates_label_and_form(digits, trained):
         sampler.translate(digits[0], 0)
     with pytest.raises(ValueError, match="as in fit"):
         sampler.translate(digits[0][:, :7], 1)
+
+
+def test_translate_refuses_another_scale(digits, trained):
+    X = digits[0]
+    with pytest.raises(ValueError, match=f"uint8 from 0 to {X.max()}.*float64 from 0 to 1"):
+        trained[0].translate(X / X.max(), 1)
+
+
+def test_overshoot_is_kept_and_synthetic_values_lie_in_the_range(digits, identity):
+    X, y = digits
+    X = (X / X.max() * 1.1 - 0.05).astype("float32")
+    sampler = quick(pretrained={1: identity, 2: identity})
+    result, _ = sampler.fit_resample(X, y)
+    assert sampler.form_.value_range == (0, 1)
+    np.testing.assert_array_equal(result[: len(X)], X)
+    assert 0 <= result[len(X) :].min() <= result[len(X) :].max() <= 1
+
+
+def test_a_second_fit_on_another_range_is_warned_of(digits, identity):
+    X, y = digits
+    sampler = quick(pretrained={1: identity, 2: identity})
+    sampler.fit_resample(X, y)
+    sampler.set_params(pretrained=sampler.cyclegans_)
+    with pytest.warns(ScaleWarning, match=r"uint8 in value_range=\(0, 255\).*\(0, 1\)"):
+        sampler.fit_resample(X / 255, y)
+
+
+def test_a_pipeline_takes_a_list_as_it_takes_an_array(digits, identity):
+    X, y = digits
+    X = X.astype("uint16") * 257
+    predictions = []
+    for given in (X, list(X)):
+        sampler = quick(pretrained={1: identity, 2: identity})
+        classifier = MelaNet(backbone="small", input_size=8, epochs=1, random_state=0)
+        predictions.append(make_pipeline(sampler, classifier).fit(given, y).predict_proba(given))
+    np.testing.assert_array_equal(*predictions)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import functools
 import importlib.abc
 import sys
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -270,6 +271,10 @@ def test_hopeless_tables_are_over_sampled_with_a_warning():
         ({"marker": np.inf}, r"infinity .* columns 'marker'"),
         ({"seen": pd.Timestamp("2020-01-01")}, r"must be numeric.*'seen' \(datetime64"),
         ({"z": 1j}, r"'z' \(complex128\)"),
+        ({"price": Decimal("9.90")}, r"'price' \(object, Decimal\).*floats"),
+        ({"flag": pd.Series([True, 1] * 40, dtype=object)}, "'flag'.*mix.*True and 1"),
+        ({"flag": pd.Series([1, 1.0, "x", "x"] * 20, dtype=object)}, "'flag'.*mix.*1 and 1.0"),
+        ({"list": pd.Series([[1], [2]] * 40, dtype=object)}, r"'list'.*hashable.*\[1\]"),
     ],
 )
 def test_bad_columns_are_named(change, message):

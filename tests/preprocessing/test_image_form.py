@@ -18,7 +18,8 @@ def rng():
         (np.array([[True, False]]), (0, 1)),
         (np.array([[0.2, 0.9]]), (0, 1)),
         (np.array([[0.0, 0.0]]), (0, 1)),
-        (np.array([[-0.2, 0.9]], "float32"), (-1, 1)),
+        (np.array([[-0.25, 1.25]], "float32"), (0, 1)),  # overshoot of interpolation
+        (np.array([[-0.26, 0.9]], "float32"), (-1, 1)),
         (np.array([[0, 16.0]]), (0, 255)),
         (np.array([[0, 200]], "int64"), (0, 255)),
     ],
@@ -27,7 +28,18 @@ def test_value_range_follows_dtype_and_limits(X, expected):
     assert infer_value_range(X) == expected
 
 
-@pytest.mark.parametrize("X", [[[-3.0, 0.2]], [[0.0, 256.0]], [[-1.0, 1.5]], [[-5, 5]]])
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[-3.0, 0.2]],
+        [[0.0, 256.0]],
+        [[-1.0, 1.5]],
+        [[-5, 5]],
+        [[0.0, 1.26]],  # [0, 1] with outliers, or [0, 255]
+        [[0.0, 9.9]],
+        [[0, 1]],  # of 64 bits: [0, 1] or [0, 255]
+    ],
+)
 def test_unknown_value_ranges_must_be_given(X):
     with pytest.raises(ValueError, match="Give value_range"):
         infer_value_range(np.array(X))
@@ -80,10 +92,10 @@ def test_rounding_does_not_change_the_range():
     assert form.encode(X[None]).max() == 1
 
 
-def test_another_kind_of_numbers_is_rejected(rng):
+def test_another_scale_is_rejected(rng):
     form = read_form(rng.integers(0, 256, (5, 4, 6)).astype("uint8"))
-    with pytest.raises(ValueError, match="kind of numbers that were given to fit, uint8"):
-        form.encode(rng.uniform(0, 1, (5, 4, 6)))
+    with pytest.raises(ValueError, match="scaled as in fit, which received uint8"):
+        form.check(rng.uniform(0, 1, (5, 4, 6)))
 
 
 def test_other_ranges_and_shapes_are_rejected(rng):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from melanet.utils._validation import (
+    as_symmetric,
     check_integer,
     check_positive_integer,
     check_symmetric_range,
@@ -43,6 +44,21 @@ def test_values_in_range_pass(values):
 def test_values_out_of_range_are_rejected(values):
     with pytest.raises(ValueError, match=r"A must lie in \[-1, 1\]; .* Received values from"):
         check_symmetric_range("A", np.array(values, "float32"))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros(3, "uint8"), "floats in .*dtype uint8, values from 0 to 0"),
+        (np.ones(3, bool), "dtype bool"),
+        (np.ma.masked_equal([0.5, 1.0], 1.0), "masked array.*1 masked"),
+        (np.array([0.0, 2.0]), "from 0.0 to 2.0"),
+    ],
+)
+def test_samples_in_minus_one_to_one_are_floats_without_a_mask(x, message):
+    with pytest.raises(ValueError, match=message):
+        as_symmetric("x", x)
+    assert as_symmetric("x", np.array([0.5])).dtype == np.float32
 
 
 def test_numpy_scalars_become_python_objects():
