@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from melanet.exceptions import TrainingDiverged
 from melanet.images import picture_grid, save_picture
 from melanet.utils._typing import PathLike
+from melanet.utils._validation import as_symmetric
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -173,7 +174,7 @@ class PictureGrid(keras.callbacks.Callback):
     Raises
     ------
     ValueError
-        If A or B does not have the shape of images.
+        If A or B does not have the shape of images, or is not in [-1, 1].
     """
 
     def __init__(
@@ -207,7 +208,7 @@ class PictureGrid(keras.callbacks.Callback):
 
 
 def _check_images(name: str, images: Any, n: int) -> np.ndarray:
-    x = np.asarray(images[:n], "float32")
+    x = as_symmetric(name, images[:n])
     if x.ndim != 4 or not len(x):
         raise ValueError(
             f"{name} must have shape (n, height, width, channels), with n >= 1. "
