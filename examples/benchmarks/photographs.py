@@ -65,7 +65,7 @@ def _run(options, data, side):
         for seed in range(1 if name in arms.CONTROLS else options.seeds):
             results.append(store.run(name, seed, bench))
             print(f"{store.data} {side} {name} {seed}: done", file=sys.stderr, flush=True)
-    part = "test part" if options.final else "half of the training part"
+    part = "test part" if options.final else "other half of the training part"
     title = f"{store.data}, {side}x{side}; the oracles learn from the {part}"
     return report.page(title, bench, results)
 

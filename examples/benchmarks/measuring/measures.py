@@ -13,8 +13,9 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from measuring import data as photographs
+from measuring import oracles
 from measuring.nuisances import kept, structural_similarity
-from measuring.oracles import SETTINGS, LinearOracle, SmallNetwork
+from measuring.oracles import LinearOracle, SmallNetwork
 from measuring.pretrained import Features
 from measuring.realism import told_from
 from melanet.utils._files import atomic_path
@@ -257,8 +258,9 @@ def open_bench(data, side, out, *, final=False, outside="efficientnet-lite0", we
     else:
         with atomic_path(path) as partial, partial.open("wb") as file:
             np.save(file, features(everything))
+    code = Path(oracles.__file__).read_text()
     network = SmallNetwork(parts.X.shape[1:])
-    path = folder / f"small-network-{_digest(parts.oracle_X, parts.oracle_y, SETTINGS)}.npz"
+    path = folder / f"small-network-{_digest(parts.oracle_X, parts.oracle_y, code)}.npz"
     if path.exists():
         with np.load(path) as file:
             network.model.set_weights([file[name] for name in file.files])

@@ -46,7 +46,7 @@ def page(title, bench, results):
         "deviation; the interval of the evidence is the mean of the seeds' bootstrap intervals."
     ]
     if passed:
-        lines += ["", f"**The aims are wrong: {', '.join(passed)} meets all of them.**"]
+        lines += ["", f"**The aims are wrong: all of them are met by {', '.join(passed)}.**"]
     return "\n".join(lines)
 
 

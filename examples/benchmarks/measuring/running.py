@@ -61,6 +61,8 @@ class Results:
         return result
 
     def _made(self, arm, seed, bench):
+        if arm in arms.CONTROLS:  # made in seconds, and one depends on an oracle
+            return arms.make(arm, bench, seed, self.data)
         path = self.path(arm, seed, ".npz")
         if path.exists():
             with np.load(path) as file:
