@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import logging
+import math
 import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,12 +17,19 @@ if TYPE_CHECKING:
 
 CLASSES_HELP = "folder with a folder of images for each class"
 DEFAULT_HELP = "default: %(default)s"
+_MAX_SEED = 2**32 - 1  # NumPy's
+_TRAINING_BACKENDS = ("tensorflow", "torch", "jax")
+_BACKENDS = (
+    "KERAS_BACKEND must be tensorflow, torch or jax, and that package must be installed (pip "
+    "install tensorflow, for example)"
+)
 
 
 def add_size_and_seed(add: Callable[..., Any]) -> None:
     """Add the arguments ``--size`` and ``--seed``."""
-    add("--size", type=int, default=256, metavar="PIXELS", help=f"image side ({DEFAULT_HELP})")
-    add("--seed", type=int, default=0, help=DEFAULT_HELP)
+    help = f"image side ({DEFAULT_HELP})"
+    add("--size", type=whole_number(1), default=256, metavar="PIXELS", help=help)
+    add_seed(add)
 
 
 def add_quality(add: Callable[..., Any]) -> None:
@@ -45,28 +54,84 @@ def parse_features(text: str) -> str | None:
     return None if text == "none" else text
 
 
-def quiet_backend() -> None:
-    """Import Keras without the backend's messages, and show that something happens meanwhile.
+def add_seed(add: Callable[..., Any]) -> None:
+    """Add the argument ``--seed``."""
+    add("--seed", type=whole_number(0, _MAX_SEED), default=0, help=DEFAULT_HELP)
 
-    TensorFlow's compiled code writes to standard error before its log level can be set, so the
-    file descriptor is redirected while it starts. Nothing is lost if it fails: the messages are
-    then written out.
+
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a parser of whole numbers in a range, for ``type=``."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            range_ = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"must be a whole number {range_}. Received: {text!r}")
+        return number
+
+    return parse
+
+
+def finite_number(text: str) -> float:
+    """Parse a number that is neither infinite nor NaN, for ``type=``."""
+    with contextlib.suppress(ValueError):
+        if math.isfinite(number := float(text)):
+            return number
+    raise argparse.ArgumentTypeError(f"must be a number. Received: {text!r}")
+
+
+def seconds(text: str) -> float:
+    """Parse a time of more than zero seconds, for ``type=``."""
+    if (number := finite_number(text)) > 0:
+        return number
+    raise argparse.ArgumentTypeError(f"must be more than 0. Received: {text!r}")
+
+
+def load_backend(*, quiet: bool = True) -> None:
+    """Import Keras and start its backend.
+
+    Parameters
+    ----------
+    quiet : bool, default=True
+        Whether the backend's messages are dropped. TensorFlow's compiled code writes them before
+        its log level can be set, so the file descriptor is redirected meanwhile.
+
+    Raises
+    ------
+    ImportError
+        If the backend is unknown, not installed, or cannot train.
     """
+    backend = os.environ.get("KERAS_BACKEND")
+    try:
+        with _silence() if quiet else contextlib.nullcontext():
+            import keras
+
+            backend = keras.backend.backend()
+            keras.ops.zeros(1)  # starts the devices, which reports more
+    except Exception as error:  # of many types, by the backend
+        raise ImportError(
+            f"Keras cannot load its backend. {_BACKENDS}. Received: KERAS_BACKEND={backend!r} "
+            f"({error})"
+        ) from error
+    if backend not in _TRAINING_BACKENDS:
+        raise ImportError(f"{_BACKENDS}. Received: KERAS_BACKEND={backend!r}")
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Drop messages on standard error, and show that something happens meanwhile."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from rich.console import Console
 
-    with Console().status("Loading Keras ..."), tempfile.TemporaryFile() as messages:
+    with Console().status("Loading Keras ..."), open(os.devnull, "wb") as nowhere:
         saved = os.dup(2)
-        os.dup2(messages.fileno(), 2)
+        os.dup2(nowhere.fileno(), 2)
         try:
-            import keras
-
-            keras.ops.zeros(1)  # starts the devices, which reports more
-        except BaseException:
-            messages.seek(0)
-            os.write(saved, messages.read())
-            raise
+            yield
         finally:
             os.dup2(saved, 2)
             os.close(saved)
@@ -111,7 +176,8 @@ def list_folder(path: str, subset: str = "train") -> tuple[np.ndarray, np.ndarra
 
     from melanet.datasets import load_image_folder
 
-    if not any((Path(path) / f"test{side}").is_dir() for side in "AB"):
+    parts = [f"{part}{side}" for part in ("train", "test") for side in "AB"]
+    if not any((Path(path) / name).is_dir() for name in parts):
         subset = "train"  # the only part of a folder with a folder for each class
     found = load_image_folder(path, subset="test" if subset == "test" else "train")
     return found.paths, np.asarray(found.target_names)[np.asarray(found.target)]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from melanet.cli._common import DEFAULT_HELP
+from melanet.cli._common import DEFAULT_HELP, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,18 +19,29 @@ COMMON, RARE = 3, 8  # digits
 N_COMMON, N_RARE = 120, 12
 SCORES = ("balanced accuracy", "sensitivity", "AUC")
 CLASSIFIER, TRANSLATOR = "classifier.melanet", "translator.keras"
+_WRITTEN = ("translations.png", "scores.csv", "sampler.melanet")
 _N_LESIONS = 300
 
 
 def add_arguments(add: Callable[..., Any]) -> None:
     """Add the command's arguments to a parser; `add` is its ``add_argument``."""
     add("--out", default="melanet-demo", metavar="DIR", help=f"folder to write ({DEFAULT_HELP})")
-    add("--seeds", type=int, default=3, metavar="N", help=f"repetitions ({DEFAULT_HELP})")
+    add(
+        "--seeds",
+        type=whole_number(1),
+        default=3,
+        metavar="N",
+        help=f"repetitions ({DEFAULT_HELP})",
+    )
     add("--no-serve", dest="serve", action="store_false", help="train no models for melanet serve")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the demo, and train small models for ``melanet serve``."""
+    from melanet.utils._files import check_writable
+
+    written = (*_WRITTEN, *((CLASSIFIER, TRANSLATOR) if arguments.serve else ()))
+    check_writable(*(Path(arguments.out) / name for name in written))
     run_demo(arguments.out, n_seeds=arguments.seeds)
     if arguments.serve:
         classifier, translator = train_lesion_models(arguments.out)

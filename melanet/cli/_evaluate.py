@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from melanet.cli._common import CLASSES_HELP, DEFAULT_HELP, read_folder
+from melanet.cli._common import CLASSES_HELP, DEFAULT_HELP, finite_number, read_folder
+
+_TABLE, _JSON, _PREDICTIONS = "report.csv", "report.json", "predictions.csv"
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +35,8 @@ def add_arguments(add: Callable[..., Any]) -> None:
         metavar="FOLDER=CLASS",
         help="class of the model that a folder holds, if their names differ; may be repeated",
     )
-    add("--threshold", type=float, default=0.5, help=f"least positive score ({DEFAULT_HELP})")
+    help = f"least positive score ({DEFAULT_HELP})"
+    add("--threshold", type=finite_number, default=0.5, help=help)
     add("--out", metavar="DIR", help="folder for report.csv, report.json and predictions.csv")
 
 
@@ -42,8 +45,11 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet import NOT_FOR_DIAGNOSIS
     from melanet.classifier import load_classifier
     from melanet.metrics import screening_report
+    from melanet.utils._files import check_writable
     from melanet.weights._published import CLASSES
 
+    if arguments.out is not None:
+        check_writable(*(Path(arguments.out) / name for name in (_TABLE, _JSON, _PREDICTIONS)))
     classifier = load_classifier(arguments.model)
     X, folders, paths = read_folder(
         arguments.source, classifier.model_.input_shape[1:3], subset="test"
@@ -182,7 +188,7 @@ def _write_report(out: Path, report: Any, about: dict[str, Any], predictions: An
         }
         for name in measures
     ]
-    write_csv(out / "report.csv", rows)
+    write_csv(out / _TABLE, rows)
     values = {name: value if math.isfinite(value) else None for name, value in report.items()}
-    write_json(out / "report.json", {**about, **values})
-    write_csv(out / "predictions.csv", predictions)
+    write_json(out / _JSON, {**about, **values})
+    write_csv(out / _PREDICTIONS, predictions)

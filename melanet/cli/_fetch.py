@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet.datasets._isic_catalogue import CHALLENGES
 
     year = int(arguments.dataset.removeprefix("isic"))
-    for subset in [arguments.subset] if arguments.subset else CHALLENGES[year].subsets:
+    for subset in [arguments.subset] if arguments.subset is not None else CHALLENGES[year].subsets:
         found: Any = fetch_isic(
             year, subset=subset, data_home=arguments.data_home, mirror=arguments.mirror, verbose=1
         )

@@ -9,9 +9,11 @@ from melanet.cli._common import (
     CLASSES_HELP,
     DEFAULT_HELP,
     add_quality,
+    add_seed,
     count_classes,
     list_folder,
     parse_features,
+    whole_number,
 )
 
 
@@ -36,8 +38,9 @@ def add_arguments(add: Callable[..., Any]) -> None:
         "--preset", choices=("default", "paper"), default="default", help=f"recipe ({DEFAULT_HELP})"
     )
     add_quality(add)
-    add("--size", type=int, metavar="PIXELS", help="image side (default: the model's, or 256)")
-    add("--seed", type=int, default=0, help=DEFAULT_HELP)
+    help = "image side (default: the model's, or 256)"
+    add("--size", type=whole_number(1), metavar="PIXELS", help=help)
+    add_seed(add)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -83,6 +86,7 @@ def oversample_folder(
     """
     from melanet.datasets import load_image_table
     from melanet.over_sampling import oversample_files
+    from melanet.utils._files import resolve
 
     source = Path(source)
     table = source.is_file()
@@ -92,6 +96,11 @@ def oversample_folder(
     else:
         paths, y = list_folder(str(source))
     counts = count_classes(y, str(source))
+    if not table and resolve(destination).is_relative_to(resolve(source)):
+        raise ValueError(
+            f"destination must lie outside of {str(source)!r}, whose folders are classes. "
+            f"Received: {str(destination)!r}"
+        )
     named: dict[str, str] = {}
     for label, file in map(_split_model, models):
         label = _rarest(counts) if label is None else label

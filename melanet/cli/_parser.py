@@ -1,12 +1,18 @@
 """The argument parser of ``melanet`` and its entry point."""
 
 import argparse
+import contextlib
 import importlib
+import os
+import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from melanet._version import __version__
-from melanet.cli._common import quiet_backend
+from melanet.cli._common import load_backend
+
+_FAILED, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 141
+_EXPECTED = (OSError, ValueError, ArithmeticError, ImportError, MemoryError)
 
 
 class Command(NamedTuple):
@@ -76,7 +82,7 @@ COMMANDS = (
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the argument parser of ``melanet``."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="melanet",
         description="Over-sample rare classes of images with CycleGAN translations. Not for "
         "diagnosis.",
@@ -90,10 +96,34 @@ def build_parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"melanet.cli.{command.module}")
         module.add_arguments(subparser.add_argument)
         subparser.add_argument(
-            "--verbose", action="store_true", help="show the backend's own messages"
+            "--verbose",
+            action="store_true",
+            help="show the backend's own messages, and the traceback of an unexpected error",
         )
         subparser.set_defaults(run=module.run, backend=command.backend)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports an error in one line, and takes an option once."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self.register("action", None, _StoreOnce)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"melanet: {_one_line(message)}. See {self.prog} --help\n")
+
+
+class _StoreOnce(argparse.Action):
+    """Store the value of an option; refuse a second one, which would replace the first."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        stored = vars(namespace).setdefault("_stored", {})
+        first = stored.setdefault(self.dest, values)
+        if first != values:
+            parser.error(f"{option_string} must be given once. Received: {first} and {values}")
+        setattr(namespace, self.dest, values)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,14 +137,78 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status. A failure is reported in one line, with status 2.
+        0. Any other end raises SystemExit with one line on standard error and the status: 2 for
+        a failure, 130 after Ctrl-C. If the reader of the output has gone, the status is 141 and
+        nothing is said, as with other programs. With ``--verbose``, an exception that melanet
+        does not expect is raised with its traceback.
     """
-    parser = build_parser()
-    arguments: Any = parser.parse_args(argv)
+    verbose = False
     try:
-        if arguments.backend and not arguments.verbose:
-            quiet_backend()
+        _print_any_name()
+        arguments: Any = build_parser().parse_args(argv)
+        verbose = arguments.verbose
+        if arguments.backend:
+            load_backend(quiet=not verbose)
         arguments.run(arguments)
-    except (OSError, ValueError, ArithmeticError) as error:
-        parser.exit(2, f"melanet: {' '.join(str(error).split())}\n")
+        _flush()
+    except BrokenPipeError:
+        sys.exit(_BROKEN_PIPE)
+    except KeyboardInterrupt as error:
+        _exit(_INTERRUPTED, f"interrupted. {_notes(error)}")
+    except _EXPECTED as error:
+        _exit(_FAILED, _describe(error))
+    except Exception as error:
+        if verbose:
+            raise
+        kind = type(error).__name__
+        _exit(
+            _FAILED,
+            f"unexpected {kind}: {_describe(error)}. --verbose shows where; please report it",
+        )
+    finally:
+        _close_broken_output()
     return 0
+
+
+def _exit(status: int, message: str) -> NoReturn:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"melanet: {_one_line(message)}", file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _describe(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror and not error.filename:
+        text = error.strerror  # "[Errno 28]" says nothing to a reader
+    if isinstance(error, MemoryError):
+        text = f"the memory is full ({text}). Use a smaller --size, or fewer images"
+    return f"{text}. {_notes(error)}" if _notes(error) else text
+
+
+def _notes(error: BaseException) -> str:
+    return " ".join(getattr(error, "__notes__", ()))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _print_any_name() -> None:
+    """Let names be printed that the terminal's encoding lacks, instead of raising at the end."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _close_broken_output() -> None:
+    """Redirect standard output if it cannot be written, so that Python does not try at exit."""
+    try:
+        _flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

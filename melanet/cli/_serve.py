@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from melanet.cli._common import whole_number
+
 _NO_MODEL = (
     "--model must name a model to serve: a file that `melanet train-classifier` or MelaNet.save "
     "wrote, a Keras file, or isic2016. Received: none. `melanet demo` writes a small one: "
@@ -17,7 +19,8 @@ def add_arguments(add: Callable[..., Any]) -> None:
     add("--model", metavar="PATH", help="file of a classifier, or isic2016")
     add("--translator", metavar="PATH", help="file of a CycleGAN, or isic2016")
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
+    help = "0 takes a free one (default: %(default)s)"
+    add("--port", type=whole_number(0, 65535), default=8000, help=help)
     add(
         "--labels",
         metavar="CLASS=NAME,...",

@@ -10,7 +10,9 @@ from melanet.cli._common import (
     DEFAULT_HELP,
     add_size_and_seed,
     count_classes,
+    list_folder,
     read_folder,
+    whole_number,
 )
 
 
@@ -27,11 +29,13 @@ def add_arguments(add: Callable[..., Any]) -> None:
     )
     add(
         "--backbone-weights",
-        default="imagenet",
         metavar="FILE",
-        help="imagenet, which is downloaded, a file without the top, or none (%(default)s)",
+        help="imagenet, which is downloaded, a file without the top, or none (default: imagenet, "
+        "or none for small, which has no others)",
     )
-    add("--epochs", type=int, default=300, metavar="N", help=f"maximum ({DEFAULT_HELP})")
+    add(
+        "--epochs", type=whole_number(1), default=300, metavar="N", help=f"maximum ({DEFAULT_HELP})"
+    )
     add("--balanced", action="store_true", help="weight classes by the inverse of their size")
     add("--augment", action="store_true", help="augment training images anew in every epoch")
     add_size_and_seed(add)
@@ -48,10 +52,17 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet import MelaNet
     from melanet.classifier._dataset import hold_out
     from melanet.images import Augmentation
-    from melanet.utils._files import history_rows, write_csv
+    from melanet.utils._files import check_writable, history_rows, resolve, write_csv
     from melanet.utils._labels import match_labels
     from melanet.utils._paths import check_distinct_files
 
+    weights = parse_weights(arguments.backbone, arguments.backbone_weights)
+    check_writable(arguments.out)
+    out = resolve(arguments.out)
+    record = out.with_suffix(".record.csv")
+    check_writable(record)
+    if str(out) in {str(resolve(path)) for path in list_folder(arguments.source)[0]}:
+        raise ValueError(f"--out must not be one of the images. Received: {arguments.out!r}")
     X, y, paths = read_folder(arguments.source, arguments.size)
     count_classes(y, arguments.source)
     if arguments.validation is None:
@@ -69,23 +80,34 @@ def run(arguments: argparse.Namespace) -> None:
             "The labels of synthetic", y_made, f"classes of {arguments.source}", classes
         )
         X, y = np.concatenate([X, X_made]), np.concatenate([y, classes[codes]])
-    weights = arguments.backbone_weights
     model = MelaNet(
         input_size=arguments.size,
         augment=Augmentation(flip="both") if arguments.augment else False,
         random_state=arguments.seed,
         backbone=arguments.backbone,
-        backbone_weights=None if weights == "none" else weights,
+        backbone_weights=weights,
         class_weight="balanced" if arguments.balanced else None,
         epochs=arguments.epochs,
         verbose=2,
     )
     model.fit(X, y, validation_data=(X_held, y_held))
-    out = Path(arguments.out)
-    write_csv(out.with_suffix(".record.csv"), history_rows(model.history_))
+    write_csv(record, history_rows(model.history_))
     # A file cannot hold a callable, and a loaded model only predicts.
     model.set_params(augment=arguments.augment).save(out)
-    print(f"Wrote {out} after {len(model.history_['loss'])} epochs. Not for diagnosis")
+    n_epochs = len(model.history_["loss"])
+    print(f"Wrote {arguments.out} after {n_epochs} epochs. Not for diagnosis")
+
+
+def parse_weights(backbone: str, weights: str | None) -> str | None:
+    """Return ``backbone_weights`` of MelaNet; raise ValueError for ImageNet's of "small"."""
+    if backbone == "small" and weights == "imagenet":
+        raise ValueError(
+            "--backbone-weights must be none or a file for --backbone small, which has no ImageNet "
+            "weights. Received: 'imagenet'"
+        )
+    if weights is None:
+        return None if backbone == "small" else "imagenet"
+    return None if weights == "none" else weights
 
 
 def read_synthetic(

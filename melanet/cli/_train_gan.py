@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from melanet.cli._common import (
@@ -10,8 +11,10 @@ from melanet.cli._common import (
     add_quality,
     add_size_and_seed,
     count_classes,
+    list_folder,
     parse_features,
-    read_folder,
+    seconds,
+    whole_number,
 )
 
 
@@ -23,43 +26,37 @@ def add_arguments(add: Callable[..., Any]) -> None:
     add("--to", dest="to_class", metavar="CLASS", help="default: the rarest class, or B")
     add("--preset", choices=("paper", "default"), default="paper", help=f"recipe ({DEFAULT_HELP})")
     add_quality(add)
-    add("--epochs", type=int, metavar="N", help="default: the recipe's")
-    add("--steps", type=int, metavar="N", help="training budget instead of epochs")
-    add("--max-seconds", type=float, metavar="S", help="end the training after this time")
+    add("--epochs", type=whole_number(1), metavar="N", help="default: the recipe's")
+    add("--steps", type=whole_number(1), metavar="N", help="training budget instead of epochs")
+    add("--max-seconds", type=seconds, metavar="S", help="end the training after this time")
     add_size_and_seed(add)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train and save; see `melanet.gan.training.train_and_save`."""
+    from melanet.datasets import load_images
     from melanet.gan.training import train_and_save
     from melanet.over_sampling import guide_for, resolve_recipe
+    from melanet.utils._files import check_writable
 
-    X, y, paths = read_folder(arguments.source, arguments.size)
+    paths, y = list_folder(arguments.source)
     counts = count_classes(y, arguments.source)
-    source, target = arguments.from_class, arguments.to_class
-    if {file.parent.name for file in paths} == {"trainA", "trainB"}:
-        source, target = sorted(counts)
-    target = target or min(counts, key=lambda name: counts[name])
-    rest = {name: n for name, n in counts.items() if name != target}
-    source = source or max(rest, key=lambda name: rest[name])
-    for name, value in (("target", target), ("source", source)):
-        if value not in counts or target == source:
-            raise ValueError(
-                f"{name} must be one of two different classes of {list(counts)}. "
-                f"Received: {name}={value!r}"
-            )
+    sides = {Path(file).parent.name for file in paths} == {"trainA", "trainB"}
+    source, target = choose_classes(counts, arguments.from_class, arguments.to_class, sides)
     features = parse_features(arguments.features)
     recipe = resolve_recipe(
         arguments.preset,
-        X.shape[1:],
+        (arguments.size, arguments.size, 3),
         arguments.quality,
         steps=arguments.steps,
         epochs=arguments.epochs,
         max_seconds=arguments.max_seconds,
     )
+    check_writable(arguments.out)
+    A, B = (load_images(paths[y == name], arguments.size) for name in (source, target))
     train_and_save(
-        X[y == source],
-        X[y == target],
+        A,
+        B,
         arguments.out,
         recipe,
         guide=lambda a, b: guide_for(recipe, a, b, features, arguments.seed),
@@ -67,3 +64,39 @@ def run(arguments: argparse.Namespace) -> None:
         verbose=1,
     )
     print(f"Wrote {arguments.out}: a CycleGAN from {source} to {target}")
+
+
+def choose_classes(
+    counts: dict[str, int], source: str | None, target: str | None, sides: bool
+) -> tuple[str, str]:
+    """Return the classes to translate from and to.
+
+    Parameters
+    ----------
+    counts : dict
+        Class -> number of images.
+    source, target : str or None
+        The classes as given. None takes the most common of the others, and the rarest of the
+        others; of a folder with trainA and trainB, the side that is not given, or A to B.
+    sides : bool
+        Whether the folder has trainA and trainB.
+
+    Raises
+    ------
+    ValueError
+        If they are not two classes of `counts`.
+    """
+    for option, name in (("--from", source), ("--to", target)):
+        if name is not None and name not in counts:
+            raise ValueError(f"{option} must be one of {list(counts)}. Received: {name!r}")
+    if source is not None and source == target:
+        raise ValueError(f"--from and --to must be two classes. Received: {source!r} for both")
+    by_rarity = sorted(counts, key=lambda name: (counts[name], name))
+    if sides:
+        by_rarity = sorted(counts, reverse=True)
+    if target is None:
+        target = next(name for name in by_rarity if name != source)
+    if source is None:
+        most = max(n for name, n in counts.items() if name != target)
+        source = next(name for name, n in counts.items() if name != target and n == most)
+    return source, target

@@ -186,8 +186,9 @@ def _resolve_home(data_home):
 
 
 def _resolve_servers(mirror):
-    mirror = mirror or os.environ.get("MELANET_ISIC_MIRROR")
-    if not mirror:
+    if mirror is None:
+        mirror = os.environ.get("MELANET_ISIC_MIRROR") or None
+    if mirror is None:
         return ADDRESSES
     if not str(mirror).startswith(("http://", "https://")):
         raise ValueError(

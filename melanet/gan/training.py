@@ -18,9 +18,17 @@ from melanet.gan._unpaired_dataset import UnpairedDataset, UnpairedFiles, Unpair
 from melanet.images import Augmentation, Jitter
 from melanet.preprocessing import PictureFiles, as_samples, read_form
 from melanet.utils import reproducible
-from melanet.utils._files import atomic_path, history_rows, write_csv
+from melanet.utils._files import (
+    atomic_path,
+    check_writable,
+    history_rows,
+    resolve,
+    resumable,
+    write_csv,
+)
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 from melanet.utils._typing import PathLike
+from melanet.utils._validation import check_integer
 
 _MAX_EPOCHS = 10  # a budget in steps is divided into at most this many epochs
 _MAX_GRIDS = 10  # image grids written during a training
@@ -367,12 +375,17 @@ def train_and_save(
     ------
     ValueError
         If `path` does not end in ``.keras``, or a set is empty, or of another shape or scale.
+    OSError
+        If a file cannot be written; that is tried before the training.
     melanet.exceptions.TrainingDiverged
         If the loss becomes infinite or NaN.
     """
-    path = Path(path)
-    if path.suffix != ".keras":
+    if Path(path).suffix != ".keras":
         raise ValueError(f"path must end in .keras. Received: {str(path)!r}")
+    check_integer("seed", seed, 0)
+    path = resolve(path)
+    record, samples_folder = path.with_suffix(".record.csv"), path.with_suffix(".samples")
+    check_writable(path, record, samples_folder / "epoch-0001.png")
     for name, images in (("A", A), ("B", B)):
         if not len(images):
             raise ValueError(f"{name} must hold at least one image. Received: none")
@@ -382,20 +395,28 @@ def train_and_save(
     checkpoint = Checkpoint(
         path.with_name(f".{path.name}.training"), settings=settings, seconds=checkpoint_seconds
     )
-    every = max(1, -(-recipe.schedule()[0] // _MAX_GRIDS))
-    grids = PictureGrid(path.with_suffix(".samples"), *samples, every=every)
-    model, history = train(
-        recipe,
-        *samples,
-        guide=guide and guide(*samples),
-        seed=seed,
-        callbacks=[checkpoint, grids],
-        verbose=verbose,
-    )
-    write_csv(path.with_suffix(".record.csv"), history_rows(history))
-    model.compile(optimizer="sgd")  # stateless: the file is a third as large
-    with atomic_path(path) as partial:
-        model.save(partial)
+    n_epochs = recipe.schedule()[0]
+    grids = PictureGrid(samples_folder, *samples, every=max(1, -(-n_epochs // _MAX_GRIDS)))
+    with (
+        resumable(checkpoint.folder),
+        leased_training(
+            recipe,
+            *samples,
+            guide=guide and guide(*samples),
+            seed=seed,
+            callbacks=[checkpoint, grids],
+            verbose=verbose,
+        ) as training,
+    ):
+        model = training.copy()
+        model.compile(optimizer="sgd")  # stateless: the file is a third as large
+        try:
+            write_csv(record, history_rows(training.history))
+            with atomic_path(path) as partial:
+                model.save(partial)
+        except BaseException:
+            checkpoint.write(n_epochs)  # the same call only saves
+            raise
     model.compile()
     checkpoint.forget()
     return model

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from melanet._version import __version__
 from melanet.callbacks import Checkpoint
 from melanet.gan import CycleGAN
 from melanet.gan.training import train
-from melanet.images._io import for_each, load_images, verify_picture
+from melanet.images._io import check_paths, for_each, load_images, verify_picture
 from melanet.over_sampling._generation import (
     ClassGenerator,
     ClassPlan,
@@ -38,7 +39,18 @@ from melanet.over_sampling._presets import Recipe, resolve_recipe
 from melanet.preprocessing import PictureFiles
 from melanet.utils import reproducible
 from melanet.utils._chunks import samples_that_fit
-from melanet.utils._files import Journal, ResumableFolder, atomic_path, read_csv, write_csv
+from melanet.utils._files import (
+    Journal,
+    ResumableFolder,
+    atomic_path,
+    can_write_text,
+    check_new_folder,
+    move_folder,
+    read_csv,
+    resolve,
+    resumable,
+    write_csv,
+)
 from melanet.utils._labels import check_spelling, match_keys, merge_spellings
 from melanet.utils._parallel import read_compute_write
 from melanet.utils._paths import check_distinct_files, file_key
@@ -75,7 +87,8 @@ def oversample_files(
     resumes a killed run, a training from its last checkpoint and the writing after the last
     chunk, and the result is the same byte for byte. Unfinished work lies in the hidden folder
     ``.partial-<name>`` beside `destination`, which is removed at the end; a call with other
-    arguments starts over.
+    arguments starts over, with a warning. That the work can be moved to `destination` is tried
+    before it starts.
 
     Parameters
     ----------
@@ -85,14 +98,15 @@ def oversample_files(
         Their classes; each must be a valid folder name. The keys of `models` and
         `sampling_strategy` are matched with them by their text: "9" is 9.
     destination : str or path-like
-        New or empty folder. It gets ``<class>/<number>.png`` for each synthetic image, and
-        ``manifest.csv`` with its file, label, source, source file (relative to `destination`),
-        source label, kind ("translation", or "copy", possibly augmented), model and seed. It is
-        written atomically.
+        New or empty folder, or a link to one. It gets ``<class>/<number>.png`` for each
+        synthetic image, and ``manifest.csv`` with its file, label, source, source file (relative
+        to `destination`), source label, kind ("translation", or "copy", possibly augmented),
+        model and seed. It is written atomically.
     names : sequence of str or None, default=None
-        Names of the sources in the manifest; None takes `paths`.
+        Names of the sources in the manifest, one for each path; None takes `paths`. A name that
+        is not UTF-8 is written byte for byte: read with ``errors="surrogateescape"``.
     models : dict or None, default=None
-        label -> CycleGAN or file of one, to use instead of training.
+        label -> CycleGAN or file of one, to use instead of training; of classes that get images.
     sampling_strategy : float, str or dict, default="auto"
         As in imbalanced-learn.
     preset : {"default", "paper"}, default="default"
@@ -147,15 +161,17 @@ def oversample_files(
     ...     )
     {'malignant': 1}
     """
-    destination = Path(destination)
+    paths, destination = check_paths(paths), resolve(destination)
     y = np.asarray(y)
     _check_labels(y, len(paths))
     check_distinct_files("paths", paths)
+    names = _check_names(paths if names is None else names, len(paths))
     cyclegans = load_cyclegans(models, "models", y)
     files = PictureFiles(paths, image_size(size, cyclegans))
     remedy = "Leave size out, or give the model's"
     check_sample_shapes(cyclegans, "models", files.sample_shape, remedy)
     needs = _needs(sampling_strategy, y, cyclegans)
+    _refuse_unused(cyclegans, needs)
     recipe = resolve_recipe(preset, files.sample_shape, quality)
     settings = {
         "version": __version__,
@@ -174,30 +190,38 @@ def oversample_files(
             return needs
         raise ValueError(
             f"destination must be a new or an empty folder. Received: {str(destination)!r}, "
-            "which is not empty. Remove it, or name another"
+            f"which is not empty{_mention(work)}. Empty that folder, or name another"
         )
+    with resumable(work.path):
+        check_new_folder(destination, work.path)
     if not work.matches():
         for_each(lambda i: _verify(files.paths[i]), files.paths.tolist())
-    work.claim()
-    (work.path / _IMAGES).mkdir(exist_ok=True)
-    journal = Journal(work.path / "journal.jsonl")
-    plans = plan_classes(y, needs, seed)
-    writer = _FolderWriter(files, recipe, work.path, features, checkpoint_seconds, verbose)
-    with reproducible():
-        writer.write(plans, cyclegans, journal, y, seed)
-    shown = {
-        to_python(label): str(model)
-        for label, model in match_keys("models", models or {}, "classes of y", np.unique(y)).items()
-    }
-    sources = _relative_paths(files.paths, destination)
-    rows = _manifest_rows(journal, files.paths if names is None else names, sources, y, shown, seed)
-    write_csv(work.path / _IMAGES / MANIFEST, rows)
-    if recipe.guard:
-        for label, report in _reports(journal).items():
-            report.warn(label, f"kind in {MANIFEST}", stacklevel=2)
-    if destination.exists():
-        destination.rmdir()
-    (work.path / _IMAGES).replace(destination)
+        if work.path.exists():
+            warnings.warn(
+                f"The unfinished work in {work.path} is of other arguments or files; it is "
+                "removed, and the work starts over",
+                stacklevel=2,
+            )
+    elif verbose:
+        print(f"Continues the work in {work.path}")
+    with resumable(work.path):
+        work.claim()
+        for label in needs:  # a class may have a name that no folder can have
+            (work.path / _IMAGES / str(label)).mkdir(parents=True, exist_ok=True)
+        journal = Journal(work.path / "journal.jsonl")
+        plans = plan_classes(y, needs, seed)
+        writer = _FolderWriter(files, recipe, work.path, features, checkpoint_seconds, verbose)
+        with reproducible():
+            writer.write(plans, cyclegans, journal, y, seed)
+        named = match_keys("models", models or {}, "classes of y", np.unique(y))
+        shown = {to_python(label): str(model) for label, model in named.items()}
+        sources = _relative_paths(files.paths, destination)
+        rows = _manifest_rows(journal, names, sources, y, shown, seed)
+        write_csv(work.path / _IMAGES / MANIFEST, rows)
+        if recipe.guard:
+            for label, report in _reports(journal).items():
+                report.warn(label, f"kind in {MANIFEST}", stacklevel=2)
+        move_folder(work.path / _IMAGES, destination)
     shutil.rmtree(work.path)
     return needs
 
@@ -416,7 +440,7 @@ def read_manifest(folder: PathLike, source_folder: PathLike | None = None) -> li
             f"synthetic must be a folder that `melanet oversample` wrote. Received: {folder}, "
             f"which holds no {MANIFEST}"
         )
-    cells = read_csv(manifest, ("file", "label", "source", "source_file"))
+    cells = read_csv(manifest, ("file", "label", "source", "source_file"), any_name=True)
     places = [f"line {number}" for number, _ in cells]
     files = [str(Path(folder) / row["file"]) for _, row in cells]
     labels = merge_spellings(
@@ -533,6 +557,29 @@ def _needs(strategy, y, cyclegans):
     return needs
 
 
+def _mention(work):
+    return f"; unfinished work lies in {work.path}" if work.path.exists() else ""
+
+
+def _refuse_unused(cyclegans, needs):
+    if unused := [to_python(label) for label in cyclegans if to_python(label) not in needs]:
+        raise ValueError(
+            "models must be of classes that get images by sampling_strategy. Received: models of "
+            f"{unused}, but images are made of {needs}"
+        )
+
+
+def _check_names(names, n):
+    """Return the sources' names as text that a manifest can hold."""
+    names = [os.fspath(name) for name in names]
+    if len(names) != n:
+        raise ValueError(f"names must hold one name for each of {n} paths. Received: {len(names)}")
+    bad = [name for name in names if not can_write_text(name)]
+    if bad:
+        raise ValueError(f"names must be text that a file can hold. Received: {bad[:5]!r}")
+    return names
+
+
 def _check_labels(y, n):
     if y.shape != (n,) or not n:
         raise ValueError(
@@ -540,7 +587,7 @@ def _check_labels(y, n):
         )
     check_spelling("y", y)
     classes = np.unique(y)
-    bad = [name for name in map(str, classes) if Path(name).name != name or name in (".", "..", "")]
+    bad = [name for name in map(str, classes) if not _can_be_folder(name)]
     if bad or len(classes) < 2:
         raise ValueError(
             "y must hold two classes or more, with names that a folder can have. "
@@ -561,6 +608,11 @@ def _relative_paths(paths, folder):
     return [relative(path) for path in paths]
 
 
+def _can_be_folder(name):
+    reserved = (".", "..", "", MANIFEST)
+    return Path(name).name == name and name not in reserved and can_write_text(name)
+
+
 def _verify(path):
     with open(path, "rb") as file:
         verify_picture(file)
@@ -569,7 +621,10 @@ def _verify(path):
 def _digest_files(paths, y):
     digest = hashlib.sha256()
     for path, label in zip(paths.tolist(), y.tolist()):
-        state = os.stat(path)
+        try:
+            state = os.stat(path)
+        except OSError:
+            continue  # matches no earlier work; the pictures are verified next
         digest.update(repr((path, label, state.st_size, state.st_mtime_ns)).encode())
     return digest.hexdigest()
 

@@ -1,10 +1,12 @@
 """Files and folders that an interrupted run leaves either complete or absent."""
 
+import contextlib
 import csv
+import errno
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,18 +15,20 @@ from melanet.utils._typing import PathLike
 from melanet.utils._validation import join_names
 
 _PARTIAL = ".partial-"  # prefix of files that are being written
+_ERRORS = "surrogateescape"  # as os.fsencode: names that are not UTF-8 are written byte for byte
 
 
-@contextmanager
+@contextlib.contextmanager
 def atomic_path(path: PathLike) -> Iterator[Path]:
     """Yield a temporary path that is renamed to `path` if the block succeeds.
 
-    An error or a kill leaves no half-written file under the final name.
+    An error or a kill leaves no half-written file under the final name. A finished file that
+    cannot be renamed is kept, and the error names it.
 
     Parameters
     ----------
     path : str or path-like
-        Final path. Missing parent folders are created.
+        Final path. Missing parent folders are created. A link is followed.
 
     Yields
     ------
@@ -42,27 +46,176 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     >>> path.read_text()
     'all of it'
     """
-    path = Path(path)
+    path = resolve(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{_PARTIAL}{path.name}")
     try:
         yield partial
-        partial.replace(path)
-    finally:
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
+    try:
+        partial.replace(path)
+    except OSError as error:
+        reason = f"{path} cannot be written ({error.strerror})"
+        if partial.exists():  # nothing that took work to make is deleted
+            reason += f". The finished file is {partial}; rename it"
+        raise OSError(error.errno, reason) from error
+
+
+def resolve(path: PathLike) -> Path:
+    """Return the file or folder that a path means: links are followed, not replaced."""
+    return Path(os.path.realpath(path))
+
+
+def check_writable(*paths: PathLike) -> None:
+    """Try to write files, so that work does not end with a file that cannot be written.
+
+    Each file is created under a temporary name, with its missing parent folders, and removed
+    again.
+
+    Parameters
+    ----------
+    *paths : str or path-like
+        Files that `atomic_path` will write.
+
+    Raises
+    ------
+    ValueError
+        If a path names a folder or something else that is no file.
+    OSError
+        If a file cannot be written there.
+
+    Examples
+    --------
+    >>> from melanet.utils._files import check_writable
+    >>> check_writable("/")
+    Traceback (most recent call last):
+      ...
+    ValueError: Files can be written to a new or an existing file. Received: '/', which is a folder
+    """
+    for given in paths:
+        path = resolve(given)
+        with _explained(given, "Choose another file"), _new_folders(path.parent):
+            if path.exists() and not path.is_file():
+                kind = "a folder" if path.is_dir() else "a device or a pipe"
+                raise ValueError(
+                    "Files can be written to a new or an existing file. "
+                    f"Received: {os.fspath(given)!r}, which is {kind}"
+                )
+            if os.path.ismount(path):
+                raise OSError(errno.EBUSY, "a mount point")
+            partial = path.with_name(f"{_PARTIAL}{path.name}")
+            partial.touch()
+            partial.unlink()
+
+
+def check_new_folder(destination: PathLike, work: PathLike) -> None:
+    """Try the step that ends a run: rename a folder in `work` to `destination`.
+
+    Parameters
+    ----------
+    destination : str or path-like
+        Missing or empty folder, with links resolved. It is left as it is.
+    work : str or path-like
+        Folder in the same parent folder; it is removed again if it is new.
+
+    Raises
+    ------
+    OSError
+        If that cannot be done, as with a mount point, or the current folder.
+    """
+    destination, work = Path(destination), Path(work)
+    with _explained(destination, "Choose another folder, such as a new one in it"):
+        if destination.exists() and destination.samefile(os.curdir):
+            raise OSError(errno.EBUSY, "it is the current folder")
+        with _new_folders(work):
+            trial, exists = work / "trial", destination.exists()
+            trial.mkdir(exist_ok=True)
+            try:
+                move_folder(trial, destination)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    trial.rmdir()
+            if not exists:
+                destination.rmdir()
+
+
+def move_folder(source: Path, destination: Path) -> None:
+    """Rename a folder to a missing folder, or to an empty one, whose permissions it gets."""
+    if destination.exists():
+        shutil.copymode(destination, source)
+        destination.rmdir()
+    source.replace(destination)
+
+
+@contextlib.contextmanager
+def resumable(work: Path) -> Iterator[None]:
+    """Add to errors, and to an interruption, where the unfinished work lies."""
+    try:
+        yield
+    except BaseException as error:
+        if work.exists():
+            error.add_note(f"The work so far is kept in {work}; the same call continues from it.")
+        raise
+
+
+@contextlib.contextmanager
+def _explained(path, remedy):
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"{os.fspath(path)!r} cannot be written ({reason}). {remedy}"
+        raise OSError(error.errno, message) from error
+
+
+@contextlib.contextmanager
+def _new_folders(folder):
+    """Create a folder and its parents; remove those that are new."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
 
 def write_csv(path: PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write dicts with the same keys to a CSV file with a header line."""
+    """Write dicts with the same keys to a CSV file with a header line.
+
+    The text is UTF-8. File names that are not keep their bytes, as the file system has them:
+    `read_csv`, and ``open(errors="surrogateescape")``, return the same names.
+    """
     rows = iter(rows)
     first = next(rows, None)
-    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(first or ()), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows if first is None else chain([first], rows))
+    with (
+        atomic_path(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors=_ERRORS) as file,
+    ):
+        names = list(first or ())
+        plain = csv.DictWriter(file, names, lineterminator="\n")
+        # Python before 3.13 leaves a carriage return bare, which ends a line when it is read.
+        quoted = csv.DictWriter(file, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        plain.writeheader()
+        for row in rows if first is None else chain([first], rows):
+            breaks = any("\r" in str(value) for value in row.values())
+            (quoted if breaks else plain).writerow(row)
 
 
-def read_csv(path: PathLike, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+def can_write_text(text: str) -> bool:
+    """Return whether `write_csv` can write a text, and `read_csv` returns the same."""
+    try:
+        return text.encode("utf-8", _ERRORS).decode("utf-8", _ERRORS) == text and "\0" not in text
+    except UnicodeEncodeError:
+        return False
+
+
+def read_csv(
+    path: PathLike, columns: Sequence[str], *, any_name: bool = False
+) -> list[tuple[int, dict[str, str]]]:
     """Read some columns of a CSV file in UTF-8 with a header line.
 
     Parameters
@@ -71,6 +224,8 @@ def read_csv(path: PathLike, columns: Sequence[str]) -> list[tuple[int, dict[str
         The file.
     columns : sequence of str
         Names of columns, found by their names in the header; others are ignored.
+    any_name : bool, default=False
+        Whether the file may hold file names that are not UTF-8, as `write_csv` writes them.
 
     Returns
     -------
@@ -88,7 +243,8 @@ def read_csv(path: PathLike, columns: Sequence[str]) -> list[tuple[int, dict[str
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        errors = _ERRORS if any_name else "strict"
+        with path.open(newline="", encoding="utf-8-sig", errors=errors) as file:
             reader = csv.reader(file)
             header = [cell.strip() for cell in next(reader, [])]
             rows = [(reader.line_num, row) for row in reader if row]

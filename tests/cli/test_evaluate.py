@@ -5,7 +5,11 @@ import json
 import numpy as np
 import pytest
 from brightness import brightness_classifier, write_levels
+from commands import read_rows, run
+from PIL import Image
+from sklearn.metrics import roc_auc_score
 
+from melanet import MelaNet
 from melanet.cli import main
 from melanet.cli._evaluate import find_positive, match_folders
 
@@ -77,3 +81,24 @@ def test_the_positive_class_is_named_or_known():
     for labels, message in ((["a"], "such as"), (["a=0", "a=1"], "once"), (["x=0"], "'x'")):
         with pytest.raises(ValueError, match=message):
             match_folders(["a", "0", "1"], ["0", "1"], labels)
+
+
+def test_evaluate_reports_what_the_model_predicts(work, capsys):
+    run("evaluate", work / "model.melanet", work / "test", "--out", work / "ev")
+    printed = capsys.readouterr().out
+    assert "Not for diagnosis" in printed
+    assert "16 samples, 4 positive, 12 negative" in printed
+    predictions = read_rows(work / "ev" / "predictions.csv")
+    assert len(predictions) == 16
+    scores = np.array([float(row["probability of malignant"]) for row in predictions])
+    auc = roc_auc_score([row["label"] == "malignant" for row in predictions], scores)
+    written = json.loads((work / "ev" / "report.json").read_text())
+    assert written["auc"] == pytest.approx(auc)
+    assert "Not for diagnosis" in written["notice"]
+    table = {row["measure"]: row for row in read_rows(work / "ev" / "report.csv")}
+    assert float(table["auc"]["value"]) == pytest.approx(auc)
+    assert float(table["auc"]["low"]) < auc < float(table["auc"]["high"])
+    model = MelaNet.load(work / "model.melanet")
+    picture = np.asarray(Image.open(predictions[5]["file"]).resize((16, 16), Image.Resampling.BOX))
+    assert model.predict_proba(picture[None])[0, 1] == pytest.approx(scores[5], abs=0.02)
+    assert model.classes_.tolist() == ["benign", "malignant"]

@@ -103,6 +103,8 @@ def test_validation_pictures_must_not_be_training_pictures(work):
             size=8,
             seed=0,
             synthetic=None,
+            backbone="small",
+            backbone_weights=None,
             out=str(work / "m"),
         )
         with pytest.raises(ValueError, match=r"are the same file"):

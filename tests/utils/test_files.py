@@ -6,6 +6,8 @@ import pytest
 from melanet.utils._files import (
     ResumableFolder,
     atomic_path,
+    check_new_folder,
+    check_writable,
     read_json,
     write_csv,
     write_json,
@@ -72,3 +74,48 @@ def test_read_json_returns_the_default_for_missing_and_invalid_files(tmp_path, t
     if text is not None:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert read_json(path, default={}) == {}
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "a.txt")
+    with atomic_path(tmp_path / "link") as partial:
+        partial.write_text("all")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "far" / "a.txt").read_text() == "all"
+
+
+def test_a_finished_file_that_cannot_be_renamed_is_kept_and_named(tmp_path):
+    path = tmp_path / "a.txt"
+    with pytest.raises(OSError, match=r"a\.txt cannot be written.*finished file is") as caught:  # noqa: PT012
+        with atomic_path(path) as partial:
+            partial.write_text("all")
+            (path / "in the way").mkdir(parents=True)
+    assert str(partial) in str(caught.value)
+    assert partial.read_text() == "all"
+
+
+def test_check_writable_tries_and_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    check_writable(tmp_path / "file", tmp_path / "new" / "er" / "a.txt")
+    for path, error, message in (
+        (tmp_path, ValueError, "which is a folder"),
+        ("", ValueError, "which is a folder"),
+        ("/dev/null", ValueError, "which is a device"),
+        (tmp_path / "file" / "a", OSError, "cannot be written"),
+        (tmp_path / ("x" * 250), OSError, "too long"),
+    ):
+        with pytest.raises(error, match=message):
+            check_writable(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_check_new_folder_leaves_the_destination_as_it_is(tmp_path):
+    check_new_folder(tmp_path / "new" / "out", tmp_path / "new" / ".partial-out")
+    (tmp_path / "out").mkdir(mode=0o700)
+    check_new_folder(tmp_path / "out", tmp_path / ".partial-out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "out" / "a").mkdir()
+    with pytest.raises(OSError, match="not empty"):
+        check_new_folder(tmp_path / "out", tmp_path / ".partial-out")

@@ -1,0 +1,80 @@
+"""A command that cannot do its work says so in one line, with status 2."""
+
+import contextlib
+import io
+import os
+import tempfile
+from pathlib import Path
+
+from hypothesis import strategies as st
+from properties import for_all, in_process
+
+from melanet import CycleGAN
+from melanet.cli import main
+
+sources = st.sampled_from(
+    ["none", "file", "empty", "folder", "table.csv", "gone.csv", "binary.csv"]
+)
+models = st.sampled_from(["none", "file", "empty", "half.keras", "half.melanet", "g.keras"])
+outputs = st.sampled_from(["empty", "file/a.keras", "full", ".", "loop/a.keras"])
+
+
+def lay_out(folder):
+    (folder / "file").write_bytes(b"\x89PNG, or not")
+    (folder / "empty").mkdir()
+    (folder / "folder" / "benign").mkdir(parents=True)
+    (folder / "folder" / "malignant").mkdir()
+    (folder / "folder" / "benign" / "a.png").write_bytes(b"no image")
+    (folder / "folder" / "malignant" / "b.png").write_bytes(b"")
+    (folder / "full" / "inside").mkdir(parents=True)
+    (folder / "loop").symlink_to("loop")
+    (folder / "table.csv").write_text("path,class\na.png,benign\n")
+    (folder / "gone.csv").write_text("path,label\na.png,benign\nb.png,malignant\n")
+    (folder / "binary.csv").write_bytes(os.urandom(50))
+    gan = CycleGAN.from_shape((16, 16, 3), filters=2, discriminator_filters=2, seed=0)
+    gan.save(folder / "g.keras")
+    data = (folder / "g.keras").read_bytes()
+    for name in ("half.keras", "half.melanet"):
+        (folder / name).write_bytes(data[: len(data) // 2])
+
+
+def words(folder, command, source, model, output):
+    source, model, output = (str(folder / name) for name in (source, model, output))
+    return {
+        "train-gan": ["train-gan", source, "--out", output],
+        "oversample": ["oversample", source, output, "--model", model],
+        "train-classifier": ["train-classifier", source, "--out", output, "--backbone", "small"],
+        "evaluate": ["evaluate", model, source, "--out", output],
+        "serve": ["serve", "--model", model, "--port", "0"],
+    }[command]
+
+
+@in_process
+def test_no_command_shows_a_traceback(n_examples):
+    with tempfile.TemporaryDirectory() as name:
+        lay_out(Path(name))
+        before = sorted(Path(name).rglob("*"))
+
+        @for_all(
+            n_examples,
+            command=st.sampled_from(
+                ["train-gan", "oversample", "train-classifier", "evaluate", "serve"]
+            ),
+            source=sources,
+            model=models,
+            output=outputs,
+        )
+        def check(command, source, model, output):
+            errors = io.StringIO()
+            try:
+                with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+                    main(words(Path(name), command, source, model, output))
+            except SystemExit as stop:
+                assert stop.code == 2
+            else:
+                raise AssertionError("must fail")
+            (line,) = errors.getvalue().splitlines()
+            assert line.startswith("melanet: ")
+            assert "unexpected" not in line
+            assert name in line
+            assert sorted(Path(name).rglob("*")) == before
