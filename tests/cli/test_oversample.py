@@ -46,10 +46,10 @@ def test_a_link_to_an_empty_folder_is_filled(source, tmp_path, untrained):
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text")
 def test_names_that_are_not_utf_8_keep_their_bytes(source, tmp_path, untrained):
     for path in (source / "benign").iterdir():
-        path.rename(os.fsdecode(os.fsencode(path.parent) + b"/caf\xe9\r" + path.name.encode()))
+        path.rename(os.fsdecode(os.fsencode(path.parent) + b"/na\xefve\r" + path.name.encode()))
     oversample(source, tmp_path / "out", untrained)
     made = read_rows(tmp_path / "out" / "manifest.csv")
-    assert {b"caf\xe9\r" in os.fsencode(row["source"]) for row in made} == {True}
+    assert {b"na\xefve\r" in os.fsencode(row["source"]) for row in made} == {True}
     assert all((source / row["source"]).is_file() for row in made)
     assert len(load_synthetic(tmp_path / "out", 16)[0]) == 4
 

@@ -1,9 +1,11 @@
+import shutil
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
+from melanet import CycleGAN
 from melanet.callbacks import PictureGrid
 from melanet.datasets import make_lesions
 from melanet.exceptions import TrainingDiverged
@@ -75,6 +77,43 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, monkeypatch):
     assert (tmp_path / "cut.record.csv").read_text() == (tmp_path / "whole.record.csv").read_text()
     for a, b in zip(uninterrupted.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_file_that_cannot_be_written_at_the_end_is_written_by_the_next_call(
+    tmp_path, monkeypatch
+):
+    X, y = make_lesions(6, image_size=16, weights=(0.5, 0.5), random_state=0)
+    small = {"generator": "unet", "steps": 1, "filters": 2, "discriminator_filters": 2}
+    recipe = replace(PRESETS["default"], **small)
+    sets, path = (X[y == 0], X[y == 1]), tmp_path / "a.keras"
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            training, "write_csv", lambda *_: (tmp_path / "a.keras" / "in").mkdir(parents=True)
+        )
+        with pytest.raises(OSError, match="cannot be written") as caught:
+            training.train_and_save(*sets, path, recipe)
+    assert "the same call continues from it" in caught.value.__notes__[0]
+    (finished,) = tmp_path.glob(".partial-*")
+    first = CycleGAN.from_pretrained(finished)
+    shutil.rmtree(path)
+    steps = []
+    monkeypatch.setattr(CycleGAN, "train_step", lambda *_: steps.append(1))
+    training.train_and_save(*sets, path, recipe)
+    assert steps == []
+    again = CycleGAN.from_pretrained(path)
+    for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len((tmp_path / "a.record.csv").read_text().splitlines()) == 2
+    assert not (tmp_path / ".a.keras.training").exists()
+
+
+def test_an_output_is_tried_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "leased_training", None)
+    (tmp_path / "a.samples").write_text("in the way")
+    X = np.zeros((1, 8, 8, 1), np.uint8)
+    with pytest.raises(OSError, match="cannot be written"):
+        training.train_and_save(X, X, tmp_path / "a.keras", PRESETS["paper"])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.samples"]
 
 
 def test_file_name_and_sets_are_validated():

@@ -25,17 +25,28 @@ def lay_out(folder):
     (folder / "folder" / "benign").mkdir(parents=True)
     (folder / "folder" / "malignant").mkdir()
     (folder / "folder" / "benign" / "a.png").write_bytes(b"no image")
+    (folder / "folder" / "benign" / "c.png").write_bytes(b"\x89PNG")
     (folder / "folder" / "malignant" / "b.png").write_bytes(b"")
     (folder / "full" / "inside").mkdir(parents=True)
     (folder / "loop").symlink_to("loop")
     (folder / "table.csv").write_text("path,class\na.png,benign\n")
-    (folder / "gone.csv").write_text("path,label\na.png,benign\nb.png,malignant\n")
+    (folder / "gone.csv").write_text("path,label\na.png,benign\nb.png,malignant\nc.png,benign\n")
     (folder / "binary.csv").write_bytes(os.urandom(50))
     gan = CycleGAN.from_shape((16, 16, 3), filters=2, discriminator_filters=2, seed=0)
     gan.save(folder / "g.keras")
     data = (folder / "g.keras").read_bytes()
     for name in ("half.keras", "half.melanet"):
         (folder / name).write_bytes(data[: len(data) // 2])
+
+
+def call(argv):
+    """Return the status of a command, and its standard error."""
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return main(argv), errors.getvalue()
+        except SystemExit as stop:
+            return stop.code, errors.getvalue()
 
 
 def words(folder, command, source, model, output):
@@ -65,15 +76,9 @@ def test_no_command_shows_a_traceback(n_examples):
             output=outputs,
         )
         def check(command, source, model, output):
-            errors = io.StringIO()
-            try:
-                with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
-                    main(words(Path(name), command, source, model, output))
-            except SystemExit as stop:
-                assert stop.code == 2
-            else:
-                raise AssertionError("must fail")
-            (line,) = errors.getvalue().splitlines()
+            status, errors = call(words(Path(name), command, source, model, output))
+            assert status == 2
+            (line,) = errors.splitlines()
             assert line.startswith("melanet: ")
             assert "unexpected" not in line
             assert name in line
