@@ -296,6 +296,7 @@ class GANOversampler(BaseOverSampler):
         melanet.exceptions.TrainingDiverged
             If the loss of a training becomes infinite or NaN.
         """
+        _refuse_missing_labels(y)
         targets = Targets(y)
         array = as_numbers(X)
         with self._matching_strategy():
@@ -309,6 +310,7 @@ class GANOversampler(BaseOverSampler):
 
     def fit(self, X: Any, y: Any, **params: Any) -> GANOversampler:
         """Check X, y and the strategy, as imbalanced-learn's ``fit`` does; nothing is trained."""
+        _refuse_missing_labels(y)
         with self._matching_strategy():
             return super().fit(X, y, **params)
 
@@ -543,6 +545,12 @@ class GANOversampler(BaseOverSampler):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _refuse_missing_labels(y):
+    labels = np.asarray(y, dtype=object)
+    if labels.ndim == 1:  # one-hot labels have no text
+        check_spelling("y", labels)
 
 
 def _counts_to_json(counts):

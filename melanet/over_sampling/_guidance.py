@@ -28,6 +28,12 @@ def guide_for(
     ClassGuide or None
     """
     if recipe.generator != "edit":
+        if features is not None and not (isinstance(features, str) and features == "auto"):
+            raise ValueError(
+                "features guide the default recipe's edits of images of 32 pixels or more. "
+                f"Received: features={features!r}, but generator={recipe.generator!r}. Leave "
+                "features out"
+            )
         return None
     options: dict[str, Any] = {"features": features, "flip": recipe.flip, "seed": seed}
     if recipe.edit_side is not None:

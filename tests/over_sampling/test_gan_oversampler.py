@@ -581,3 +581,18 @@ def test_other_files_are_rejected(tmp_path, fitted, damage):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         GANOversampler.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_label_is_named_by_its_row(missing):
+    X, y = np.zeros((4, 8, 8, 1), np.uint8), ["a", "b", missing, "a"]
+    for method in ("fit", "fit_resample"):
+        with pytest.raises(ValueError, match=rf"y must hold a label.* {missing} in row 2"):
+            getattr(GANOversampler(), method)(X, y)
+
+
+def test_features_that_no_recipe_uses_are_refused():
+    X = np.random.default_rng(0).integers(0, 255, (6, 8, 8, 1), dtype=np.uint8)
+    sampler = GANOversampler(features="imagenet", preset="paper", steps=1)
+    with pytest.raises(ValueError, match="features='imagenet', but generator='unet'"):
+        sampler.fit_resample(X, [0, 0, 0, 0, 1, 1])
