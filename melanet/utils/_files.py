@@ -64,8 +64,17 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
 
 
 def resolve(path: PathLike) -> Path:
-    """Return the file or folder that a path means: links are followed, not replaced."""
-    return Path(os.path.realpath(path))
+    """Return the file or folder that a path means: links are followed, not replaced.
+
+    Raises
+    ------
+    OSError
+        If links lead to each other.
+    """
+    real = os.path.realpath(path)
+    if os.path.islink(real):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+    return Path(real)
 
 
 def check_writable(*paths: PathLike) -> None:
