@@ -144,6 +144,20 @@ def test_framed_pictures_are_told_from_real_ones(measured):
     assert "realism" in missed(result)
 
 
+def test_a_feature_that_hardly_varies_does_not_outweigh_the_others():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (40, 2, 2, 1)).astype(np.uint8)
+
+    def features(images):
+        values = images.reshape(len(images), 4) / 255
+        return np.concatenate([values, values[:, :1] > 2, 1e-9 * values[:, 1:2]], axis=1)
+
+    bench = Bench(X, np.arange(40) < 10, X, [], features)
+    z = bench.standardised(X)
+    assert z[:, :4].std(axis=0) == pytest.approx(1)
+    assert np.abs(z[:, 4:]).max() < 1e-6
+
+
 def test_measures_reject_other_sizes_and_floats(bench, rows):
     with pytest.raises(ValueError, match=r"uint8 pictures of shape \(n, \(32, 32, 3\)\)"):
         measure(bench.X[rows] / 255, rows, bench)

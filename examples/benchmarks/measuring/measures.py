@@ -73,9 +73,14 @@ class Bench:
 
     @cached_property
     def scale(self):
-        """Mean and standard deviation of the features of the sampler's pictures."""
+        """Mean and standard deviation of the features of the sampler's pictures.
+
+        A feature that hardly varies among them, as one that a rectifier cuts off, counts as if it
+        varied by a tenth of the median: divided by its own deviation it would outweigh all others.
+        """
         values = self.features(self.X).astype("float64")
-        return values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
+        sd = values.std(axis=0)
+        return values.mean(axis=0), np.maximum(sd, 0.1 * np.median(sd))
 
     def standardised(self, images):
         """Return features of mean 0 and standard deviation 1 over the sampler's pictures."""
