@@ -196,9 +196,13 @@ def _draw(images, rng):
     return drawn
 
 
-def _folds(classes: Sequence[np.ndarray], rng: np.random.Generator):
+def _folds(
+    classes: Sequence[np.ndarray], rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
     numbers = [rng.permutation(len(images)) % _N_HEADS for images in classes]
-    return [tuple(np.flatnonzero(fold == i) for fold in numbers) for i in range(_N_HEADS)]
+    return [
+        (np.flatnonzero(numbers[0] == i), np.flatnonzero(numbers[1] == i)) for i in range(_N_HEADS)
+    ]
 
 
 def _columns(network):

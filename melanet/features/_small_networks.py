@@ -67,12 +67,12 @@ def train_small_networks(
                 images[fold != i] if len(images) > N_NETWORKS else images
                 for images, fold in zip((A, B), folds)
             ]
-            batches = _Batches(*seen, steps, [seed, i], Jitter(flip=flip))
+            batches = _Batches(seen[0], seen[1], steps, [seed, i], Jitter(flip=flip))
             served, callbacks = untuned(batches)
             try:
                 model.fit(served, epochs=1, shuffle=False, callbacks=callbacks, verbose=0)
             finally:
-                batches.A = batches.B = None  # TensorFlow keeps the data set alive
+                batches.release()
             copy_variables(model, initial)
             parts.append(initial)
     joined = _join(shape, side)
@@ -85,7 +85,10 @@ def train_small_networks(
         joined,
         lambda: _join(shape, side),
         blocks=[range(i * n_maps, (i + 1) * n_maps) for i in range(N_NETWORKS)],
-        folds=[tuple(np.flatnonzero(fold == i) for fold in folds) for i in range(N_NETWORKS)],
+        folds=[
+            (np.flatnonzero(folds[0] == i), np.flatnonzero(folds[1] == i))
+            for i in range(N_NETWORKS)
+        ],
     )
 
 
@@ -97,6 +100,10 @@ class _Batches(keras.utils.PyDataset):
     ):
         super().__init__()
         self.A, self.B, self.steps, self.seed, self.jitter = A, B, steps, seed, jitter
+
+    def release(self):
+        """Drop the images; TensorFlow keeps the data set alive."""
+        del self.A, self.B
 
     def __len__(self):
         return self.steps

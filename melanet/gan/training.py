@@ -106,9 +106,16 @@ def _build(
     model: CycleGAN
     if recipe.generator == "edit":
         guide = _checked(guide)
-        pair = _initial_networks(recipe, shape, guide, seed).values()
-        weights = recipe.class_weight, recipe.edit_weight
-        model = EditGAN(*pair, *guide.build(), *weights)
+        pair = _initial_networks(recipe, shape, guide, seed)
+        features, scorer = guide.build()
+        model = EditGAN(
+            pair["generator_ab"],
+            pair["discriminator_b"],
+            features,
+            scorer,
+            class_weight=recipe.class_weight,
+            edit_weight=recipe.edit_weight,
+        )
     else:
         model = CycleGAN.from_shape(
             shape,
