@@ -29,7 +29,7 @@ from stages import Stages, digest_of_files
 from melanet import NOT_FOR_DIAGNOSIS
 from melanet.classifier import _backbones
 from melanet.datasets import load_images
-from melanet.utils._files import atomic_path, write_csv
+from melanet.utils._files import atomic_path, check_writable, write_csv
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ def run_study(options, command):
     scale = SCALES[options.scale]
     weights = check_needs(scale, options.backbone_weights)
     out = Path(options.out)
+    check_writable(out / "results.md", out / "figures" / "umap.png", out / "report.html")
     stages = Stages(out / "stages")
     train, test, about = pictures.find(
         options.data,

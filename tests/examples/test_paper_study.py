@@ -326,3 +326,17 @@ def test_bad_input_is_rejected_in_one_line(tmp_path, capsys):
         ),
     ):
         assert part in run_failing(capsys, "--out", tmp_path / "out", *words), words
+
+
+def test_an_output_that_cannot_be_written_is_refused_at_the_start(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    (tmp_path / "study" / "report.html").mkdir(parents=True)
+
+    def start(*args, **kwargs):
+        raise AssertionError("the study has begun")
+
+    monkeypatch.setattr(pictures, "find", start)
+    for folder, name in (("file/study", "results.md"), ("study", "report.html")):
+        out = str(tmp_path / folder)
+        assert study.main(["--scale", "smoke", "--data", "lesions", "--out", out]) == 2
+        assert name in capsys.readouterr().err
