@@ -63,9 +63,10 @@ _MANY_TRAININGS = 20
 class GANOversampler(BaseOverSampler):
     """Over-sample with translations of the other classes' samples, made by CycleGANs.
 
-    For every class that needs samples, a CycleGAN learns to translate samples of the majority
-    class (or of all other classes) into it. A translation keeps the variety of its source (pose,
-    light, background) and takes on the look of the rare class.
+    For every class that needs samples, a GAN learns to translate samples of the majority class
+    (or of all other classes) into it. A translation keeps the variety of its source (pose, light,
+    background) and takes on the look of the rare class. Small images and rows of a table are
+    redrawn by a CycleGAN; images of 32 pixels or more are edited (`melanet.gan.EditGAN`).
 
     Parameters
     ----------
