@@ -76,6 +76,7 @@ def test_curves_start_at_epoch_1():
     assert [axis.get_title() for axis in figure.axes] == ["x", "y"]
 
 
+@pytest.mark.slow
 def test_umap_separates_groups_and_repeats():
     pytest.importorskip("umap")
     rng = np.random.default_rng(0)

@@ -59,6 +59,7 @@ def run_failing(capsys, *words):
     return capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_killed_study_resumes_and_keeps_finished_stages(tmp_path):
     out = tmp_path / "study"
     first = start(out)
