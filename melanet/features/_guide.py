@@ -146,7 +146,7 @@ def fit_guide(
     >>> from melanet.features import fit_guide
     >>> rng = np.random.default_rng(0)
     >>> A, B = (rng.uniform(low, low + 1, (8, 32, 32, 1)).astype("float32") for low in (-1, 0))
-    >>> guide = fit_guide(A, B, features=None)
+    >>> guide = fit_guide(A, B, features=None, steps=40)
     >>> bool(guide.logits(B).mean() > guide.logits(A).mean())
     True
     """

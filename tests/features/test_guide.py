@@ -23,7 +23,7 @@ def classes():
 
 @pytest.fixture(scope="module")
 def guide(classes):
-    return fit_guide(*classes, features=None, seed=3)
+    return fit_guide(*classes, features=None, steps=120, seed=3)
 
 
 def test_small_networks_tell_unseen_images_apart(classes, guide):
@@ -55,15 +55,15 @@ def test_each_regression_sees_one_network_only(guide):
 
 
 def test_the_same_seed_gives_the_same_bits(classes, guide):
-    again = fit_guide(*classes, features=None, seed=3)
-    other = fit_guide(*classes, features=None, seed=4)
+    again = fit_guide(*classes, features=None, steps=120, seed=3)
+    other = fit_guide(*classes, features=None, steps=10, seed=4)
     images = classes[0][:4]
     np.testing.assert_array_equal(again.logits(images), guide.logits(images))
     assert (other.logits(images) != guide.logits(images)).any()
 
 
 def test_two_images_of_a_class_suffice(classes):
-    guide = fit_guide(classes[0][:2], classes[1][:2], features=None)
+    guide = fit_guide(classes[0][:2], classes[1][:2], features=None, steps=5)
     assert np.isfinite(guide.logits(classes[0])).all()
 
 

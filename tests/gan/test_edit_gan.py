@@ -26,7 +26,7 @@ A, B = images_of(6, -0.9), images_of(5, 0.1, 1)
 
 @pytest.fixture(scope="module")
 def guide():
-    return fit_guide(A, B, features=None)
+    return fit_guide(A, B, features=None, steps=60)
 
 
 def recipe_with(**changes):
