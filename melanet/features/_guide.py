@@ -83,7 +83,8 @@ class ClassGuide:
                 layer.scale.assign(places[layer.name])
             else:
                 for variable in layer.variables:
-                    variable.assign(next(own))
+                    # A copy: JAX would share the buffer, and give it away in the next step.
+                    variable.assign(ops.copy(ops.convert_to_tensor(next(own))))
         widths = [output.shape[-1] for output in self.network.model.outputs]
         weights = self.weights / np.repeat(self.scales, widths)[:, None]
         scorer.layers[-1].set_weights([weights, self.biases])

@@ -109,7 +109,8 @@ def clear_compiled_models() -> None:
 def copy_variables(source: Any, target: Any) -> None:
     """Copy all variables of a model, its random layers' included, to one of equal structure."""
     for a, b in zip(source.variables, target.variables, strict=True):
-        b.assign(a)
+        # A copy: JAX would share the buffer, and give it away in the next step.
+        b.assign(keras.ops.copy(keras.ops.convert_to_tensor(a)))
 
 
 def reset_optimizer(optimizer: Any, **settings: float) -> None:
