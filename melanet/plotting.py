@@ -214,7 +214,7 @@ def plot_embedding(
     ----------
     panels : dict
         Title -> (points of shape (n, 2), labels of shape (n,)). A label has the same colour in
-        all panels, whatever its type: 9 and "9" are one.
+        all panels, of any type: 9 and "9" are one.
     path : str or path-like or None, default=None
         File to write.
 

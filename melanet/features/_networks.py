@@ -60,7 +60,7 @@ class FeatureNetwork:
     def structure(self) -> tuple[Any, ...]:
         """All that a compiled model depends on."""
         shapes = [tuple(output.shape[1:]) for output in self.model.outputs]
-        return self.name, tuple(self.model.input_shape[1:]), *shapes
+        return self.name, self.sha256, tuple(self.model.input_shape[1:]), *shapes
 
     @contextlib.contextmanager
     def _lease(self) -> Iterator[keras.Model]:
@@ -274,4 +274,4 @@ def _wrap(model, shape):
     digest = hashlib.sha256()
     for weights in frozen.get_weights():
         digest.update(np.ascontiguousarray(weights).data)
-    return FeatureNetwork(f"model {id(model)}", frozen, build, digest.hexdigest())
+    return FeatureNetwork("model", frozen, build, digest.hexdigest())

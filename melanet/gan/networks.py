@@ -195,8 +195,8 @@ def edit_generator(
     """Build a generator that adds an edit to the image, none before it is trained.
 
     The image keeps its sharpness, light and background where the edit is zero. Larger images are
-    averaged down to about `side` pixels, and the edit is enlarged: it is smooth, and costs the
-    same at any size.
+    averaged down by a whole factor, to about `side` pixels, and the edit is enlarged, which makes
+    it smooth.
 
     Parameters
     ----------

@@ -128,7 +128,7 @@ def test_weights_that_lie_elsewhere_are_not_followed(tmp_path):
 
 
 @pytest.mark.parametrize("name", _backbones.NAMES)
-def test_networks_take_channels_last_whatever_keras_is_set_to(name):
+def test_networks_take_channels_last_under_either_setting_of_keras(name):
     images = np.random.default_rng(0).random((2, 32, 32, 3)).astype("float32")
     answers = []
     before = keras.config.image_data_format()

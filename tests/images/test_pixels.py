@@ -273,7 +273,7 @@ def test_cielab(rng):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_pixels_are_turned_whatever_the_other_metadata_are(orientation):
+def test_pixels_are_turned_beside_damaged_metadata(orientation):
     shown = np.zeros((16, 24, 3), np.uint8)
     shown[:3, :5] = (250, 120, 40)
     stored = np.ascontiguousarray(STORED[orientation](shown))

@@ -1,4 +1,4 @@
-"""Costs that explode are foretold, and a model file is read whatever its name is."""
+"""Warnings of exploding costs; model files are read under any name."""
 
 import shutil
 import warnings
