@@ -8,7 +8,12 @@ import keras
 from keras import ops
 
 from melanet.gan._cyclegan import CycleGAN
-from melanet.gan.losses import LinearDecayAdam, absolute_error, sample_mean
+from melanet.gan.losses import (
+    LinearDecayAdam,
+    absolute_error,
+    sample_mean,
+    scores_by_fixed_weights,
+)
 
 
 class Guide(Protocol):
@@ -133,12 +138,7 @@ class EditGAN(CycleGAN):
         translated = y_pred["fake_b"]
         fake, real = self.features(translated, training=False), self.features(b, training=False)
         discriminator: Any = self.discriminator_b
-        scores, _ = discriminator.stateless_call(
-            [ops.stop_gradient(v) for v in discriminator.trainable_variables],
-            [ops.stop_gradient(v) for v in discriminator.non_trainable_variables],
-            fake,
-            training=training,
-        )
+        scores = scores_by_fixed_weights(discriminator, fake, training)
         adversarial = -sum(sample_mean(score) for score in scores) / len(scores)
         both = [ops.stop_gradient(ops.concatenate(pair)) for pair in zip(real, fake)]
         pairs = [ops.split(score, 2) for score in discriminator(both, training=training)]

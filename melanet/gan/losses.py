@@ -96,6 +96,17 @@ def absolute_error(x: Any, y: Any) -> Any:
     return sample_mean(ops.abs(ops.cast(x, "float32") - ops.cast(y, "float32")))
 
 
+def scores_by_fixed_weights(discriminator: keras.Model, inputs: Any, training: bool) -> Any:
+    """Return a discriminator's scores, whose gradients reach the inputs but not its weights."""
+    scores, _ = discriminator.stateless_call(
+        [ops.stop_gradient(v) for v in discriminator.trainable_variables],
+        [ops.stop_gradient(v) for v in discriminator.non_trainable_variables],
+        inputs,
+        training=training,
+    )
+    return scores
+
+
 def discriminator_losses(
     discriminator: keras.Model, sample: Any, translated: Any, training: bool
 ) -> tuple[Any, Any, Any]:
@@ -119,12 +130,7 @@ def discriminator_losses(
     accuracy : tensor of shape (n,)
         Share of the scores, real and translated, on the right side of 0.5.
     """
-    score, _ = discriminator.stateless_call(
-        [ops.stop_gradient(v) for v in discriminator.trainable_variables],
-        [ops.stop_gradient(v) for v in discriminator.non_trainable_variables],
-        translated,
-        training=training,
-    )
+    score = scores_by_fixed_weights(discriminator, translated, training)
     fixed = ops.cast(ops.stop_gradient(translated), sample.dtype)
     scores = discriminator(ops.concatenate([sample, fixed]), training=training)
     real, fake = ops.split(scores, 2)
