@@ -17,6 +17,7 @@ from melanet.preprocessing import ImageForm, Scale, as_numbers
 from melanet.utils._files import atomic_path
 from melanet.utils._labels import label_texts
 from melanet.utils._typing import PathLike
+from melanet.utils._validation import check_unmasked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -236,6 +237,9 @@ def plot_embedding(
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['benign', 'malignant']
     """
+    for points, labels in panels.values():
+        check_unmasked("panels", points)
+        check_unmasked("panels", labels)
     arrays = {title: (np.asarray(p), np.asarray(labels)) for title, (p, labels) in panels.items()}
     for points, labels in arrays.values():
         if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels):

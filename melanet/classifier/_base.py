@@ -45,6 +45,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
     value_range_: tuple[float, float] | None
     dtype_: np.dtype | None
     history_: dict[str, list[float]]
+    published_: str | None = None  # name of the published weights, if it has them
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Predict the probability of each class. Not for diagnosis.
@@ -222,6 +223,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             "dtype": None if self.dtype_ is None else self.dtype_.str,
             "form": self.form_ and self.form_.to_config(),
             "history": self.history_,
+            "published": self.published_,
         }
         if hasattr(self, "n_features_in_"):
             card["n_features_in"] = self.n_features_in_
@@ -270,6 +272,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
             declared = classifier.value_range is not None
             classifier.form_ = ImageForm(shape, shape, dtype, value_range, declared=declared)
         classifier.history_ = card["history"]
+        classifier.published_ = card.get("published")
         if "n_features_in" in card:
             classifier.n_features_in_ = card["n_features_in"]
         if "feature_names_in" in card:
@@ -330,6 +333,8 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         )
         classifier.model_, classifier.classes_, classifier.history_ = model, labels, {}
         classifier.value_range_, classifier.dtype_, classifier.form_ = value_range, None, None
+        # Classes that the user names are shown as they are.
+        classifier.published_ = _published.published_name(source) if classes is None else None
         return classifier
 
     def _model(self):

@@ -117,6 +117,9 @@ class MelaNet(FittedNetwork):
         Limits that pixels can take; None infers them from each X.
     dtype_ : numpy.dtype or None
         Dtype of the X of `fit`; None after `from_pretrained`.
+    published_ : str or None
+        Name of the published weights that `from_pretrained` loaded, if their classes were not
+        named.
     n_features_in_ : int
         Size of X's second axis.
 
@@ -298,6 +301,7 @@ class MelaNet(FittedNetwork):
         self._structure = structure
         self.history_, self.classes_, self.model_ = history, classes, network
         self.form_, self.value_range_, self.dtype_ = form, form.value_range, form.dtype
+        self.published_ = None
         return self
 
     def _split(self, samples, groups, seed):
@@ -473,6 +477,8 @@ def load_classifier(source: PathLike) -> MelaNet:
     >>> from melanet.classifier import load_classifier
     >>> model = load_classifier("classifier.melanet")  # doctest: +SKIP
     """
+    if _published.published_name(source):
+        return MelaNet.from_pretrained(source)
     path = _published.locate(source, "classifier")
     with path.open("rb") as file:
         start = file.read(len(_HDF5))

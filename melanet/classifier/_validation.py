@@ -66,6 +66,7 @@ def check_groups(groups: ArrayLike | None, n: int) -> NDArray[Any] | None:
     """Return the texts of groups as an array of one entry per sample, or None."""
     if groups is None:
         return None
+    check_unmasked("groups", groups)
     groups = np.asarray(groups)
     if groups.shape != (n,):
         raise ValueError(

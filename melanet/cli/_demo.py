@@ -180,6 +180,8 @@ def train_lesion_models(
     classifier, translator : Path
         The files, for ``melanet serve --model CLASSIFIER --translator TRANSLATOR``.
     """
+    import numpy as np
+
     from melanet import CycleGAN, MelaNet, UnpairedImages
     from melanet.datasets import make_lesions
     from melanet.utils import reproducible
@@ -189,10 +191,11 @@ def train_lesion_models(
     X, y = make_lesions(
         _N_LESIONS, weights=(0.5, 0.5), image_size=size, difficulty=0.2, random_state=seed
     )
+    names = np.array(["benign", "malignant"])[y]
     A, B = (X[y == label].astype("float32") / 127.5 - 1 for label in (0, 1))
     with reproducible():
         model = MelaNet(backbone="small", input_size=size, epochs=epochs, random_state=seed)
-        model.fit(X, y).save(out / CLASSIFIER)
+        model.fit(X, names).save(out / CLASSIFIER)
         gan = CycleGAN.from_shape((size, size, 3), filters=16, discriminator_filters=16, seed=seed)
         gan.fit(UnpairedImages(A, B, 2, seed, steps=steps), epochs=1, verbose=0)
     gan.compile(optimizer="sgd")  # stateless: the file is a third as large

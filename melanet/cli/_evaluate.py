@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print, and write, the report; see `melanet.metrics.screening_report`."""
     from melanet import NOT_FOR_DIAGNOSIS
     from melanet.classifier import load_classifier
+    from melanet.classifier._pictures import n_picture_channels, picture_samples
     from melanet.metrics import screening_report
     from melanet.utils._files import check_writable
     from melanet.weights._published import CLASSES
@@ -51,14 +52,15 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         check_writable(*(Path(arguments.out) / name for name in (_TABLE, _JSON, _PREDICTIONS)))
     classifier = load_classifier(arguments.model)
+    n_picture_channels(classifier)
     X, folders, paths = read_folder(
         arguments.source, classifier.model_.input_shape[1:3], subset="test"
     )
-    classes = [str(label) for label in CLASSES.get(arguments.model, classifier.classes_)]
+    classes = [str(label) for label in CLASSES.get(classifier.published_, classifier.classes_)]
     codes = match_folders(folders, classes, arguments.label)
     column = find_positive(classes, arguments.positive, arguments.label)
     y, positive = [classes[code] for code in codes], classes[column]
-    scores = classifier.predict_proba(X)[:, column]
+    scores = classifier.predict_proba(picture_samples(classifier, X))[:, column]
     report = screening_report(codes == column, scores, threshold=arguments.threshold)
     if arguments.out is not None:
         predictions = [

@@ -5,7 +5,8 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from melanet._version import __version__
@@ -139,7 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0. Any other end raises SystemExit with one line on standard error and the status: 2 for
         a failure, 130 after Ctrl-C. If the reader of the output has gone, the status is 141 and
-        nothing is said, as with other programs. With ``--verbose``, an exception that melanet
+        nothing is said, as with other programs. Warnings are lines on standard error, too, which
+        begin with ``melanet: warning:``. With ``--verbose``, an exception that melanet
         does not expect is raised with its traceback.
     """
     verbose = False
@@ -147,9 +149,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_any_name()
         arguments: Any = build_parser().parse_args(argv)
         verbose = arguments.verbose
-        if arguments.backend:
-            load_backend(quiet=not verbose)
-        arguments.run(arguments)
+        with _warnings_in_one_line():
+            if arguments.backend:
+                load_backend(quiet=not verbose)
+            arguments.run(arguments)
         _flush()
     except BrokenPipeError:
         sys.exit(_BROKEN_PIPE)
@@ -192,6 +195,19 @@ def _notes(error: BaseException) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print warnings as errors are printed, instead of with the line of code that issues them."""
+    usual = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: (
+        f"melanet: warning: {_one_line(str(message))}\n"
+    )
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _print_any_name() -> None:

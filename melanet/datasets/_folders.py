@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from numbers import Real
@@ -25,9 +26,11 @@ from melanet.utils._labels import (
 )
 from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import PathLike
-from melanet.utils._validation import is_integer, join_names
+from melanet.utils._validation import check_unmasked, is_integer, join_names
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_PAIRS = {"trainA", "trainB", "testA", "testB"}  # the folders of the second layout
+_MOST_NAMED = 5  # images that a warning lists
 
 
 def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "train") -> Bunch:
@@ -64,7 +67,8 @@ def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "tra
     -----
     UserWarning
         If subfolders name the same class, such as "1" and "1.0", or "benign" twice, once with
-        a space at its end. Their images are listed together.
+        a space at its end, whose images are listed together. If images lie elsewhere in the
+        folder, beside the classes or deeper; they are left out.
 
     Notes
     -----
@@ -93,7 +97,7 @@ def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "tra
             "which is not a folder"
         )
     names = [entry.name for entry in _list_entries(path) if entry.is_dir()]
-    if any(f"{part}{side}" in names for part in ("train", "test") for side in "AB"):
+    if not _PAIRS.isdisjoint(names):
         folders = {f"{subset}{side}": side for side in "AB"}
         absent = [name for name in folders if not (path / name).is_dir()]
         if absent:
@@ -124,6 +128,7 @@ def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "tra
         images[label] += found[name]
     listed = [file for paths in images.values() for file in paths]
     check_distinct_files(str(path), listed, listed)
+    _warn_of_unlisted(path, listed, _PAIRS if f"{subset}A" in folders else ())
     return Bunch(
         paths=np.array(listed),
         target=np.repeat(np.arange(len(images)), [len(paths) for paths in images.values()]),
@@ -141,6 +146,29 @@ def _list_entries(folder):
 
 def _list_images(folder):
     return [str(entry) for entry in _list_entries(folder) if entry.suffix.lower() in _SUFFIXES]
+
+
+def _warn_of_unlisted(path, listed, other_parts):
+    """Warn of images in a folder that belong to no class: beside the classes, or deeper."""
+    known, unlisted = set(listed), []
+    for folder, names, files in os.walk(path):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        place = Path(folder).relative_to(path)
+        if str(place) not in other_parts:
+            unlisted += [
+                place / name
+                for name in sorted(files)
+                if not name.startswith(".")
+                and name.lower().endswith(_SUFFIXES)
+                and str(path / place / name) not in known
+            ]
+    if unlisted:
+        shown = join_names((file.as_posix() for file in unlisted), _MOST_NAMED)
+        warnings.warn(
+            f"{path} has images outside the folders of its classes, which are left out. Received: "
+            f"{len(unlisted)} ({shown}). Move them into the folder of their class, or away",
+            stacklevel=3,
+        )
 
 
 def export_cyclegan_folders(
@@ -214,6 +242,8 @@ def export_cyclegan_folders(
     {'trainA': 12, 'trainB': 3, 'testA': 4, 'testB': 1}
     """
     paths = check_paths(paths)
+    for name, values in (("target", target), ("groups", groups)):
+        check_unmasked(name, values)
     target = np.asarray(target)
     for name, values in (("target", target), ("groups", groups)):
         if values is not None and np.shape(values) != (len(paths),):

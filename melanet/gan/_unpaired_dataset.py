@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from melanet.images._augmentation import FLIPS, flip_images
 from melanet.preprocessing import PictureFiles
+from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import Augment, PathLike
 from melanet.utils._validation import as_symmetric, check_positive_integer
 
@@ -221,8 +222,8 @@ class UnpairedFiles(UnpairedDataset):
     Raises
     ------
     ValueError
-        If a set is empty or a parameter is out of range; while training, if a file cannot be
-        read.
+        If a set is empty, a file is named twice, or a parameter is out of range; while training,
+        if a file cannot be read.
 
     Examples
     --------
@@ -257,6 +258,10 @@ class UnpairedFiles(UnpairedDataset):
         for name, files in (("A", a), ("B", b)):
             if not len(files):
                 raise ValueError(f"{name} must hold at least one file. Received: none")
+        places = [
+            f"{name}[{i}] ({p})" for name, x in (("A", a), ("B", b)) for i, p in enumerate(x.paths)
+        ]
+        check_distinct_files("A and B", [*a.paths, *b.paths], places)
         super().__init__(
             a,
             b,

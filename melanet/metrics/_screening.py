@@ -13,6 +13,7 @@ from scipy.stats import binomtest, norm, rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from melanet.utils._labels import check_spelling, label_text, match_labels
+from melanet.utils._validation import check_unmasked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -314,6 +315,8 @@ def _check_data(
     y_true: ArrayLike, y_score: ArrayLike, pos_label: Any, classes: ArrayLike | None
 ) -> tuple[NDArray[np.bool_], np.ndarray]:
     """Return a mask of the positives and all scores, both of shape (n_samples,)."""
+    check_unmasked("`y_true`", y_true)
+    check_unmasked("`y_score`", y_score)
     if classes is None:
         classes = _column_names(y_score)
     labels, scores = (

@@ -22,7 +22,7 @@ from melanet.preprocessing import PictureFiles
 from melanet.utils._labels import check_spelling
 from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import Augment, PathLike
-from melanet.utils._validation import check_positive_integer
+from melanet.utils._validation import check_positive_integer, check_unmasked
 
 
 class BalancedBatches(keras.utils.PyDataset):
@@ -118,6 +118,7 @@ class BalancedBatches(keras.utils.PyDataset):
     ):
         super().__init__(**kwargs)
         check_positive_integer("batch_size", batch_size)
+        check_unmasked("y", y)
         y = np.asarray(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         self._rows = [np.flatnonzero(codes == code) for code in range(len(self.classes_))]

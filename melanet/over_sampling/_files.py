@@ -55,7 +55,7 @@ from melanet.utils._labels import check_spelling, match_keys, merge_spellings
 from melanet.utils._parallel import read_compute_write
 from melanet.utils._paths import check_distinct_files, file_key
 from melanet.utils._typing import PathLike
-from melanet.utils._validation import join_names, to_python
+from melanet.utils._validation import check_unmasked, join_names, to_python
 
 MANIFEST = "manifest.csv"
 _IMAGES = "images"  # folder of the finished images in the work folder
@@ -162,6 +162,7 @@ def oversample_files(
     {'malignant': 1}
     """
     paths, destination = check_paths(paths), resolve(destination)
+    check_unmasked("y", y)
     y = np.asarray(y)
     _check_labels(y, len(paths))
     check_distinct_files("paths", paths)

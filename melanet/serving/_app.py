@@ -79,8 +79,8 @@ def create_app(
     labels : dict, sequence of str or None, default=None
         Names of the classes: a dict of class -> name, matched by the classes' text; or a sequence
         in the order of ``model.classes_``, for a model whose columns have no names. None
-        uses the classes themselves, except that 0 and 1, and benign and malignant, become
-        "Non-melanoma" and "Melanoma", as in the released endpoint.
+        uses the classes themselves; for the published weights, "Non-melanoma" and "Melanoma", as
+        in the released endpoint.
     limits : melanet.serving.Limits or None, default=None
         Limits of sizes, numbers and times; None uses the defaults.
     allowed_hosts : sequence of str or None, default=None

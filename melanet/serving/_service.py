@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from melanet.classifier._pictures import (
+    check_picture_channels,
+    convert_channels,
+    n_picture_channels,
+    picture_samples,
+)
 from melanet.serving._batcher import BatchFunction, batch_sizes
 from melanet.utils._labels import label_text, match_keys
+from melanet.weights._published import SERVED_LABELS
 
 if TYPE_CHECKING:
     from melanet.classifier import MelaNet
     from melanet.gan import CycleGAN
 
-_RELEASED_LABELS = ("Non-melanoma", "Melanoma")  # of the released endpoint
-_LESION_CLASSES = ([0, 1], ["benign", "malignant"])
 _MAX_BATCH = 16  # images in a batch of predictions
 _MAX_HEAVY_BATCH = 4  # heat maps and translations need several times the memory of a prediction
 
@@ -30,8 +35,7 @@ class ModelService:
         CycleGAN of images with 1 or 3 channels; translations go from A to B.
     labels : dict, sequence of str or None, default=None
         Names of the classes, class -> name, or in the order of ``model.classes_``. None uses the
-        classes themselves, but the released endpoint's names for 0 and 1, and for benign and
-        malignant.
+        classes themselves; for published weights, the released endpoint's names.
 
     Attributes
     ----------
@@ -53,19 +57,18 @@ class ModelService:
         labels: Mapping[Any, str] | Sequence[str] | None = None,
     ):
         self.model, self.translator = model, translator
-        height, width, self._n_channels = model.model_.input_shape[1:]
-        if model.form_ is not None:  # grey images are repeated for networks of three channels
-            self._n_channels = model.form_.image_shape[-1]
-        self.input_size: tuple[int, int] = (height, width)
+        self.input_size: tuple[int, int] = model.model_.input_shape[1:3]
+        if labels is None:
+            labels = SERVED_LABELS.get(model.published_)  # whose classes are 0 and 1
         self.labels = _check_labels(model.classes_.tolist(), labels)
-        _check_channels("model", self._n_channels)
+        n_picture_channels(model)  # raises for others than 1 and 3
         if translator is not None:
             if len(translator.sample_shape) != 3:
                 raise ValueError(
                     "translator must translate images. "
                     f"Received: a CycleGAN of samples of shape {translator.sample_shape}"
                 )
-            _check_channels("translator", translator.sample_shape[-1])
+            check_picture_channels("translator", translator.sample_shape[-1])
 
     @property
     def functions(self) -> dict[str, BatchFunction]:
@@ -102,21 +105,13 @@ class ModelService:
         ndarray of shape (height, width, channels)
             Sample in the value range of the training data, and in its dtype if that is an integer.
         """
-        pixels = _convert_channels(image, self._n_channels)
-        low, high = self.model.value_range_ or (0, 255)
-        if (low, high) == (0, 255):
-            return pixels
-        scaled = low + (high - low) * (pixels.astype("float32") / 255)
-        dtype = self.model.dtype_
-        if dtype is not None and dtype.kind in "iu":
-            return np.rint(scaled).astype(dtype)
-        return scaled
+        return picture_samples(self.model, image)
 
     def translator_sample(self, image: ArrayLike) -> NDArray[np.float32]:
         """Convert an RGB image of the translator's size to its sample, float32 in [-1, 1]."""
         assert self.translator is not None
-        pixels = _convert_channels(image, self.translator.sample_shape[-1])
-        return pixels.astype("float32") / np.float32(127.5) - 1
+        pixels = convert_channels(image, self.translator.sample_shape[-1])
+        return np.asarray(pixels, np.float32) / np.float32(127.5) - 1
 
     def format_predictions(self, probabilities: Sequence[float]) -> list[dict[str, Any]]:
         """Return label and probability of each class, as the released endpoint does."""
@@ -124,11 +119,6 @@ class ModelService:
             {"label": label, "probability": float(p)}
             for label, p in zip(self.labels, probabilities, strict=True)
         ]
-
-
-def _check_channels(name, channels):
-    if channels not in (1, 3):
-        raise ValueError(f"{name} must take images of 1 or 3 channels. Received: {channels}")
 
 
 def _check_labels(classes, labels):
@@ -139,7 +129,7 @@ def _check_labels(classes, labels):
     elif labels is not None:
         _check_order(classes, labels)
     if labels is None:
-        return list(_RELEASED_LABELS) if classes in _LESION_CLASSES else list(map(str, classes))
+        return list(map(str, classes))
     labels = [str(label) for label in labels]
     if len(labels) != len(classes) or len(set(labels)) < len(labels):
         raise ValueError(
@@ -158,12 +148,3 @@ def _check_order(classes, labels):
             f"labels must be in the order of the model's classes, {classes}. Received: "
             f"labels={list(labels)}. Give a name for each class: labels={{class: name}}"
         )
-
-
-def _convert_channels(image, channels):
-    """Return an RGB image as an array with 3 channels or 1."""
-    pixels = np.asarray(image)
-    if channels == 3:
-        return pixels
-    grey = pixels @ np.array([0.299, 0.587, 0.114])  # luma of ITU-R BT.601, as in Pillow
-    return np.rint(grey).astype("uint8")[..., None]

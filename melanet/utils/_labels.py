@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melanet.utils._validation import join_names, to_python
+from melanet.utils._validation import check_unmasked, join_names, to_python
 
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:\.0*)?")
 _BOOLEANS = {"true": "1", "false": "0"}
@@ -63,7 +63,7 @@ def stripped(label: Any) -> str:
 
 
 def label_texts(name: str, labels: Iterable[Any], places: Sequence[object] = ()) -> list[str]:
-    """Return the texts of labels; raise ValueError if labels are missing.
+    """Return the texts of labels; raise ValueError if labels are missing or masked.
 
     Parameters
     ----------
@@ -78,6 +78,7 @@ def label_texts(name: str, labels: Iterable[Any], places: Sequence[object] = ())
     -------
     list of str
     """
+    check_unmasked(name, labels)
     values = list(labels)
     known: dict[str, str] = {}  # few labels are repeated often
     texts = []
@@ -117,6 +118,7 @@ def check_spelling(name: str, labels: Iterable[Any]) -> None:
       ...
     ValueError: y must spell each label in one way. Received: 'benign' and 'benign '
     """
+    check_unmasked(name, labels)
     values = list(labels)
     spellings: dict[str, dict[Any, None]] = {}
     for text, value in zip(label_texts(name, values), values):
@@ -161,6 +163,7 @@ def match_labels(
     >>> match_labels("y", ["10", "9"], "classes", [9, 10]).tolist()
     [1, 0]
     """
+    check_unmasked(name, labels)
     values, known = list(labels), list(classes)
     check_spelling(classes_name, known)
     positions = {label_text(label): i for i, label in enumerate(known)}

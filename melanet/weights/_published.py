@@ -17,7 +17,9 @@ PUBLISHED: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     }
 }
 # Names of the columns of published classifiers; the files have none.
-CLASSES = {"isic2016": ("benign", "malignant")}
+CLASSES: dict[str | None, tuple[str, ...]] = {"isic2016": ("benign", "malignant")}
+# As the released endpoint calls them.
+SERVED_LABELS: dict[str | None, tuple[str, ...]] = {"isic2016": ("Non-melanoma", "Melanoma")}
 
 
 def fetch(
@@ -83,6 +85,11 @@ def _check_complete(path: Path) -> None:
         raise ValueError("the download is an HDF5 file without a model")
 
 
+def published_name(source: object) -> str | None:
+    """Return the name of published weights if `source` is one, otherwise None."""
+    return source if isinstance(source, str) and source in PUBLISHED else None
+
+
 def locate(source: PathLike, kind: str) -> Path:
     """Return the path of a model file that is given by a published name or a path.
 
@@ -104,8 +111,8 @@ def locate(source: PathLike, kind: str) -> Path:
     FileNotFoundError
         If it is neither a published name nor the path of a file.
     """
-    if isinstance(source, str) and source in PUBLISHED:
-        return fetch(source, kind)
+    if name := published_name(source):
+        return fetch(name, kind)
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(
             f"A model must be given as a path or one of {list(PUBLISHED)}. Received: {source!r}"

@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pytest
 from brightness import brightness_classifier, write_levels
-from commands import read_rows, run
+from commands import read_rows, run, run_failing
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from melanet import MelaNet
 from melanet.cli import main
 from melanet.cli._evaluate import find_positive, match_folders
+from melanet.preprocessing import read_form
 
 
 def evaluate(tmp_path, classes, folders, *options):
@@ -102,3 +103,63 @@ def test_evaluate_reports_what_the_model_predicts(work, capsys):
     picture = np.asarray(Image.open(predictions[5]["file"]).resize((16, 16), Image.Resampling.BOX))
     assert model.predict_proba(picture[None])[0, 1] == pytest.approx(scores[5], abs=0.02)
     assert model.classes_.tolist() == ["benign", "malignant"]
+
+
+FORMS = {  # how the images of fit are made of bytes
+    "bytes": lambda X: X,
+    "unit": lambda X: (X / 255).astype("float32"),
+    "unit of doubles": lambda X: X / 255,
+    "symmetric": lambda X: X / 127.5 - 1,
+    "words": lambda X: X.astype("uint16") * 257,
+    "byte floats": lambda X: X.astype("float32"),
+    "grey": lambda X: X[..., 0],
+    "grey unit": lambda X: X[..., :1] / 255,
+    "bits": lambda X: X > 127,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_files_are_brought_to_the_scale_of_fit(tmp_path, form):
+    """Evaluate a model whose images of fit had a scale, and compare with that of bytes."""
+    levels = np.repeat(np.array([0, 255], "uint8"), 8)
+    X = np.broadcast_to(levels[:, None, None, None], (16, 8, 8, 3)).copy()
+    known = brightness_classifier(tmp_path, ["a", "b"])
+    model = MelaNet(backbone="small", input_size=8, random_state=0)
+    # As fit leaves it, without the training.
+    model.model_, model.classes_, model.history_ = known.model_, known.classes_, {}
+    model.form_ = read_form(FORMS[form](X))
+    model.value_range_, model.dtype_ = model.form_.value_range, FORMS[form](X).dtype
+    model.save(tmp_path / "m.melanet")
+    write_levels(tmp_path / "set", ["a", "b"])
+    out = tmp_path / "out"
+    main(
+        [
+            "evaluate",
+            f"{tmp_path}/m.melanet",
+            f"{tmp_path}/set",
+            "--positive",
+            "b",
+            "--out",
+            f"{out}",
+        ]
+    )
+    report = json.loads((out / "report.json").read_text())
+    assert report["auc"] == report["sensitivity"] == report["specificity"] == 1
+    for row in read_rows(out / "predictions.csv"):
+        picture = np.asarray(Image.open(row["file"]))
+        expected = known.predict_proba(picture[None])[0, 1]
+        # Grey images are the luma of noise, by channel.
+        atol = 0.1 if "grey" in form else 1e-4
+        assert float(row["probability of b"]) == pytest.approx(expected, abs=atol)
+
+
+def test_a_model_of_other_channels_is_refused(tmp_path, capsys):
+    write_levels(tmp_path / "set", ["a", "b"])
+    model = brightness_classifier(tmp_path, ["a", "b"])
+    model.form_ = read_form(np.zeros((2, 8, 8, 4), "uint8") + np.uint8(255))
+    model.value_range_, model.dtype_ = (0, 255), np.dtype("uint8")
+    model.save(tmp_path / "m.melanet")
+    line = run_failing(
+        capsys, "evaluate", tmp_path / "m.melanet", tmp_path / "set", "--positive", "b"
+    )
+    assert "model must take images of 1 or 3 channels. Received: 4" in line

@@ -4,9 +4,10 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 
 import pytest
-from commands import run_failing
+from commands import run_failing, write_classes
 from PIL import Image
 
 from melanet import __version__
@@ -151,3 +152,27 @@ def test_a_backend_that_cannot_be_loaded_is_named_in_one_line(backend):
     (line,) = done.stderr.splitlines()
     assert f"KERAS_BACKEND={backend!r}" in line
     assert "tensorflow, torch or jax" in line
+
+
+def test_a_warning_is_one_line_without_a_path(tmp_path):
+    write_classes(tmp_path / "in", 8, 0)
+    Image.new("RGB", (8, 8)).save(tmp_path / "in" / "beside.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "melanet", "oversample", "in", "in/out"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    warning, error = done.stderr.splitlines()
+    assert warning.startswith("melanet: warning: in has images outside the folders of its classes")
+    assert warning.endswith("1 (beside.png). Move them into the folder of their class, or away")
+    assert error.startswith("melanet: destination must lie outside")
+
+
+def test_the_form_of_warnings_is_restored(monkeypatch):
+    usual = warnings.formatwarning
+    fail_with(monkeypatch, ValueError("x"))
+    with pytest.raises(SystemExit):
+        main(["fetch", "isic2016"])
+    assert warnings.formatwarning is usual

@@ -1,5 +1,6 @@
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,45 @@ def test_a_folder_for_each_class_is_listed(classes, flat):
     found = [(y, Path(path).name) for path, y in zip(data.paths, data.target)]
     assert found == wanted
     assert load_images(data.paths, 24).shape == (N, 24, 24, 3)
+
+
+def touch(folder, names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize(
+    ("listed", "others"),
+    [
+        (["a/1.png", "b/1.jpg"], ["2.png"]),
+        (["a/1.png", "b/1.jpg"], ["a/c/1.PNG", "a/c/2.png", "b/d/e/1.tif", "0.bmp"]),
+        (["trainA/1.png", "trainB/2.png"], ["benign/1.png", "malignant/1.png", "3.webp"]),
+        (["trainA/1.png", "trainB/2.png"], ["testA/deeper/1.png"]),
+        ([f"{name}/{i}.png" for name in "ab" for i in range(3)], [f"{i}.png" for i in range(9)]),
+    ],
+)
+def test_images_of_no_class_are_named_with_their_number(tmp_path, monkeypatch, listed, others):
+    ignored = ["README.md", "labels.csv", ".hidden.png", ".cache/1.png", "a.keras"]
+    if "trainA/1.png" in listed:
+        ignored += ["testA/1.png", "testB/1.png"]
+    touch(tmp_path, [*listed, *ignored])
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path, "."):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert len(load_image_folder(path).paths) == len(listed)
+    touch(tmp_path, others)
+    for path in (tmp_path, "."):
+        with pytest.warns(UserWarning, match=rf"left out. Received: {len(others)} \(") as caught:
+            assert len(load_image_folder(path).paths) == len(listed)
+        named = str(caught[0].message).partition("(")[2].partition(")")[0]
+        shown = (
+            sorted(others, key=lambda name: (name.count("/"), name))[:5]
+            if len(others) > 5
+            else others
+        )
+        assert all(name in named for name in shown)
 
 
 def test_the_cyclegan_layout_is_listed(tmp_path, flat):

@@ -113,7 +113,21 @@ def test_bad_files_are_rejected(tmp_path):
     with pytest.raises(ValueError, match="B must hold at least one file"):
         UnpairedFiles(paths, [], 8)
     with pytest.raises(ValueError, match="flip must be None or one of"):
-        UnpairedFiles(paths, paths, 8, flip="diagonal")
+        UnpairedFiles(paths[:1], paths[1:], 8, flip="diagonal")
     (tmp_path / "a" / "000.png").write_bytes(b"not an image")
     with pytest.raises(ValueError, match=r"000\.png"):
-        UnpairedFiles(paths, paths, 8, batch_size=2)[0]
+        UnpairedFiles(paths[:1], paths[1:], 8, batch_size=2)[0]
+
+
+def test_a_file_is_on_one_side_once(tmp_path):
+    paths, _, _ = write_colours(tmp_path, {"a": 2, "b": 2})
+    link = tmp_path / "link.png"
+    link.symlink_to(paths[0])
+    for sides in (
+        (paths[:2], [*paths[2:], paths[0]]),
+        (paths[:2], [link]),
+        ([paths[0], link], paths[2:]),
+    ):
+        with pytest.raises(ValueError, match=r"A\[0\] .*000\.png.* are the same file"):
+            UnpairedFiles(*sides, 8)
+    assert len(UnpairedFiles(paths[:2], paths[2:], 8)) == 2

@@ -5,12 +5,19 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from brightness import brightness_classifier
 from hypothesis import strategies as st
+from negatives import write_colours
 from PIL import Image
 from properties import for_all, in_process
 from scipy import sparse
 
-from melanet import CycleGAN, GANOversampler
+from melanet import CycleGAN, GANOversampler, MelaNet
+from melanet.datasets import export_cyclegan_folders
+from melanet.metrics import quality_report, screening_report
+from melanet.over_sampling import BalancedBatches, oversample_files
+from melanet.plotting import plot_embedding
+from melanet.utils._labels import match_labels
 
 CODES = np.repeat([0, 1], [8, 4])
 LABELS = np.repeat([0, 1], [8, 8])  # after over-sampling
@@ -139,7 +146,7 @@ def test_rows_of_pixels_come_back(n_examples):
             return
         given = pd.DataFrame(rows, index=indices[index](12)).add_prefix("pixel")
         if kind == "nullable":
-            given = given.convert_dtypes(convert_floating=True, convert_integer=False)
+            given = given.astype({"uint8": "UInt8"}.get(dtype, dtype.capitalize()))
         y = pd.Series(CODES, index=given.index, name="label")
         result, labels = model.fit_resample(given, y)
         assert result.columns.equals(given.columns)
@@ -198,3 +205,45 @@ def test_labels_come_back(n_examples):
             np.testing.assert_array_equal(result, expected, strict=True)
         else:
             assert result == expected
+
+
+def entries(tmp_path):
+    """Return every public function that takes labels, as a function of n labels."""
+    paths, _, _ = write_colours(tmp_path, {"a": 12})
+    X = draw_pixels(0, "uint8", 3)
+    classifier = brightness_classifier(tmp_path, [0, 1])
+    scores = np.linspace(0, 1, 12)
+    return {
+        "GANOversampler": lambda y: sampler((8, 8, 3)).fit_resample(X, y),
+        "oversample_files": lambda y: oversample_files(paths, y, tmp_path / "out"),
+        "BalancedBatches": lambda y: BalancedBatches(paths, y, {}, size=8),
+        "export_cyclegan_folders": lambda y: export_cyclegan_folders(tmp_path / "ab", paths, y),
+        "groups": lambda y: export_cyclegan_folders(tmp_path / "ab", paths, CODES, groups=y),
+        "MelaNet.fit": lambda y: MelaNet(backbone="small", input_size=8).fit(X, y),
+        "MelaNet.score": lambda y: classifier.score(X, y),
+        "screening_report": lambda y: screening_report(y, scores),
+        "plot_embedding": lambda y: plot_embedding({"all": (np.zeros((12, 2)), y)}),
+        "quality_report": lambda y: quality_report(X, y, X, CODES),
+        "match_labels": lambda y: match_labels("y", y, "classes", [0, 1]),
+    }
+
+
+@in_process
+def test_masked_labels_are_refused_by_name(n_examples, tmp_path):
+    functions = entries(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+
+    @for_all(
+        n_examples,
+        name=st.sampled_from(sorted(functions)),
+        text=st.booleans(),
+        masked=st.sets(st.integers(0, 11), min_size=1, max_size=3),
+        as_list=st.booleans(),
+    )
+    def check(name, text, masked, as_list):
+        y = np.ma.array(np.array(["0", "1"])[CODES] if text else CODES)
+        y[sorted(masked)] = np.ma.masked
+        with pytest.raises(ValueError, match="masked") as caught:
+            functions[name](list(y) if as_list else y)
+        assert f"Received: {len(masked)} masked values" in str(caught.value)
+        assert sorted(tmp_path.rglob("*")) == before

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,7 +16,9 @@ from melanet.datasets import make_lesions
 @pytest.fixture(scope="session")
 def model():
     X, y = make_lesions(60, weights=(0.5, 0.5), image_size=16, difficulty=0, random_state=0)
-    return MelaNet(backbone="small", input_size=16, epochs=3, random_state=0).fit(X, y)
+    return MelaNet(backbone="small", input_size=16, epochs=3, random_state=0).fit(
+        X, np.array(["benign", "malignant"])[y]
+    )
 
 
 @pytest.fixture(scope="session")

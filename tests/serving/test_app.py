@@ -5,10 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import requests
+from brightness import brightness_classifier
 from PIL import Image
 
 from melanet import CycleGAN, MelaNet
+from melanet.classifier import load_classifier
 from melanet.datasets import make_lesions
+from melanet.weights import _published
 
 pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"')
 pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"')
@@ -39,7 +42,7 @@ def test_predictions_have_the_released_endpoints_form_and_a_notice(url, model, p
         assert body["success"] is True
         assert "Not for diagnosis" in body["notice"]
         labels = [entry["label"] for entry in body["predictions"]]
-        assert labels == ["Non-melanoma", "Melanoma"]
+        assert labels == ["benign", "malignant"]
         assert all(set(entry) == {"label", "probability"} for entry in body["predictions"])
         probabilities = [entry["probability"] for entry in body["predictions"]]
         assert sum(probabilities) == pytest.approx(1, abs=1e-6)
@@ -53,7 +56,7 @@ def test_overlay_is_the_models_at_the_images_size(url, model, pictures, encoded)
     assert shown.shape == (16, 16, 3)
     np.testing.assert_allclose(shown.astype(int), overlays[0].astype(int), atol=2)
     best = model.predict_proba(pictures[:1])[0].argmax()
-    assert body["overlay_label"] == ("Non-melanoma", "Melanoma")[best]
+    assert body["overlay_label"] == ("benign", "malignant")[best]
 
 
 def test_overlay_keeps_the_aspect_ratio_and_limits_the_size(url, encoded):
@@ -105,7 +108,7 @@ def test_images_are_rotated_by_their_exif_orientation(url, pictures, encoded):
 def test_health_reference_and_page_load_nothing_from_elsewhere(url):
     health = requests.get(f"{url}/health", timeout=10).json()
     assert health["status"] == "ok"
-    assert health["labels"] == ["Non-melanoma", "Melanoma"]
+    assert health["labels"] == ["benign", "malignant"]
     assert health["translator"] is True
     reference = requests.get(f"{url}/docs", timeout=10)
     described = requests.get(f"{url}/openapi.json", timeout=10).json()
@@ -175,13 +178,34 @@ def test_samples_have_the_dtype_of_fit():
     np.testing.assert_array_equal(sample, X[0].astype(int) * 257)
 
 
+@pytest.mark.parametrize(
+    ("classes", "shown"),
+    [([0, 1], ["0", "1"]), (["cat", "dog"], ["cat", "dog"]), ([False, True], ["False", "True"])],
+)
+def test_only_published_weights_are_called_as_the_released_endpoint_calls_them(
+    tmp_path, monkeypatch, classes, shown
+):
+    model = brightness_classifier(tmp_path, classes)
+    assert ModelService(model).labels == shown
+    monkeypatch.setattr(_published, "fetch", lambda *_: tmp_path / "brightness.keras")
+    released = load_classifier("isic2016")
+    released.save(tmp_path / "saved")
+    for same in (released, load_classifier(tmp_path / "saved")):
+        assert ModelService(same).labels == ["Non-melanoma", "Melanoma"]
+        assert ModelService(same, labels={0: "no", 1: "yes"}).labels == ["no", "yes"]
+    assert ModelService(load_classifier(tmp_path / "brightness.keras")).labels == ["0", "1"]
+
+
 def test_labels_and_models_that_do_not_fit_are_rejected(model):
     assert ModelService(model, labels=["no", "yes"]).labels == ["no", "yes"]
     for labels in (["one"], ["same", "same"]):
         with pytest.raises(ValueError, match="labels must name the 2 classes"):
             create_app(model, labels=labels)
-    assert ModelService(model, labels={"1": "yes", 0.0: "no"}).labels == ["no", "yes"]
-    for labels, message in ((["1", "0"], "in the order"), ({"2": "x"}, "the model's classes")):
+    assert ModelService(model, labels={"malignant": "yes", "benign ": "no"}).labels == ["no", "yes"]
+    for labels, message in (
+        (["malignant", "benign"], "in the order"),
+        ({"2": "x"}, "the model's classes"),
+    ):
         with pytest.raises(ValueError, match=message):
             create_app(model, labels=labels)
     with pytest.raises(ValueError, match="translator must translate images"):
