@@ -8,6 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import isic_api_server
 import isic_server
 import pytest
 import snippets
@@ -87,7 +88,7 @@ def test_snippets_run_in_order(path, slow, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MELANET_HOME", str(tmp_path / "home"))
     page, names = path.relative_to(ROOT).as_posix(), {"__name__": "__main__"}
-    with isic_server.running():  # what is fetched comes from loopback
+    with isic_server.running(), isic_api_server.running():  # what is fetched comes from loopback
         BEFORE.get(page, lambda: None)()
         for snippet in snippets_of(path):
             if not _runs(snippet, slow):

@@ -21,6 +21,7 @@ from melanet.classifier._base import FittedNetwork
 from melanet.classifier._dataset import ImageSubset, LabelledImages, hold_out
 from melanet.images import Augmentation
 from melanet.losses import focal_loss
+from melanet.utils._groups import check_groups
 from melanet.utils._keras import keras_scope, untuned
 from melanet.utils._labels import match_keys
 from melanet.utils._memory import check_memory
@@ -306,7 +307,7 @@ class MelaNet(FittedNetwork):
 
     def _split(self, samples, groups, seed):
         """Split samples into a training and a validation part."""
-        groups = _validation.check_groups(groups, len(samples.codes))
+        groups = check_groups(groups, len(samples.codes))
         rows = hold_out(samples.codes, self.validation_fraction, seed, groups)
         return tuple(map(samples.take, rows))
 

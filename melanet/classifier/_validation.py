@@ -9,7 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from melanet.images import check_size
-from melanet.utils._labels import check_spelling, label_texts, match_labels
+from melanet.utils._labels import check_spelling, match_labels
 from melanet.utils._validation import check_unmasked
 
 _MIN_INPUT = 8  # pixels
@@ -60,20 +60,6 @@ def check_validation_data(validation_data: Any) -> tuple[Any, Any]:
     X, y = validation_data
     check_unmasked("the y of validation_data", y)
     return X, y
-
-
-def check_groups(groups: ArrayLike | None, n: int) -> NDArray[Any] | None:
-    """Return the texts of groups as an array of one entry per sample, or None."""
-    if groups is None:
-        return None
-    check_unmasked("groups", groups)
-    groups = np.asarray(groups)
-    if groups.shape != (n,):
-        raise ValueError(
-            f"groups must have one entry for each sample, shape ({n},). "
-            f"Received: shape {groups.shape}"
-        )
-    return np.array(label_texts("groups", groups))
 
 
 def refuse_groups(groups: ArrayLike | None) -> None:

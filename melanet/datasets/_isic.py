@@ -120,7 +120,7 @@ def fetch_isic(
         raise ValueError(f"year must be one of {years}. Received: year={year!r}")
     challenge = CHALLENGES[year]
     part = _find_subset(year, challenge, subset)
-    folder = _resolve_home(data_home) / f"isic{year}"
+    folder = resolve_home(data_home) / f"isic{year}"
     servers = _resolve_servers(mirror)
 
     def get(file, check, unpacked=0.0):
@@ -177,7 +177,7 @@ def _find_subset(year, challenge, subset):
     return challenge.subsets[subset]
 
 
-def _resolve_home(data_home):
+def resolve_home(data_home):
     if data_home is None:
         return cache_folder() / "datasets"
     if not isinstance(data_home, (str, os.PathLike)) or not os.fspath(data_home):

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from melanet.utils._files import read_json, write_json
 from melanet.utils._typing import PathLike
 
 if TYPE_CHECKING:
-    from requests import Response
+    from requests import RequestException, Response
 
 Check = Callable[[Path], None]  # raises ValueError for a wrong file
 ShowProgress = Callable[[int, int | None], None]  # of bytes done and in total, if known
@@ -30,8 +30,30 @@ DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_PERMISSION_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+class DownloadError(ConnectionError):
+    """No server provided a file or an answer.
+
+    Parameters
+    ----------
+    message : str
+        Reasons, without the signatures of addresses.
+    status : int or None, default=None
+        HTTP status of the last answer, if that was an error that another try cannot fix.
+    content : bool, default=False
+        Whether the last file arrived and failed its check.
+    """
+
+    def __init__(self, message: str, status: int | None = None, content: bool = False):
+        super().__init__(message)
+        self.status, self.content = status, content
+
+
 class _PermanentError(Exception):
-    """A failure that another try cannot fix, such as 404."""
+    """A failure that another try cannot fix, such as 404, and its HTTP status."""
+
+    def __init__(self, message: str, status: int | None = None):
+        super().__init__(message)
+        self.status = status
 
 
 class _TemporaryError(Exception):
@@ -132,6 +154,65 @@ def fetch_file(
     return path
 
 
+def download_file(
+    urls: Sequence[str],
+    path: Path,
+    *,
+    check: Check | None = None,
+    remedy: str = "",
+    show: ShowProgress = lambda done, total: None,
+) -> None:
+    """Download a file to `path`; see `fetch_file`, which also keeps and compares its hash.
+
+    The caller holds the lock of the folder, which exists.
+
+    Raises
+    ------
+    DownloadError
+        If the download failed from every URL.
+    OSError
+        If the disk is full, or the folder cannot be written to.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    _download_from_any(urls, partial, path.name, check or (lambda file: None), remedy, 0.0, show)
+    partial.replace(path)
+
+
+def fetch_json(url: str, params: Mapping[str, str] | None = None) -> Any:
+    """Return the JSON value that a server answers.
+
+    Parameters
+    ----------
+    url : str
+        Address.
+    params : dict or None, default=None
+        Query of the address.
+
+    Raises
+    ------
+    DownloadError
+        If the server refuses, cannot be reached in several tries, or does not answer JSON.
+    """
+    import requests
+
+    def ask() -> Any:
+        try:
+            response = requests.get(url, params=params, timeout=_TIMEOUT)
+        except requests.RequestException as error:
+            raise _describe_failure(error) from None
+        if response.status_code != 200:
+            raise _failure_of(response)
+        try:
+            return response.json()
+        except ValueError:
+            raise _PermanentError("the server does not answer JSON") from None
+
+    try:
+        return _retry(ask)
+    except (_PermanentError, _TemporaryError) as error:
+        raise DownloadError(f"{url}: {error}", getattr(error, "status", None)) from None
+
+
 def _compare_with_first(path: Path, candidate: Path, examine: Check) -> None:
     """Reject a file that differs from the first download; record the hash if this is the first."""
     record, digest = path.with_name(f"{path.name}.json"), _sha256(candidate)
@@ -167,34 +248,51 @@ def _download_from_any(
     show: ShowProgress,
 ) -> None:
     reasons = []
+    status, content = None, False
     for url in urls:
         try:
-            _download_with_retries(url, partial, unpacked, show)
+            _retry(lambda: _download(url, partial, unpacked, show), lambda: _size(partial))  # noqa: B023
             examine(partial)
             _state_path(partial).unlink(missing_ok=True)
             return
         except (_PermanentError, _TemporaryError) as error:
-            reasons.append(f"{url}: {error}")
+            status, content = getattr(error, "status", None), False
+            reasons.append(f"{_unsigned(url)}: {error}")
         except ValueError as error:
             partial.unlink(missing_ok=True)
             _state_path(partial).unlink(missing_ok=True)
-            reasons.append(f"{url}: {error}")
-    raise ConnectionError(f"{name} could not be fetched ({'; '.join(reasons)}). {remedy}".strip())
+            status, content = None, True
+            reasons.append(f"{_unsigned(url)}: {error}")
+    message = f"{name} could not be fetched ({'; '.join(reasons)}). {remedy}".strip()
+    raise DownloadError(message, status, content)
 
 
-def _download_with_retries(url: str, partial: Path, unpacked: float, show: ShowProgress) -> None:
-    """Retry until the file is complete, giving up after several tries without progress."""
+def _retry(attempt: Callable[[], Any], reached: Callable[[], int] = lambda: 0) -> Any:
+    """Try until it succeeds, giving up after several tries without progress."""
     failures = furthest = 0
     while True:
         try:
-            return _download(url, partial, unpacked, show)
+            return attempt()
         except _TemporaryError as error:
-            reached = _size(partial)
-            failures = 1 if reached > furthest else failures + 1
-            furthest = max(furthest, reached)
+            position = reached()
+            failures = 1 if position > furthest else failures + 1
+            furthest = max(furthest, position)
             if failures >= _TRIES:
                 raise
             time.sleep(max(_PAUSE * 2 ** (failures - 1), error.pause))
+
+
+def _unsigned(url: str) -> str:
+    """Return an address without its query, which may be a signature that grants access."""
+    return url.partition("?")[0]
+
+
+def _describe_failure(error: "RequestException") -> _PermanentError | _TemporaryError:
+    # The text of an error may hold the address with its signature.
+    message = re.sub(r"\?\S+", "?...", str(error))
+    if isinstance(error, ValueError):  # an invalid URL
+        return _PermanentError(message)
+    return _TemporaryError(f"{type(error).__name__}: {message}")
 
 
 def _download(url: str, partial: Path, unpacked: float, show: ShowProgress) -> None:
@@ -202,7 +300,7 @@ def _download(url: str, partial: Path, unpacked: float, show: ShowProgress) -> N
 
     state = _read_dict(_state_path(partial))
     start = _size(partial)
-    if state.get("url") != url or not state.get("validator"):
+    if state.get("url") != _unsigned(url) or not state.get("validator"):
         start = 0  # the bytes may be of another file
     headers = {"Accept-Encoding": "identity"}
     if start:
@@ -212,15 +310,14 @@ def _download(url: str, partial: Path, unpacked: float, show: ShowProgress) -> N
             start, total = _read_head(response, start, state.get("validator"), partial)
             if total is not None:
                 check_space(partial, total - _size(partial) + round(unpacked * total))
-            write_json(_state_path(partial), {"url": url, "validator": _validator(response)})
+            state = {"url": _unsigned(url), "validator": _validator(response)}
+            write_json(_state_path(partial), state)
             with open(partial, "ab" if start else "wb") as file:
                 for chunk in response.iter_content(_CHUNK):
                     show(file.tell() + len(chunk), total)
                     file.write(chunk)
     except requests.RequestException as error:
-        if isinstance(error, ValueError):  # an invalid URL
-            raise _PermanentError(str(error)) from error
-        raise _TemporaryError(f"{type(error).__name__}: {error}") from error
+        raise _describe_failure(error) from None
     size = _size(partial)
     if total is not None and size != total:
         if size > total:
@@ -243,13 +340,18 @@ def _read_head(
             return start, int(place[2])
         partial.unlink(missing_ok=True)
         raise _TemporaryError("the file on the server changed during the download")
+    raise _failure_of(response)
+
+
+def _failure_of(response: "Response") -> _PermanentError | _TemporaryError:
+    """Return the error that an answer other than the wanted one means."""
     reason = f"the server answers {response.status_code} {response.reason}"
     if response.status_code in (408, 425, 429) or response.status_code >= 500:
         pause = _read_retry_after(response.headers.get("Retry-After", ""))
         if pause > _LONGEST_PAUSE:
-            raise _PermanentError(f"{reason}, and asks for a pause of {pause:.0f} seconds")
-        raise _TemporaryError(reason, pause)
-    raise _PermanentError(reason)
+            return _PermanentError(f"{reason}, and asks for a pause of {pause:.0f} seconds")
+        return _TemporaryError(reason, pause)
+    return _PermanentError(reason, response.status_code)
 
 
 def _read_retry_after(text: str) -> float:

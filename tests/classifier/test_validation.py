@@ -41,13 +41,6 @@ def test_validation_data_is_a_pair_and_excludes_groups():
         _validation.refuse_groups([1, 2])
 
 
-def test_groups_have_one_entry_per_sample():
-    assert _validation.check_groups(None, 3) is None
-    assert _validation.check_groups(["x", "y", "y"], 3).tolist() == ["x", "y", "y"]
-    with pytest.raises(ValueError, match=r"shape \(3,\). Received: shape \(2,\)"):
-        _validation.check_groups([1, 2], 3)
-
-
 def test_alpha_is_a_number_or_one_weight_per_class():
     assert _validation.check_alpha(0.25, 3) == 0.25
     assert _validation.check_alpha(np.array([0.5, 0.25]), 2) == [0.5, 0.25]
