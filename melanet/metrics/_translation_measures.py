@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
@@ -25,6 +24,7 @@ _MEASURES = (
     *("evidence", "evidence_low", "evidence_high", "towards", "class_auc"),
     *("p_sources", "p_translations", "p_real"),
 )
+_FEW_FEATURES = 1000
 _N_FOLDS = 5
 _N_REPEATS = 3  # divisions into folds, over which is averaged
 _N_BOOTSTRAP = 500
@@ -125,13 +125,15 @@ def class_evidence(
         return measures
     rng = check_random_state(random_state)
     X, is_real = np.concatenate([x, z]), np.repeat([1, 0], [len(x), len(z)])
+    rotate = _rotation(X)
+    X, made = rotate(X), rotate(made)
     scores, made_scores = np.zeros(len(X)), np.zeros(len(made))
     for _ in range(_N_REPEATS):
         folds = np.concatenate([_folds(len(x), rng), _folds(len(z), rng)])
         made_folds = folds[len(x) :][rows]
         for fold in np.unique(folds):
             training = folds != fold
-            model = _classifier().fit(X[training], is_real[training])
+            model = _classifier(X.shape[1]).fit(X[training], is_real[training])
             scores[~training] += model.predict_proba(X[~training])[:, 1]
             if (judged := made_folds == fold).any():
                 made_scores[judged] += model.predict_proba(made[judged])[:, 1]
@@ -233,19 +235,33 @@ def _told(
         _, group = np.unique(groups[drawn], return_inverse=True)
         folds = np.concatenate([_folds(n, rng), _folds(group.max() + 1, rng)[group]])
         X, scores = np.concatenate([real[own], made[drawn]]), np.zeros(2 * n)
+        X = _rotation(X)(X)
         for fold in np.unique(folds):
             training = folds != fold
             if len(np.unique(is_made[training])) < 2:  # all are made from one source
                 return math.nan
-            model = _classifier().fit(X[training], is_made[training])
+            model = _classifier(X.shape[1]).fit(X[training], is_made[training])
             scores[~training] = model.decision_function(X[~training])
         aucs.append(roc_auc_score(is_made, scores))
     return float(np.mean(aucs))
 
 
-def _classifier():
-    model = LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=500)
-    return make_pipeline(StandardScaler(), model)
+def _classifier(n_features):
+    # Newton's method takes a tenth of the time while its matrix of n_features squared is small.
+    solver = "newton-cholesky" if n_features <= _FEW_FEATURES else "lbfgs"
+    return LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=500, solver=solver)
+
+
+def _rotation(X):
+    """Return a function that standardises features and rotates them into the span of X.
+
+    A regression with a quadratic penalty does not see the rotation, and is faster after it.
+    """
+    scaler = StandardScaler().fit(X)
+    if len(X) >= X.shape[1]:
+        return scaler.transform
+    axes = np.linalg.qr(scaler.transform(X).T)[0]
+    return lambda values: scaler.transform(values) @ axes
 
 
 def _folds(n: int, rng: np.random.RandomState) -> NDArray[np.intp]:

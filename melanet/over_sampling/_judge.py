@@ -20,6 +20,8 @@ from melanet.weights import read_model
 
 _BATCH_SIZE = 256  # samples judged at a time
 _LEARNING_RATE = 1e-3
+_STEPS_AT_ONCE = 20  # a step of small images takes less time than a call of Keras
+_MIN_COPIES = 1000  # changed copies to learn from, of all classes together
 _MIN_VOTES = 2 / 3  # share of the forest's votes that a row of a table needs; see docs/tables.md
 
 
@@ -63,22 +65,27 @@ def train_judge(
 
 
 class _JudgeBatches(keras.utils.PyDataset):
-    """Batches that draw every class equally often and augment every image."""
+    """Batches that draw every class equally often, from changed copies of the images."""
 
     def __init__(self, images, codes, steps, seed, augment, batch_size=32):
         super().__init__()
-        self.images, self.codes = images, codes
-        self.rows = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
-        self.steps, self.seed, self.augment, self.batch_size = steps, seed, augment, batch_size
+        rng = np.random.default_rng([seed, steps])
+        rows, n_classes = [], int(codes.max()) + 1
+        for code in range(n_classes):
+            own = np.flatnonzero(codes == code)
+            rows.append(np.resize(own, max(len(own), -(-_MIN_COPIES // n_classes))))
+        self.ends = np.cumsum([len(part) for part in rows])
+        self.images = augment(images[np.concatenate(rows)], rng)
+        self.steps, self.seed, self.batch_size = steps, seed, batch_size
 
     def __len__(self):
         return self.steps
 
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, index])
-        classes = rng.integers(len(self.rows), size=self.batch_size)
-        chosen = np.array([rng.choice(self.rows[code]) for code in classes])
-        return self.augment(self.images[chosen], rng), self.codes[chosen]
+        codes = rng.integers(len(self.ends), size=self.batch_size)
+        starts = np.concatenate([[0], self.ends[:-1]])
+        return self.images[rng.integers(starts[codes], self.ends[codes])], codes
 
 
 def _build_network(shape, n_classes, seed):
@@ -106,7 +113,9 @@ def _lease(network):
     def build():
         model = _build_network(shape, n_classes, 0)
         model.compile(
-            optimizer=keras.optimizers.Adam(_LEARNING_RATE), loss="sparse_categorical_crossentropy"
+            optimizer=keras.optimizers.Adam(_LEARNING_RATE),
+            loss="sparse_categorical_crossentropy",
+            steps_per_execution=_STEPS_AT_ONCE,
         )
         model.optimizer.build(model.trainable_variables)
         return model
