@@ -120,6 +120,10 @@ def model_card(
     >>> "Not for diagnosis" in card
     True
     """
+    from melanet.utils._files import atomic_path, check_writable
+
+    if path is not None:
+        check_writable(path)
     kind = _kind(model)
     filled = getattr(synthetic, "cyclegans_", None)
     if filled is not None and kind == "classifier":
@@ -152,8 +156,6 @@ def model_card(
     parts += [f"## {title}\n\n{text}\n" if title else f"{text}\n" for title, text in sections]
     card = "\n".join(parts)
     if path is not None:
-        from melanet.utils._files import atomic_path
-
         with atomic_path(path) as partial:
             partial.write_text(card, encoding="utf-8")
     return card

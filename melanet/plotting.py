@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from melanet.images import difference_map
 from melanet.preprocessing import ImageForm, Scale, as_numbers
-from melanet.utils._files import atomic_path
+from melanet.utils._files import atomic_path, check_writable
 from melanet.utils._labels import label_texts
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import check_unmasked
@@ -68,6 +68,7 @@ def plot_images(
     >>> len(figure.axes)
     6
     """
+    _check_path(path)
     arrays = [_shown(images, Scale.of(images, value_range)) for images in map(_check_images, rows)]
     if not arrays:
         raise ValueError("rows must hold at least one row. Received: none")
@@ -237,6 +238,7 @@ def plot_embedding(
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['benign', 'malignant']
     """
+    _check_path(path)
     for points, labels in panels.values():
         check_unmasked("panels", points)
         check_unmasked("panels", labels)
@@ -294,6 +296,7 @@ def plot_curves(
     >>> len(figure.axes[0].lines)
     2
     """
+    _check_path(path)
     if not histories or not all(histories.values()):
         raise ValueError(f"histories must hold values to draw. Received: {histories!r}")
     n_columns = min(3, len(histories))
@@ -351,6 +354,12 @@ def _import(module: str, package: str) -> ModuleType:
         raise ImportError(
             f'melanet.plotting needs {package}: pip install "melanet[plot]"'
         ) from error
+
+
+def _check_path(path: PathLike | None) -> None:
+    """Raise, before anything is drawn, if the file cannot be written."""
+    if path is not None:
+        check_writable(path)
 
 
 def _write(figure: Any, path: PathLike | None) -> Any:

@@ -21,6 +21,7 @@ from pathlib import Path
 from helping import report, running, tasks
 from helping.arms import ARMS
 from helping.results import Results
+from helping.start import check_start
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -96,6 +97,10 @@ def main(arguments=None):
     if options.list:
         print("\n".join(f"{t.name} ({t.half})" for t in plan.scale.tasks), *plan.arms, sep="\n")
         return
+    out = Path(options.out)
+    check_start(
+        out / "results.csv", out / "does-it-help.md", out / "images" / "does-it-help-ranks.png"
+    )
     start = time.perf_counter()
 
     def say(line):
@@ -108,7 +113,6 @@ def main(arguments=None):
     words = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["python", "examples/benchmarks/does_it_help.py", *words])
     text = report.page(results, plan, options.half, command)
-    out = Path(options.out)
     results.write_csv(out / "results.csv")
     (out / "does-it-help.md").write_text(text)
     print(text)

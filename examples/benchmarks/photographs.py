@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from helping.start import check_start
 from measuring import arms, report
 from measuring.measures import open_bench
 from measuring.pretrained import PACKAGES
@@ -44,12 +45,13 @@ def parse(arguments=None):
 
 def main(arguments=None):
     options = parse(arguments)
+    path = Path(options.out) / "photographs.md"
+    check_start(path, path.parent / "results" / "any.json")
     pages = []
     for data in options.data:
         for side in options.side:
             pages.append(_run(options, data, side))
             print(pages[-1], flush=True)
-    path = Path(options.out) / "photographs.md"
     path.write_text("\n\n".join(pages) + "\n")
     print(f"Written to {path.resolve()}", file=sys.stderr)
 

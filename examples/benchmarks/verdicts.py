@@ -17,6 +17,7 @@ from helping import running, tasks, verdict_check
 from helping.arms import REFERENCE
 from helping.bad_sets import BAD_SETS, FEW_STEPS
 from helping.results import Results
+from helping.start import check_start
 
 _REAL = ("paper", "default")
 
@@ -63,6 +64,8 @@ def main(arguments=None):
             f"{options.out} holds no draws of the scale {options.scale!r} with the default's "
             "current settings. Run does_it_help.py first, with the same --out and scale"
         )
+
+    check_start(Path(options.out) / "verdicts" / "results.jsonl")
 
     def say(line):
         print(line, file=sys.stderr, flush=True)

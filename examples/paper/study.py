@@ -18,6 +18,14 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from melanet.cli._common import load_backend
+
+try:
+    load_backend()
+except ImportError as error:  # before the imports that need Keras
+    print(f"study.py: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
+
 import arms
 import numpy as np
 import pictures

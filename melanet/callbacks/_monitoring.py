@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from melanet.exceptions import TrainingDiverged
 from melanet.images import picture_grid, save_picture
+from melanet.utils._files import check_writable
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import as_symmetric
 
@@ -193,6 +194,13 @@ class PictureGrid(keras.callbacks.Callback):
         self.every = every
         self.scale = scale or max(1, _SMALL_SIDE // min(self.A.shape[1:3]))
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Try that images can be written."""
+        check_writable(self._file(1))
+
+    def _file(self, epoch):
+        return self.folder / f"epoch-{epoch:04d}.png"
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write an image if it is due."""
         if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
@@ -204,7 +212,7 @@ class PictureGrid(keras.callbacks.Callback):
             for x, target, source in ((self.A, "B", "A"), (self.B, "A", "B")):
                 translated = self.model.translate(x, to=target)
                 rows += [x, translated, self.model.translate(translated, to=source)]
-        save_picture(picture_grid(rows), self.folder / f"epoch-{epoch + 1:04d}.png", self.scale)
+        save_picture(picture_grid(rows), self._file(epoch + 1), self.scale)
 
 
 def _check_images(name: str, images: Any, n: int) -> np.ndarray:

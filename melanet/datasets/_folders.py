@@ -1,6 +1,5 @@
 """Folders of images: listing classes, and exporting in the layout of CycleGAN code."""
 
-import contextlib
 import os
 import shutil
 import warnings
@@ -17,6 +16,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from melanet.images import check_paths, check_size, for_each, read_picture, verify_picture
 from melanet.utils._download import check_space, explain_disk_errors
+from melanet.utils._files import check_new_folder, move_folder, resolve
 from melanet.utils._labels import (
     check_spelling,
     label_text,
@@ -188,7 +188,8 @@ def export_cyclegan_folders(
     Parameters
     ----------
     destination : str or path-like
-        Folder that does not exist yet, or is empty. It is created atomically.
+        Folder that does not exist yet, or is empty, or a link to one. It is created atomically;
+        that this can be done is tried first.
     paths : sequence of str or path-like of length n
         Image files; they are not modified.
     target : array-like of shape (n,)
@@ -290,7 +291,7 @@ def export_cyclegan_folders(
         for name, found in parts.items()
         for i, file in zip(found, files[name])
     ]
-    _export(Path(destination), jobs, None if size is None else check_size(size))
+    _export(resolve(destination), jobs, None if size is None else check_size(size))
     return parts
 
 
@@ -369,6 +370,8 @@ def _export(destination, jobs, size):
             "Choose another destination, or remove it"
         )
     partial = destination.with_name(f".{destination.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a killed call
+    check_new_folder(destination, partial)
     sources = [source for source, _ in jobs]
 
     def write(i):
@@ -387,9 +390,7 @@ def _export(destination, jobs, size):
             if size is None:
                 check_space(partial, sum(os.path.getsize(p) for p in sources if os.path.exists(p)))
             for_each(write, sources)
-            with contextlib.suppress(FileNotFoundError):
-                destination.rmdir()
-            partial.replace(destination)
+            move_folder(partial, destination)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise

@@ -19,6 +19,7 @@ from melanet.metrics._quality_samples import (
     encode_labels,
 )
 from melanet.metrics._verdict import VERDICTS
+from melanet.utils._files import check_writable
 from melanet.utils._typing import PathLike, RandomState
 from melanet.utils._validation import check_integer, to_python
 
@@ -105,6 +106,7 @@ class QualityReport:
         path : str or path-like
             Path with the suffix ``.png`` or another that Pillow writes.
         """
+        check_writable(path)
         save_picture(np.asarray(self.to_picture()), path)
 
 

@@ -312,3 +312,14 @@ def test_classes_to_export_are_matched_by_name(tmp_path, flat):
     parts = export_cyclegan_folders(tmp_path / "c", paths, y, groups=groups, random_state=0)
     train = {i // 2 for i in np.r_[parts["trainA"], parts["trainB"]]}
     assert not train & {i // 2 for i in np.r_[parts["testA"], parts["testB"]]}
+
+
+def test_a_link_is_filled_and_leftovers_of_a_killed_call_are_not_exported(tmp_path, flat):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / ".real.partial" / "trainA").mkdir(parents=True)
+    (tmp_path / ".real.partial" / "trainA" / "old.png").touch()
+    parts = export_cyclegan_folders(tmp_path / "link", *flat, random_state=0)
+    assert (tmp_path / "link").is_symlink()
+    assert len(list((tmp_path / "real").rglob("*.png"))) == sum(map(len, parts.values())) == N
+    assert not (tmp_path / ".real.partial").exists()

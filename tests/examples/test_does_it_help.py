@@ -1,11 +1,15 @@
 """The benchmark of images: tasks, shifts, arms, scores, store, and a run."""
 
 import gzip
+import importlib
 import json
+import os
+import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -281,3 +285,33 @@ def test_a_run_is_reported_and_resumes(tmp_path, capsys):
     again = Store(tmp_path).records().values()
     first = {json.loads(line)["key"]: json.loads(line)["balanced_accuracy"] for line in lines}
     assert {r["key"]: r["balanced_accuracy"] for r in again} == first
+
+
+@pytest.mark.parametrize("script", ["does_it_help", "photographs", "verdicts"])
+def test_what_the_end_needs_is_tried_first(tmp_path, monkeypatch, capsys, script):
+    program = importlib.import_module(script)
+    (tmp_path / "file").write_text("kept")
+    monkeypatch.setattr(sys, "argv", [f"{script}.py"])
+    if script == "verdicts":  # as if there were draws
+        monkeypatch.setattr(program, "make_plan", lambda options: SimpleNamespace(draws=[1]))
+    with pytest.raises(SystemExit) as stop:
+        program.main(["--out", str(tmp_path / "file")])
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{script}.py: ")
+    assert "cannot be written" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_benchmark_names_a_backend_that_cannot_be_loaded(tmp_path):
+    script = Path(does_it_help.__file__)
+    done = subprocess.run(
+        [sys.executable, script, "--quick", "--out", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": "nonsense", "PYTHONPATH": str(script.parents[2])},
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("does_it_help.py: Keras cannot load its backend")
+    assert not (tmp_path / "out").exists()

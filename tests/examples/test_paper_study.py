@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -341,3 +342,17 @@ def test_an_output_that_cannot_be_written_is_refused_at_the_start(tmp_path, monk
         out = str(tmp_path / folder)
         assert study.main(["--scale", "smoke", "--data", "lesions", "--out", out]) == 2
         assert name in capsys.readouterr().err
+
+
+def test_a_backend_that_cannot_be_loaded_is_named_in_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, PAPER / "study.py", "--out", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": "nonsense", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("study.py: Keras cannot load its backend")
+    assert "KERAS_BACKEND='nonsense'" in line
+    assert not (tmp_path / "out").exists()

@@ -4,9 +4,16 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pytest
 from hypothesis import strategies as st
+from negatives import negative, write_colours
 from properties import for_all, in_process
 
+from melanet import model_card, plotting
+from melanet.callbacks import PictureGrid
+from melanet.datasets import export_cyclegan_folders
+from melanet.metrics import _quality_report, quality_report
 from melanet.utils._files import (
     atomic_path,
     can_write_text,
@@ -108,3 +115,47 @@ def test_any_name_survives_a_csv_file(n_examples):
             else:
                 bad = next(text for text in texts if not can_write_text(text))
                 assert "\0" in bad or any("\ud800" <= c <= "\udfff" for c in bad)
+
+
+def begun(*args, **kwargs):
+    raise AssertionError("the work has begun")
+
+
+@in_process
+def test_functions_try_their_output_before_they_work(n_examples, tmp_path, monkeypatch):
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 4, "b": 4})
+    X, y = np.random.default_rng(0).random((8, 8, 8)), np.repeat([0, 1], 4)
+    report = quality_report(X, y, X, y, n_subsets=2)
+    gan = negative()
+    pair = X[..., None].repeat(3, axis=-1)
+    words = {"name": "n", "data": "d", "license": "mit"}
+    export = {"random_state": 0, "test_size": 0.5}
+    writers = {
+        "plot_images": lambda path: plotting.plot_images([X], path=path),
+        "plot_edits": lambda path: plotting.plot_edits(X, X, path=path),
+        "plot_curves": lambda path: plotting.plot_curves({"a": {"loss": [1]}}, path=path),
+        "plot_embedding": lambda path: plotting.plot_embedding({"a": (X[0, :, :2], y)}, path=path),
+        "model_card": lambda path: model_card(gan, path, **words),
+        "quality report": report.picture,
+        "grid": lambda path: PictureGrid(path, pair, pair).on_train_begin(),
+        "export": lambda path: export_cyclegan_folders(path, paths, labels, **export),
+        "resized export": lambda path: export_cyclegan_folders(
+            path, paths, labels, size=4, **export
+        ),
+    }
+    monkeypatch.setattr(plotting, "_make_figure", begun)
+    monkeypatch.setattr(_quality_report, "draw_page", begun)
+    monkeypatch.setattr("melanet._model_card._front_matter", begun)
+    monkeypatch.setattr("melanet.datasets._folders.for_each", begun)
+    places = ["file/a.png", "loop/a.png", "loop", "x" * 256, "file"]
+    lay_out(tmp_path)
+    before = listing(tmp_path)
+
+    @for_all(n_examples, name=st.sampled_from(sorted(writers)), place=st.sampled_from(places))
+    def check(name, place):
+        if name != "grid" and "export" not in name and place == "file":
+            place = "full"  # a file can be replaced, and a folder cannot
+        with pytest.raises((OSError, ValueError)) as caught:
+            writers[name](tmp_path / place)
+        assert place.partition("/")[0] in str(caught.value)
+        assert listing(tmp_path) == before
