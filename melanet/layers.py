@@ -274,7 +274,9 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class ApplyEdit(keras.layers.Layer):
-    """Add an edit to an image: ``clip(image + tanh(edit), -1, 1)``.
+    """Add an edit to an image: ``clip(image + strength * tanh(edit), -1, 1)``.
+
+    The strength is a weight, 1 at first, that is not trained.
 
     Parameters
     ----------
@@ -297,10 +299,16 @@ class ApplyEdit(keras.layers.Layer):
         super().__init__(**kwargs)
         self.factor = factor
 
+    def build(self, input_shape: Any) -> None:
+        """Create the weight."""
+        self.strength = self.add_weight(
+            name="strength", shape=(), initializer="ones", trainable=False
+        )
+
     def call(self, inputs: Any) -> Any:
         """Enlarge the edit, and add it."""
         image, edit = inputs
-        edit = ops.tanh(edit)
+        edit = ops.cast(self.strength, edit.dtype) * ops.tanh(edit)
         height, width = image.shape[1:3]
         if self.factor > 1:
             size = (edit.shape[1] * self.factor, edit.shape[2] * self.factor)

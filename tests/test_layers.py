@@ -192,6 +192,16 @@ def test_an_edit_is_added_within_the_range(rng):
     np.testing.assert_allclose(result, np.clip(image + np.tanh(edit), -1, 1), atol=1e-6)
 
 
+def test_a_strength_multiplies_edits(rng):
+    image, edit = (rng.uniform(-1, 1, (2, 4, 5, 3)).astype("float32") for _ in range(2))
+    layer = ApplyEdit()
+    layer.build([image.shape, edit.shape])
+    layer.strength.assign(1.5)
+    result = numpy_of(layer([image, edit]))
+    np.testing.assert_allclose(result, np.clip(image + 1.5 * np.tanh(edit), -1, 1), atol=1e-6)
+    assert not layer.trainable_weights
+
+
 def test_a_small_edit_is_enlarged_and_cropped(rng):
     image, edit = np.zeros((1, 5, 7, 1), "float32"), rng.normal(0, 0.3, (1, 3, 4, 1))
     result = numpy_of(ApplyEdit(factor=2)([image, edit.astype("float32")]))[0, ..., 0]

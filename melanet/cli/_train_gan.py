@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Train and save; see `melanet.gan.training.train_and_save`."""
     from melanet.datasets import load_images
     from melanet.gan.training import train_and_save
-    from melanet.over_sampling import guide_for, resolve_recipe
+    from melanet.over_sampling import guide_for, resolve_recipe, with_features
     from melanet.utils._files import check_writable
 
     paths, y = list_folder(arguments.source)
@@ -44,14 +44,16 @@ def run(arguments: argparse.Namespace) -> None:
     sides = {Path(file).parent.name for file in paths} == {"trainA", "trainB"}
     source, target = choose_classes(counts, arguments.from_class, arguments.to_class, sides)
     features = parse_features(arguments.features)
+    shape = (arguments.size, arguments.size, 3)
     recipe = resolve_recipe(
         arguments.preset,
-        (arguments.size, arguments.size, 3),
+        shape,
         arguments.quality,
         steps=arguments.steps,
         epochs=arguments.epochs,
         max_seconds=arguments.max_seconds,
     )
+    recipe, network = with_features(recipe, shape, features)
     check_writable(arguments.out)
     A, B = (load_images(paths[y == name], arguments.size) for name in (source, target))
     train_and_save(
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         B,
         arguments.out,
         recipe,
-        guide=lambda a, b: guide_for(recipe, a, b, features, arguments.seed),
+        guide=lambda a, b: guide_for(recipe, a, b, network, arguments.seed),
         seed=arguments.seed,
         verbose=1,
     )

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
+from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -22,6 +23,8 @@ _N_HEADS = 3
 _N_VERSIONS = 4  # changed copies of each real image that the heads learn from
 _REGULARIZATION = 1e-3  # inverse strength, as scikit-learn's C, for standardised features
 _MAX_IMAGES = 1000  # real images of each class that are learnt from
+_USUAL = 0.97  # share of normally distributed colours that cost nothing extra to edit
+_DEAREST = 10.0  # times the usual price
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class ClassGuide:
         Their intercepts.
     scales : ndarray of shape (n_maps,), float32
         Factors that bring the maps to unit variance.
+    colours : (ndarray of shape (c,), ndarray of shape (c, c)), float32
+        Mean of the colours of both classes, and the matrix that whitens them.
     auc : float
         Area under the ROC curve on real images that the regression had not seen.
     """
@@ -49,6 +54,7 @@ class ClassGuide:
     weights: NDArray[np.float32]
     biases: NDArray[np.float32]
     scales: NDArray[np.float32]
+    colours: tuple[NDArray[np.float32], NDArray[np.float32]]
     auc: float
 
     @property
@@ -61,8 +67,12 @@ class ClassGuide:
         """Shapes (h, w, c) of the maps."""
         return [tuple(output.shape[1:]) for output in self.network.model.outputs]
 
-    def build(self) -> tuple[keras.Model, keras.Model]:
-        """Return new frozen models: images to scaled maps, and those to one logit per head."""
+    def build(self) -> tuple[keras.Model, keras.Model, keras.Model]:
+        """Return new frozen models: images to scaled maps, those to logits, images to prices.
+
+        The price of editing a pixel is 1 for usual colours of the two classes, and up to 10 for
+        others, such as those of a sticker: they do not make the class, so they should stay.
+        """
         trunk = self.network.build()
         maps = [_Scale(name=f"scale{i}")(x) for i, x in enumerate(trunk.outputs)]
         features = keras.Model(trunk.inputs[0], maps)
@@ -71,10 +81,12 @@ class ClassGuide:
         joined = layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
         logits = layers.Dense(self.weights.shape[1], dtype="float32")(joined)
         scorer = keras.Model(inputs, logits)
-        features.trainable = scorer.trainable = False
-        return features, scorer
+        images = keras.Input(trunk.inputs[0].shape[1:])
+        price = keras.Model(images, _Price(name="price")(images))
+        features.trainable = scorer.trainable = price.trainable = False
+        return features, scorer, price
 
-    def assign(self, features: keras.Model, scorer: keras.Model) -> None:
+    def assign(self, features: keras.Model, scorer: keras.Model, price: keras.Model) -> None:
         """Copy the weights into models that `build` returned."""
         places = dict(zip([f"scale{i}" for i in range(len(self.scales))], self.scales))
         own = iter(self.network.model.variables)
@@ -88,6 +100,7 @@ class ClassGuide:
         widths = [output.shape[-1] for output in self.network.model.outputs]
         weights = self.weights / np.repeat(self.scales, widths)[:, None]
         scorer.layers[-1].set_weights([weights, self.biases])
+        price.get_layer("price").set_weights(self.colours)
 
     def logits(self, images: np.ndarray) -> NDArray[np.float32]:
         """Return the mean logit of class B of each image, an ndarray of shape (n,)."""
@@ -108,12 +121,30 @@ class _Scale(layers.Layer):
         return input_shape
 
 
+class _Price(layers.Layer):
+    """Map colours to 1, or to more in proportion to their squared Mahalanobis distance."""
+
+    def build(self, input_shape):
+        n = input_shape[-1]
+        self.mean = self.add_weight(name="mean", shape=(n,), trainable=False)
+        self.whitening = self.add_weight(name="whitening", shape=(n, n), trainable=False)
+        self.usual = float(chi2.ppf(_USUAL, n))
+
+    def call(self, inputs):
+        white = ops.matmul(ops.cast(inputs, "float32") - self.mean, self.whitening)
+        distance = ops.sum(ops.square(white), axis=-1, keepdims=True)
+        return ops.clip(distance / self.usual, 1.0, _DEAREST)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 1)
+
+
 def fit_guide(
     A: Any,
     B: Any,
     *,
     side: int = WORKING_SIDE,
-    features: str | PathLike | keras.Model | None = "auto",
+    features: str | PathLike | keras.Model | FeatureNetwork | None = "auto",
     flip: str | None = None,
     steps: int = DEFAULT_STEPS,
     seed: int = 0,
@@ -127,7 +158,8 @@ def fit_guide(
         used.
     side : int, default=64
         Side, in pixels, that larger images are reduced to.
-    features : {"auto", "imagenet"}, path-like, keras.Model or None, default="auto"
+    features : {"auto", "imagenet"}, path-like, keras.Model, FeatureNetwork or None, \
+default="auto"
         Frozen network, see `find_features`. Where there is none, small networks are trained on A
         and B.
     flip : {"horizontal", "vertical", "both"} or None, default=None
@@ -162,7 +194,7 @@ def fit_guide(
         for images in (A, B)
     ]
     folds = network.folds or _folds((A, B), rng)
-    columns = _columns(network)
+    columns = network.columns or [np.arange(values[0].shape[-1])] * _N_HEADS
     weights, biases, scores, truth = [], [], [], []
     for own, held in zip(columns, folds, strict=True):
         rest = [
@@ -186,8 +218,19 @@ def fit_guide(
         np.stack(weights, axis=1).astype("float32"),
         np.array(biases, "float32"),
         np.array([1 / max(float(m.std()), 1e-6) for m in network.maps(B[:32])], "float32"),
+        _colours(A, B),
         float(roc_auc_score(truth, scores)) if measurable else float("nan"),
     )
+
+
+def _colours(*classes):
+    """Return mean and whitening matrix of the colours, with the same weight for each class."""
+    pixels = [images.reshape(-1, images.shape[-1]).astype("float64") for images in classes]
+    mean = np.mean([x.mean(axis=0) for x in pixels], axis=0)
+    covariance = np.mean([(x - mean).T @ (x - mean) / len(x) for x in pixels], axis=0)
+    covariance += 1e-4 * np.eye(len(mean))  # grey images, saved in colour, vary in one way
+    whitening = np.linalg.cholesky(np.linalg.inv(covariance))
+    return mean.astype("float32"), whitening.astype("float32")
 
 
 def _draw(images, rng):
@@ -203,18 +246,6 @@ def _folds(
     numbers = [rng.permutation(len(images)) % _N_HEADS for images in classes]
     return [
         (np.flatnonzero(numbers[0] == i), np.flatnonzero(numbers[1] == i)) for i in range(_N_HEADS)
-    ]
-
-
-def _columns(network):
-    """Return the columns of the pooled features that each regression sees."""
-    widths = [output.shape[-1] for output in network.model.outputs]
-    ends = np.cumsum(widths)
-    if network.blocks is None:
-        return [np.arange(ends[-1])] * _N_HEADS
-    return [
-        np.concatenate([np.arange(ends[i] - widths[i], ends[i]) for i in block])
-        for block in network.blocks
     ]
 
 

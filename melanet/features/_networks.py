@@ -42,9 +42,9 @@ class FeatureNetwork:
         Returns a new model of the same structure.
     sha256 : str or None, default=None
         Checksum of the file of its weights; None if they were trained on the user's data.
-    blocks : sequence of sequence of int or None, default=None
-        For each of several independent networks, the numbers of its maps. None means one network
-        that has not seen the user's data.
+    columns : sequence of ndarray of int or None, default=None
+        For each of several independent networks, its columns of the pooled features. None means
+        one network that has not seen the user's data.
     folds : sequence of pair of ndarray of int or None, default=None
         For each independent network, the rows of the two classes that it has not seen.
     """
@@ -53,7 +53,7 @@ class FeatureNetwork:
     model: keras.Model
     build: Callable[[], keras.Model]
     sha256: str | None = None
-    blocks: Sequence[Sequence[int]] | None = None
+    columns: Sequence[np.ndarray] | None = None
     folds: Sequence[tuple[np.ndarray, np.ndarray]] | None = None
 
     @property
@@ -97,17 +97,20 @@ class FeatureNetwork:
 
 
 def find_features(
-    features: str | PathLike | keras.Model | None, shape: Sequence[int], side: int = WORKING_SIDE
+    features: str | PathLike | keras.Model | FeatureNetwork | None,
+    shape: Sequence[int],
+    side: int = WORKING_SIDE,
 ) -> FeatureNetwork | None:
     """Find the pretrained network for images of a shape.
 
     Parameters
     ----------
-    features : {"auto", "imagenet"}, path-like, keras.Model or None
+    features : {"auto", "imagenet"}, path-like, keras.Model, FeatureNetwork or None
         "auto" takes the ImageNet weights of VGG16 if they are in Keras' cache
         (``~/.keras/models``, or below ``KERAS_HOME``) and never downloads. "imagenet" downloads
         them if they are not. A path names such a file, `VGG16_FILE`. A Keras model maps images of
-        this shape, in [-1, 1], to a map (n, h, w, c) or a list of maps.
+        this shape, in [-1, 1], to a map (n, h, w, c) or a list of maps. A FeatureNetwork is
+        returned.
     shape : tuple of int
         (height, width, channels).
     side : int, default=64
@@ -135,8 +138,8 @@ def find_features(
     True
     """
     shape = tuple(int(n) for n in shape)
-    if features is None:
-        return None
+    if features is None or isinstance(features, FeatureNetwork):
+        return features
     if isinstance(features, keras.Model):
         return _wrap(features, shape)
     fits = shape[-1] in (1, 3)

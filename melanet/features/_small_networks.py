@@ -15,8 +15,8 @@ from melanet.utils import reproducible, untuned
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 
 N_NETWORKS = 3
-DEFAULT_STEPS = 300
-_WIDTHS = (16, 32, 64, 64)
+DEFAULT_STEPS = 400
+_WIDTHS = (24, 48, 96, 96)
 _LEARNING_RATE = 1e-3
 _SMOOTHING = 0.05  # of the labels, so that no image's score runs away
 _SMALLEST = 8  # pixels of the last map
@@ -76,15 +76,15 @@ def train_small_networks(
             copy_variables(model, initial)
             parts.append(initial)
     joined = _join(shape, side)
-    variables = [variable for part in parts for variable in _convolutions(part)]
-    for target, value in zip(joined.variables, variables, strict=True):
-        target.assign(value)
-    n_maps = len(joined.outputs) // N_NETWORKS
+    for i, part in enumerate(parts):
+        trunk = joined.get_layer(f"trunk{i}")
+        for target, value in zip(trunk.variables, _convolutions(part), strict=True):
+            target.assign(value)
     return FeatureNetwork(
         "small",
         joined,
         lambda: _join(shape, side),
-        blocks=[range(i * n_maps, (i + 1) * n_maps) for i in range(N_NETWORKS)],
+        columns=_columns(joined),
         folds=[
             (np.flatnonzero(folds[0] == i), np.flatnonzero(folds[1] == i))
             for i in range(N_NETWORKS)
@@ -164,12 +164,22 @@ def _convolutions(model):
 
 
 def _join(shape, side):
+    """Return a model to as many maps as one network has, with the channels of all networks."""
     inputs = keras.Input(shape)
-    outputs = []
+    maps = []
     for i in range(N_NETWORKS):
         model = _build(shape, side, 0, name=f"network{i}")
         trunk = keras.Model(model.inputs[0], _maps(model), name=f"trunk{i}")
-        outputs += trunk(inputs)
+        maps.append(keras.tree.flatten(trunk(inputs)))
+    outputs = [layers.Concatenate()(level) for level in zip(*maps)]
     joined = keras.Model(inputs, outputs, name="small_networks")
     joined.trainable = False
     return joined
+
+
+def _columns(joined):
+    """Return the columns of the pooled features that come from each network."""
+    networks = np.concatenate(
+        [np.repeat(np.arange(N_NETWORKS), x.shape[-1] // N_NETWORKS) for x in joined.outputs]
+    )
+    return [np.flatnonzero(networks == i) for i in range(N_NETWORKS)]

@@ -15,6 +15,8 @@ from melanet.gan.losses import (
     scores_by_fixed_weights,
 )
 
+_SQUARE_PRICE = 4.0  # an edit of a quarter costs twice as much as without
+
 
 class Guide(Protocol):
     """Frozen networks that see an image's features and score its class.
@@ -30,10 +32,13 @@ class Guide(Protocol):
     def map_shapes(self) -> list[tuple[int, ...]]:
         """Shapes (h, w, c) of the maps."""
 
-    def build(self) -> tuple[keras.Model, keras.Model]:
-        """Return new models: images to a list of maps, and those to logits of class B."""
+    def build(self) -> tuple[keras.Model, keras.Model, keras.Model]:
+        """Return new models.
 
-    def assign(self, features: keras.Model, scorer: keras.Model) -> None:
+        Images to a list of maps, those to logits of class B, and images to a price of each pixel.
+        """
+
+    def assign(self, features: keras.Model, scorer: keras.Model, price: keras.Model) -> None:
         """Copy the weights into models that `build` returned."""
 
 
@@ -42,7 +47,9 @@ class EditGAN(CycleGAN):
 
     The discriminator sees maps of features. The generator's loss is the discriminator's score of
     the translation, averaged over the maps, ``class_weight`` times the cross-entropy of class B
-    by the guide, and ``edit_weight`` times the mean absolute edit and its total variation. Both
+    by the guide, and ``edit_weight`` times the price of the edit: the mean of
+    ``p * (|e| + 4 * e**2)`` over its values e, where p is the guide's price of the pixel, and its
+    total variation. The square makes a large edit dear, such as one that removes an object. Both
     players have the hinge loss. There is no way back: an edit that costs keeps the image, which
     is what cycle consistency is for.
 
@@ -56,6 +63,8 @@ class EditGAN(CycleGAN):
         Frozen model from images to a list of maps.
     scorer : keras.Model
         Frozen model from the maps to logits of class B, of shape (n, n_heads).
+    price : keras.Model
+        Frozen model from images to prices (n, H, W, 1).
     class_weight, edit_weight : float
         Weights of the losses.
 
@@ -97,12 +106,20 @@ class EditGAN(CycleGAN):
         discriminator: keras.Model,
         features: keras.Model,
         scorer: keras.Model,
+        price: keras.Model,
         class_weight: float,
         edit_weight: float,
     ):
         super().__init__(generator, None, None, discriminator, cycle_weight=0, identity_weight=0)
-        self.features, self.scorer = features, scorer
+        self.features, self.scorer, self.price = features, scorer, price
         self.class_weight, self.edit_weight = class_weight, edit_weight
+
+    def set_strength(self, strength: float) -> None:
+        """Multiply all edits by a factor from now on.
+
+        The price shrinks edits; a factor above 1 makes up for it.
+        """
+        self.generator_ab.layers[-1].strength.assign(strength)
 
     def compile(self, optimizer: Any = None, **kwargs: Any) -> None:
         """Configure the training; see ``keras.Model.compile``."""
@@ -152,8 +169,9 @@ class EditGAN(CycleGAN):
         logits = ops.cast(self.scorer(fake, training=False), "float32")
         class_loss = ops.mean(ops.softplus(-logits), axis=-1)
         edit = ops.cast(translated, "float32") - ops.cast(a, "float32")
+        size = ops.abs(edit) + _SQUARE_PRICE * ops.square(edit)
         edit_loss = (
-            sample_mean(ops.abs(edit))
+            sample_mean(self.price(a, training=False) * size)
             + absolute_error(edit[:, 1:], edit[:, :-1])
             + absolute_error(edit[:, :, 1:], edit[:, :, :-1])
         )

@@ -63,6 +63,8 @@ class TrainingRecipe:
         Largest shift of the training images, as a share of the side.
     class_weight, edit_weight : float
         Weights of an `EditGAN`'s losses.
+    edit_strength : float
+        Factor by which the trained edits are multiplied.
     edit_side : int or None
         Side, in pixels, at which edits are computed; None takes the images' own.
     max_seconds : float or None, default=None
@@ -84,6 +86,7 @@ class TrainingRecipe:
     shift: float = 0.0
     class_weight: float = 0.0
     edit_weight: float = 0.0
+    edit_strength: float = 1.0
     edit_side: int | None = None
     max_seconds: float | None = None
 
@@ -107,12 +110,13 @@ def _build(
     if recipe.generator == "edit":
         guide = _checked(guide)
         pair = _initial_networks(recipe, shape, guide, seed)
-        features, scorer = guide.build()
+        features, scorer, price = guide.build()
         model = EditGAN(
             pair["generator_ab"],
             pair["discriminator_b"],
             features,
             scorer,
+            price,
             class_weight=recipe.class_weight,
             edit_weight=recipe.edit_weight,
         )
@@ -248,7 +252,7 @@ def leased_training(
         for network_name, network in initial.items():
             copy_variables(network, getattr(cyclegan, network_name))
         if isinstance(cyclegan, EditGAN) and guide is not None:
-            guide.assign(cyclegan.features, cyclegan.scorer)
+            guide.assign(cyclegan.features, cyclegan.scorer, cyclegan.price)
         decay_steps = n_steps if recipe.decay else 0
         reset_optimizer(
             cyclegan.optimizer, learning_rate=recipe.learning_rate, decay_steps=decay_steps
@@ -268,6 +272,8 @@ def leased_training(
             batches.A = batches.B = None  # TensorFlow keeps the data set alive
             if bar is not None:
                 bar.stop()
+        if isinstance(cyclegan, EditGAN):
+            cyclegan.set_strength(recipe.edit_strength)
         if checkpoint:
             history = checkpoint.history  # with the epochs before a resume
         losses = {k: [float(v) for v in values] for k, values in history.items()}

@@ -4,7 +4,7 @@ from melanet.over_sampling._balanced_batches import BalancedBatches
 from melanet.over_sampling._files import load_synthetic, oversample_files
 from melanet.over_sampling._gan_oversampler import GANOversampler
 from melanet.over_sampling._generation import ClassReport
-from melanet.over_sampling._guidance import guide_for
+from melanet.over_sampling._guidance import guide_for, with_features
 from melanet.over_sampling._matching import Matching
 from melanet.over_sampling._presets import PRESETS, Recipe, resolve_recipe
 
@@ -19,4 +19,5 @@ __all__ = [
     "load_synthetic",
     "oversample_files",
     "resolve_recipe",
+    "with_features",
 ]

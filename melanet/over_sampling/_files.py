@@ -19,6 +19,7 @@ from rich.progress import Progress as ProgressBar
 
 from melanet._version import __version__
 from melanet.callbacks import Checkpoint
+from melanet.features import FeatureNetwork
 from melanet.gan import CycleGAN
 from melanet.gan.training import train
 from melanet.images._io import check_paths, for_each, load_images, verify_picture
@@ -33,7 +34,7 @@ from melanet.over_sampling._generation import (
     load_cyclegans,
     plan_classes,
 )
-from melanet.over_sampling._guidance import guide_for
+from melanet.over_sampling._guidance import guide_for, with_features
 from melanet.over_sampling._judge import Judge, train_judge
 from melanet.over_sampling._presets import Recipe, resolve_recipe
 from melanet.preprocessing import PictureFiles
@@ -50,6 +51,7 @@ from melanet.utils._files import (
     resolve,
     resumable,
     write_csv,
+    write_json,
 )
 from melanet.utils._labels import check_spelling, match_keys, merge_spellings
 from melanet.utils._parallel import read_compute_write
@@ -58,6 +60,7 @@ from melanet.utils._typing import PathLike
 from melanet.utils._validation import check_unmasked, join_names, to_python
 
 MANIFEST = "manifest.csv"
+RECIPE = "recipe.json"
 _IMAGES = "images"  # folder of the finished images in the work folder
 _CHUNK_BYTES = 32 << 20  # samples that are read, translated and written together
 _MAX_CHUNK = 256
@@ -101,7 +104,8 @@ def oversample_files(
         New or empty folder, or a link to one. It gets ``<class>/<number>.png`` for each
         synthetic image, and ``manifest.csv`` with its file, label, source, source file (relative
         to `destination`), source label, kind ("translation", or "copy", possibly augmented),
-        model and seed. It is written atomically.
+        model and seed. ``recipe.json`` holds the settings, with the checksum of pretrained
+        features. All is written atomically.
     names : sequence of str or None, default=None
         Names of the sources in the manifest, one for each path; None takes `paths`. A name that
         is not UTF-8 is written byte for byte: read with ``errors="surrogateescape"``.
@@ -174,10 +178,12 @@ def oversample_files(
     needs = _needs(sampling_strategy, y, cyclegans)
     _refuse_unused(cyclegans, needs)
     recipe = resolve_recipe(preset, files.sample_shape, quality)
+    network = None
+    if needs.keys() - {to_python(label) for label in cyclegans}:
+        recipe, network = with_features(recipe, files.sample_shape, features)
     settings = {
         "version": __version__,
         "recipe": recipe.as_dict(),
-        "features": None if features is None else str(features),
         "size": files.sample_shape,
         "seed": seed,
         "needs": needs,
@@ -211,7 +217,7 @@ def oversample_files(
             (work.path / _IMAGES / str(label)).mkdir(parents=True, exist_ok=True)
         journal = Journal(work.path / "journal.jsonl")
         plans = plan_classes(y, needs, seed)
-        writer = _FolderWriter(files, recipe, work.path, features, checkpoint_seconds, verbose)
+        writer = _FolderWriter(files, recipe, work.path, network, checkpoint_seconds, verbose)
         with reproducible():
             writer.write(plans, cyclegans, journal, y, seed)
         named = match_keys("models", models or {}, "classes of y", np.unique(y))
@@ -219,6 +225,7 @@ def oversample_files(
         sources = _relative_paths(files.paths, destination)
         rows = _manifest_rows(journal, names, sources, y, shown, seed)
         write_csv(work.path / _IMAGES / MANIFEST, rows)
+        write_json(work.path / _IMAGES / RECIPE, {"version": __version__, **recipe.as_dict()})
         if recipe.guard:
             for label, report in _reports(journal).items():
                 report.warn(label, f"kind in {MANIFEST}", stacklevel=2)
@@ -238,7 +245,7 @@ class _FolderWriter:
         Settings.
     folder : Path
         Work folder.
-    features : {"auto", "imagenet"}, path-like or None
+    network : FeatureNetwork or None
         Frozen network that guides the training.
     checkpoint_seconds : float
         Minimum time between two checkpoints.
@@ -251,12 +258,12 @@ class _FolderWriter:
         files: PictureFiles,
         recipe: Recipe,
         folder: Path,
-        features: Any,
+        network: FeatureNetwork | None,
         checkpoint_seconds: float,
         verbose: int,
     ):
         self.files, self.recipe, self.folder = files, recipe, folder
-        self.features = features
+        self.network = network
         self.checkpoint_seconds, self.verbose = checkpoint_seconds, verbose
 
     def write(
@@ -321,7 +328,7 @@ class _FolderWriter:
             cyclegan, _ = train(
                 self.recipe,
                 *both,
-                guide=guide_for(self.recipe, *both, self.features, plan.training_seed),
+                guide=guide_for(self.recipe, *both, self.network, plan.training_seed),
                 seed=plan.training_seed,
                 name=f"CycleGAN class {plan.label}",
                 callbacks=[checkpoint],
@@ -610,7 +617,7 @@ def _relative_paths(paths, folder):
 
 
 def _can_be_folder(name):
-    reserved = (".", "..", "", MANIFEST)
+    reserved = (".", "..", "", MANIFEST, RECIPE)
     return Path(name).name == name and name not in reserved and can_write_text(name)
 
 

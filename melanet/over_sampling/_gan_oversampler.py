@@ -27,6 +27,7 @@ from melanet.over_sampling._generation import (
     load_cyclegans,
     plan_classes,
 )
+from melanet.over_sampling._guidance import with_features
 from melanet.over_sampling._judge import train_judge
 from melanet.over_sampling._matching import Matching
 from melanet.over_sampling._presets import PRESETS, QUALITIES, recipe_from_dict, resolve_recipe
@@ -344,6 +345,9 @@ class GANOversampler(BaseOverSampler):
         remedy = "Resize the images to the model's size, or leave the key out to train"
         check_sample_shapes(pretrained, "pretrained", form.tensor_shape, remedy)
         needs = check_needs(self.sampling_strategy_, y, pretrained)
+        network = None
+        if needs.keys() - pretrained.keys():
+            recipe, network = with_features(recipe, form.tensor_shape, self.features)
         _check_costs(X, needs, pretrained, form.dtype)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         samples = as_samples(form, X)
@@ -357,13 +361,13 @@ class GANOversampler(BaseOverSampler):
         plans = plan_classes(y, needs, seed, self.sources)
         judge = train_judge(samples, y, recipe.flip, seed) if recipe.reject and needs else None
         filled = fill_classes(
-            samples, plans, recipe, pretrained, judge, write, self.features, self.verbose
+            samples, plans, recipe, pretrained, judge, write, network, self.verbose
         )
         if recipe.guard:
             for label, report in filled.reports.items():
                 report.warn(label, "source_kind_", stacklevel=6)
         # Assigned together: a fit that fails leaves the previous one intact.
-        self.form_, self.recipe_ = form, filled.recipe
+        self.form_, self.recipe_ = form, recipe
         self.cyclegans_ = {**pretrained, **filled.cyclegans}
         self.history_ = {label: filled.histories.get(label, {}) for label in self.cyclegans_}
         self.matchings_ = filled.matchings
@@ -481,11 +485,10 @@ class GANOversampler(BaseOverSampler):
                 matching and matching.to_config()
                 for matching in map(self.matchings_.get, self.cyclegans_)
             ],
-            "reports": [
-                asdict(self.reports_[label])
-                for label in self.sampling_strategy_
-                if label in self.reports_
-            ],
+            "reports": {
+                "labels": _archive.labels_to_json(list(self.reports_)),
+                "values": [asdict(report) for report in self.reports_.values()],
+            },
             "needs": _counts_to_json(self.sampling_strategy_),
             "source_indices": self.source_indices_,
             "source_kind": self.source_kind_,
@@ -531,10 +534,13 @@ class GANOversampler(BaseOverSampler):
             label: Matching(**config) for label, config in zip(labels, card["matchings"]) if config
         }
         sampler.sampling_strategy_ = _counts_from_json(card["needs"])
-        # Files of before have no reports.
-        filled = [label for label, n in sampler.sampling_strategy_.items() if n]
-        reports = (ClassReport(**report) for report in card.get("reports", ()))
-        sampler.reports_ = dict(zip(filled, reports))
+        reports = card.get("reports") or {"labels": [], "values": []}  # older files have none
+        sampler.reports_ = {
+            label: ClassReport(**report)
+            for label, report in zip(
+                _archive.labels_from_json(reports["labels"]).tolist(), reports["values"]
+            )
+        }
         sampler.source_indices_ = np.array(card["source_indices"], int)
         sampler.source_kind_ = np.array(card["source_kind"], "U11")
         sampler.n_features_in_ = card["n_features_in"]

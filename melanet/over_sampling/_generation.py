@@ -11,12 +11,13 @@ import numpy as np
 
 from melanet.callbacks import TimeEstimate
 from melanet.exceptions import TranslationWarning
+from melanet.features import FeatureNetwork
 from melanet.gan import CycleGAN
 from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.gan.training import leased_training
 from melanet.images import Augmentation
 from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
-from melanet.over_sampling._guidance import guide_for, with_features
+from melanet.over_sampling._guidance import guide_for
 from melanet.over_sampling._judge import Judge
 from melanet.over_sampling._matching import Matching
 from melanet.over_sampling._presets import Recipe
@@ -352,8 +353,6 @@ class Filled:
     ----------
     source_indices, source_kinds : ndarray of shape (n_synthetic,)
         Row that each sample was made from, and "translation" or "copy", class after class.
-    recipe : Recipe
-        Settings, with the features that guided the training.
     cyclegans, histories, matchings : dict
         label -> the CycleGAN trained, its losses by epoch, and the correction of translations.
     reports : dict
@@ -362,7 +361,6 @@ class Filled:
 
     source_indices: np.ndarray
     source_kinds: np.ndarray
-    recipe: Recipe
     cyclegans: dict[Any, CycleGAN] = field(default_factory=dict)
     histories: dict[Any, dict[str, list[float]]] = field(default_factory=dict)
     matchings: dict[Any, Matching] = field(default_factory=dict)
@@ -376,7 +374,7 @@ def fill_classes(
     cyclegans: Mapping[Any, CycleGAN],
     judge: Judge | None,
     write: Any,
-    features: Any = "auto",
+    network: FeatureNetwork | None = None,
     verbose: int = 0,
 ) -> Filled:
     """Make the samples of all classes in memory, training the CycleGANs that are missing.
@@ -395,8 +393,8 @@ def fill_classes(
         Judge of all classes.
     write : callable
         ``write(start, samples)`` stores float32 samples in [-1, 1], class after class.
-    features : {"auto", "imagenet"}, path-like, keras.Model or None, default="auto"
-        Frozen network that guides the training, see `melanet.features.find_features`.
+    network : FeatureNetwork or None, default=None
+        Frozen network that guides the training, see `with_features`.
     verbose : int, default=0
         1 shows progress.
 
@@ -405,7 +403,7 @@ def fill_classes(
     Filled
     """
     n_all = sum(plan.n_samples for plan in plans)
-    filled = Filled(np.empty(n_all, int), np.empty(n_all, "U11"), recipe)
+    filled = Filled(np.empty(n_all, int), np.empty(n_all, "U11"))
     first = 0
     n_trainings = sum(plan.label not in cyclegans for plan in plans)
     estimate = [TimeEstimate(n_trainings)] if verbose else []
@@ -415,8 +413,7 @@ def fill_classes(
                 cyclegan = cyclegans.get(plan.label)
                 if cyclegan is None:
                     both = samples[plan.source_rows], samples[plan.target_rows]
-                    guide = guide_for(recipe, *both, features, plan.training_seed)
-                    filled.recipe = with_features(recipe, guide)
+                    guide = guide_for(recipe, *both, network, plan.training_seed)
                     training = stack.enter_context(
                         leased_training(
                             recipe,

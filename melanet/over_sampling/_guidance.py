@@ -1,14 +1,64 @@
 """The guide of an edit GAN, as a recipe asks for it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from melanet.features import DEFAULT_STEPS, ClassGuide, fit_guide
+from melanet.features import (
+    DEFAULT_STEPS,
+    WORKING_SIDE,
+    ClassGuide,
+    FeatureNetwork,
+    find_features,
+    fit_guide,
+)
 from melanet.over_sampling._presets import Recipe
 
 
+def with_features(
+    recipe: Recipe, shape: Sequence[int], features: Any = "auto"
+) -> tuple[Recipe, FeatureNetwork | None]:
+    """Find the frozen network that guides a recipe's training, and record it in the recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Settings.
+    shape : tuple of int
+        Shape of a sample.
+    features : {"auto", "imagenet"}, path-like, keras.Model or None, default="auto"
+        See `melanet.features.find_features`.
+
+    Returns
+    -------
+    recipe : Recipe
+        With the network's name and checksum; "small" if small networks are to be trained.
+    network : FeatureNetwork or None
+        None for small networks, and if the recipe needs no guide.
+
+    Raises
+    ------
+    ValueError
+        If the recipe needs no guide and features are given, or they do not fit the images.
+    FileNotFoundError
+        If there is no such file.
+    """
+    if recipe.generator != "edit":
+        if features is not None and not (isinstance(features, str) and features == "auto"):
+            raise ValueError(
+                "features guide the default recipe's edits of images of 32 pixels or more. "
+                f"Received: features={features!r}, but generator={recipe.generator!r}. Leave "
+                "features out"
+            )
+        return recipe, None
+    network = find_features(features, shape, recipe.edit_side or WORKING_SIDE)
+    if network is None:
+        return replace(recipe, features="small"), None
+    return replace(recipe, features=network.name, features_sha256=network.sha256), network
+
+
 def guide_for(
-    recipe: Recipe, A: Any, B: Any, features: Any = "auto", seed: int = 0
+    recipe: Recipe, A: Any, B: Any, network: FeatureNetwork | None = None, seed: int = 0
 ) -> ClassGuide | None:
     """Fit the guide that a recipe's training needs; None if it needs none.
 
@@ -18,8 +68,8 @@ def guide_for(
         Settings.
     A, B : sources of images in [-1, 1]
         The images to edit, and those of the class.
-    features : {"auto", "imagenet"}, path-like, keras.Model or None, default="auto"
-        See `melanet.features.find_features`.
+    network : FeatureNetwork or None, default=None
+        Frozen network, as `with_features` found it; None trains small ones.
     seed : int, default=0
         Seed.
 
@@ -28,23 +78,10 @@ def guide_for(
     ClassGuide or None
     """
     if recipe.generator != "edit":
-        if features is not None and not (isinstance(features, str) and features == "auto"):
-            raise ValueError(
-                "features guide the default recipe's edits of images of 32 pixels or more. "
-                f"Received: features={features!r}, but generator={recipe.generator!r}. Leave "
-                "features out"
-            )
         return None
-    options: dict[str, Any] = {"features": features, "flip": recipe.flip, "seed": seed}
+    options: dict[str, Any] = {"features": network, "flip": recipe.flip, "seed": seed}
     if recipe.edit_side is not None:
         options["side"] = recipe.edit_side
     if recipe.steps is not None:  # a trial of a few steps should not wait for the guide
         options["steps"] = min(DEFAULT_STEPS, recipe.steps)
     return fit_guide(A, B, **options)
-
-
-def with_features(recipe: Recipe, guide: ClassGuide | None) -> Recipe:
-    """Return the recipe with the network that guided the training."""
-    if guide is None:
-        return recipe
-    return replace(recipe, features=guide.network.name, features_sha256=guide.network.sha256)

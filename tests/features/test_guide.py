@@ -33,8 +33,8 @@ def test_small_networks_tell_unseen_images_apart(classes, guide):
 
 
 def test_models_of_the_guide_give_its_scores(classes, guide):
-    features, scorer = guide.build()
-    guide.assign(features, scorer)
+    features, scorer, price = guide.build()
+    guide.assign(features, scorer, price)
     images = classes[1][:5]
     maps = features.predict_on_batch(images)
     assert [m.shape[1:] for m in maps] == guide.map_shapes
@@ -44,6 +44,20 @@ def test_models_of_the_guide_give_its_scores(classes, guide):
     np.testing.assert_allclose(logits.mean(axis=1), guide.logits(images), rtol=1e-3, atol=1e-4)
     assert not features.trainable_variables
     assert not scorer.trainable_variables
+
+
+def test_colours_that_the_classes_lack_are_dear_to_edit(classes, guide):
+    *_, price = models = guide.build()
+    guide.assign(*models)
+    mean = np.mean([images.mean() for images in classes])
+    variance = np.mean([((images - mean) ** 2).mean() for images in classes])
+    levels = np.array([mean, 1.0, 9.0], "float32").reshape(3, 1, 1, 1)
+    images = np.broadcast_to(levels, (3, 32, 32, 1))
+    found = price.predict_on_batch(images)
+    distance = (levels - mean) ** 2 / (variance + 1e-4)
+    expected = np.clip(distance / 2.1701**2, 1, 10)  # 97 % of normal values lie within 2.17 sd
+    np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1e-3)
+    assert expected.ravel()[[0, 2]].tolist() == [1, 10]
 
 
 def test_each_regression_sees_one_network_only(guide):

@@ -37,9 +37,9 @@ def recipe_with(**changes):
 @pytest.fixture
 def gan(guide):
     pair = networks.build_edit_pair(SHAPE, guide.map_shapes, 4, 4, None, 0)
-    features, scorer = guide.build()
-    guide.assign(features, scorer)
-    return EditGAN(*pair, features, scorer, class_weight=0.5, edit_weight=2.0)
+    frozen = guide.build()
+    guide.assign(*frozen)
+    return EditGAN(*pair, *frozen, class_weight=0.5, edit_weight=2.0)
 
 
 def test_untrained_edits_leave_images_as_they_are(gan):
@@ -62,7 +62,9 @@ def test_losses_agree_with_numpy(gan):
     adversarial = -np.mean([w.mean() for w in wrong])
     class_loss = np.log1p(np.exp(-gan.scorer.predict_on_batch(maps[1]))).mean()
     edit = fake - a
-    edit_loss = sum(np.abs(e).mean() for e in (edit, np.diff(edit, axis=1), np.diff(edit, axis=2)))
+    price = gan.price.predict_on_batch(a)
+    edit_loss = (price * (np.abs(edit) + 4 * edit**2)).mean()
+    edit_loss += sum(np.abs(np.diff(edit, axis=axis)).mean() for axis in (1, 2))
     expected = discriminator + adversarial + 0.5 * class_loss + 2.0 * edit_loss
     np.testing.assert_allclose(float(keras.ops.mean(total)), expected, rtol=1e-4)
     logged = {metric.name: float(metric.result()) for metric in gan._terms}
@@ -76,14 +78,16 @@ def test_losses_agree_with_numpy(gan):
 def test_training_changes_generator_and_discriminator_alone(guide, gan):
     frozen = [
         v.numpy().copy() if hasattr(v, "numpy") else np.asarray(v)
-        for model in (gan.features, gan.scorer)
+        for model in (gan.features, gan.scorer, gan.price)
         for v in model.variables
     ]
     before = [w.copy() for w in gan.discriminator_b.get_weights()]
     from melanet import UnpairedImages
 
     gan.fit(UnpairedImages(A, B, batch_size=2), epochs=1, verbose=0)
-    after = [np.asarray(v) for model in (gan.features, gan.scorer) for v in model.variables]
+    after = [
+        np.asarray(v) for model in (gan.features, gan.scorer, gan.price) for v in model.variables
+    ]
     assert all((a == b).all() for a, b in zip(frozen, after, strict=True))
     assert any((a != b).any() for a, b in zip(before, gan.discriminator_b.get_weights()))
     assert (gan.translate(A) != A).any()
@@ -99,6 +103,17 @@ def test_training_moves_images_towards_the_class(guide):
     assert history["edit_loss"][-1] > 0
     with pytest.raises(ValueError, match='to="A"'):
         model.translate(B, to="A")
+
+
+def test_trained_edits_are_multiplied_by_their_strength(guide):
+    recipe = replace(recipe_with(learning_rate=2e-3), steps=20)
+    plain, _ = train(replace(recipe, edit_strength=1.0), A, B, guide=guide)
+    strong, _ = train(replace(recipe, edit_strength=1.5), A, B, guide=guide)
+    edit = plain.translate(A) - A
+    assert np.abs(edit).max() > 0.01
+    expected = np.clip(A + 1.5 * edit, -1, 1)
+    inside = np.abs(A + edit) < 1  # where the first edit was not clipped
+    np.testing.assert_allclose(strong.translate(A)[inside], expected[inside], atol=1e-5)
 
 
 def test_training_repeats_bit_for_bit(guide):
@@ -126,7 +141,7 @@ def test_edits_of_any_size_keep_the_image(shape):
     generator = networks.edit_generator(shape, filters=4, side=32)
     image = np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype("float32")
     np.testing.assert_array_equal(generator.predict_on_batch(image), image)
-    last = next(layer for layer in reversed(generator.layers) if layer.count_params())
+    last = next(layer for layer in reversed(generator.layers) if layer.trainable_weights)
     last.set_weights([w + 0.05 for w in last.get_weights()])
     edited = generator.predict_on_batch(image)
     assert edited.shape == image.shape

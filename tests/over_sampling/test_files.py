@@ -53,7 +53,10 @@ def test_images_are_translations_of_the_sources_in_the_manifest(tmp_path, monkey
         np.testing.assert_array_equal(found, 255 - colour(row["source"]))
     for label, n in made.items():  # each source is used once before any is used again
         assert len({row["source"] for row in manifest if row["label"] == label}) == n
-    assert set(tree(tmp_path / "out")) == {row["file"] for row in manifest} | {"manifest.csv"}
+    assert set(tree(tmp_path / "out")) == {row["file"] for row in manifest} | {
+        "manifest.csv",
+        "recipe.json",
+    }
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 

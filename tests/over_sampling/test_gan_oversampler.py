@@ -524,6 +524,8 @@ def test_a_loaded_sampler_translates_like_the_saved_one(tmp_path, fitted):
     assert again.sampling_strategy_ == sampler.sampling_strategy_
     assert again.history_ == sampler.history_
     assert again.recipe_ == sampler.recipe_
+    assert list(again.reports_) == ["melanoma"]
+    assert again.reports_ == sampler.reports_
     assert again.get_params()["random_state"] == 3
     np.testing.assert_array_equal(again.source_indices_, sampler.source_indices_)
     np.testing.assert_array_equal(again.source_kind_, sampler.source_kind_)

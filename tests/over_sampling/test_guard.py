@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -5,7 +7,8 @@ from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
 
 from melanet import CycleGAN, GANOversampler
-from melanet.datasets import make_lesions
+from melanet.datasets import load_image_folder, load_images, make_lesions
+from melanet.exceptions import TranslationWarning
 from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
 
 
@@ -192,3 +195,34 @@ def test_lesions_redrawn_as_the_other_class_on_the_same_skin_pass(lesions):
     assert describe_failures(120, measures=measures | guard.diversity(redrawn)) is None
     assert measures["evidence_low"] > 0.5
     assert measures["told"] < 0.7
+
+
+@pytest.mark.slow
+def test_the_failing_recipe_on_real_lesions_is_refused(isic2016):
+    """A ResNet of 600 steps redraws photographs badly: docs/recipe.md."""
+    X, y = isic2016
+    sampler = GANOversampler(generator="resnet", flip="both", random_state=0)
+    with pytest.warns(TranslationWarning, match="are told from real samples of the class"):
+        sampler.fit_resample(X, y)
+    report = sampler.reports_["malignant"]
+    assert report.measures["told"] > 0.95
+    assert set(sampler.source_kind_) == {"copy"}
+
+
+@pytest.mark.slow
+def test_edits_of_real_lesions_pass(isic2016, recwarn):
+    X, y = isic2016
+    sampler = GANOversampler(flip="both", random_state=0, quality="draft")
+    sampler.fit_resample(X, y)
+    assert not [w for w in recwarn if issubclass(w.category, TranslationWarning)]
+    assert (sampler.source_kind_ == "translation").mean() > 0.5
+
+
+@pytest.fixture(scope="module")
+def isic2016():
+    """Return the training lesions of ISIC 2016 at 64x64 and their labels."""
+    folder = Path(__file__).parents[3] / "shared" / "data" / "isic2016" / "train"
+    if not folder.is_dir():
+        pytest.skip(f"needs the pictures of ISIC 2016 in {folder}")
+    listed = load_image_folder(folder)
+    return load_images(listed.paths, 64), np.array(listed.target_names)[listed.target]
