@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from melanet import (
         callbacks,
         classifier,
+        comparison,
         datasets,
         exceptions,
         gan,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     )
     from melanet._model_card import model_card
     from melanet.classifier import MelaNet, get_model
+    from melanet.comparison import Comparison, compare
     from melanet.gan import CycleGAN, UnpairedImages
     from melanet.over_sampling import GANOversampler
 
@@ -35,15 +37,18 @@ if TYPE_CHECKING:
 NOT_FOR_DIAGNOSIS = "Not for diagnosis: no figure or prediction here is a medical finding."
 
 _HOME = {
+    "Comparison": "melanet.comparison",
     "CycleGAN": "melanet.gan",
     "GANOversampler": "melanet.over_sampling",
     "MelaNet": "melanet.classifier",
     "UnpairedImages": "melanet.gan",
+    "compare": "melanet.comparison",
     "get_model": "melanet.classifier",
     "model_card": "melanet._model_card",
 }
 
 __all__ = [
+    "Comparison",
     "CycleGAN",
     "GANOversampler",
     "MelaNet",
@@ -51,6 +56,8 @@ __all__ = [
     "__version__",
     "callbacks",
     "classifier",
+    "compare",
+    "comparison",
     "datasets",
     "exceptions",
     "gan",

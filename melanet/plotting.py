@@ -315,6 +315,58 @@ def plot_curves(
     return _write(figure, path)
 
 
+def plot_intervals(
+    panels: Mapping[str, Mapping[str, tuple[float, float, float]]],
+    *,
+    path: PathLike | None = None,
+) -> "Figure":
+    """Draw differences with their intervals, side by side.
+
+    Parameters
+    ----------
+    panels : dict
+        Title -> dict of name -> (difference, low, high). NaN ends draw the difference alone.
+    path : str or path-like or None, default=None
+        File to write, such as a PNG.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from melanet.plotting import plot_intervals
+    >>> figure = plot_intervals({"AUC": {"SMOTE": (0.01, -0.02, 0.04)}})
+    >>> len(figure.axes)
+    1
+    """
+    if not panels or not all(panels.values()):
+        raise ValueError(f"panels must hold intervals to draw. Received: {panels!r}")
+    n_columns = min(2, len(panels))
+    n_rows = -(-len(panels) // n_columns)
+    tallest = max(map(len, panels.values()))
+    figure = _make_figure((5.2 * n_columns, n_rows * (1 + 0.3 * tallest)))
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axis, (title, intervals) in zip(axes, panels.items()):
+        for i, (mean, low, high) in enumerate(intervals.values()):
+            axis.plot([low, high], [i, i], color=_COLOURS[0], linewidth=2)
+            axis.plot(mean, i, "o", color=_COLOURS[0])
+        axis.axvline(0, color=_COLOURS[-1], linewidth=0.8)
+        axis.set_title(title, fontsize="small")
+        axis.set_yticks(range(len(intervals)), intervals)
+        axis.invert_yaxis()
+    for axis in axes[len(panels) :]:
+        axis.remove()
+    return _write(figure, path)
+
+
 def _check_images(row: ArrayLike) -> np.ndarray:
     images = as_numbers(row)
     is_image = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in (1, 3))

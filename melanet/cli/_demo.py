@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
+    from melanet import Comparison
+
 COMMON, RARE = 3, 8  # digits
-N_COMMON, N_RARE = 120, 12
-SCORES = ("balanced accuracy", "sensitivity", "AUC")
+N_COMMON, N_RARE = 120, 16  # for training; a quarter of them tunes thresholds
 CLASSIFIER, TRANSLATOR = "classifier.melanet", "translator.keras"
-_WRITTEN = ("translations.png", "scores.csv", "sampler.melanet")
+_WRITTEN = ("translations.png", "results.csv", "scores.csv", "report.html", "sampler.melanet")
 _N_LESIONS = 300
+_GAN = "GANOversampler"
 
 
 def add_arguments(add: Callable[..., Any]) -> None:
@@ -51,30 +53,38 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
-def imbalanced_digits(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Split scikit-learn's digits 3 and 8 into an imbalanced training set and a test set.
+def imbalanced_digits(
+    n_draws: int,
+) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Return scikit-learn's digits 3 and 8, and draws of an imbalanced training set from them.
 
     Parameters
     ----------
-    seed : int
-        Seed of the images drawn for training.
+    n_draws : int
+        Number of training sets.
 
     Returns
     -------
-    X_train, y_train, X_test, y_test : ndarray
-        Images of shape (n, 8, 8), float64 in [0, 16], and labels 3 (common) and 8 (rare). The
-        test set holds all images that were not drawn.
+    X : ndarray of shape (n, 8, 8), float64
+        Images in [0, 16].
+    y : ndarray of int of shape (n,)
+        Labels 3 (common) and 8 (rare).
+    draws : list of (ndarray of int, ndarray of int)
+        Training rows, and all others, which are the test rows.
     """
     import numpy as np
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
-    X = X.reshape(-1, 8, 8)
-    rng = np.random.default_rng(seed)
-    common, rare = (rng.permutation(np.flatnonzero(y == digit)) for digit in (COMMON, RARE))
-    train = np.concatenate([common[:N_COMMON], rare[:N_RARE]])
-    test = np.concatenate([common[N_COMMON:], rare[N_RARE:]])
-    return X[train], y[train], X[test], y[test]
+    rows = np.flatnonzero((y == COMMON) | (y == RARE))
+    X, y = X[rows].reshape(-1, 8, 8), y[rows]
+    draws = []
+    for seed in range(n_draws):
+        rng = np.random.default_rng(seed)
+        common, rare = (rng.permutation(np.flatnonzero(y == digit)) for digit in (COMMON, RARE))
+        training = np.concatenate([common[:N_COMMON], rare[:N_RARE]])
+        draws.append((training, np.setdiff1d(np.arange(len(y)), training)))
+    return X, y, draws
 
 
 def run_demo(
@@ -83,8 +93,8 @@ def run_demo(
     n_seeds: int = 3,
     steps: int | None = None,
     console: Console | None = None,
-) -> dict[str, np.ndarray]:
-    """Balance imbalanced digits, compare held-out scores, and write the results.
+) -> Comparison:
+    """Compare remedies on imbalanced digits, and write the results.
 
     Parameters
     ----------
@@ -99,9 +109,7 @@ def run_demo(
 
     Returns
     -------
-    dict
-        Name of a remedy -> ndarray of shape (n_seeds, 3): balanced accuracy, sensitivity to the
-        rare digit, and AUC.
+    melanet.Comparison
 
     Raises
     ------
@@ -110,51 +118,53 @@ def run_demo(
     """
     if n_seeds < 1:
         raise ValueError(f"n_seeds must be at least 1. Received: n_seeds={n_seeds!r}")
-    import numpy as np
-    from imblearn.over_sampling import SMOTE, RandomOverSampler
     from rich.console import Console
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
 
-    from melanet import GANOversampler
+    from melanet import GANOversampler, compare
+    from melanet.images import picture_grid, save_picture
 
     console = console or Console()
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    rows: dict[str, list[Any]] = {}
-    for seed in range(n_seeds):
-        X, y, X_test, y_test = imbalanced_digits(seed)
-        sampler = GANOversampler(
-            value_range=(0, 16), steps=steps, random_state=seed, verbose=int(console.is_terminal)
-        )
-        X_gan, y_gan = sampler.fit_resample(X, y)
-        if seed == 0:
-            console.print(
-                f"Training images before: {_counts(y.tolist())}\n"
-                f"Training images after:  {_counts(y_gan.tolist())}\n"
-                f"Test images, untouched: {_counts(y_test.tolist())}\n"
-            )
-            _write_images(out, X, X_gan, sampler)
-            sampler.save(out / "sampler.melanet")
-        for name, (X_train, y_train) in {
-            "nothing": (X, y),
-            "random over-sampling": _resample_rows(RandomOverSampler(random_state=seed), X, y),
-            "SMOTE": _resample_rows(SMOTE(random_state=seed), X, y),
-            "GANOversampler": (X_gan, y_gan),
-        }.items():
-            rows.setdefault(name, []).append(_score(X_train, y_train, X_test, y_test, seed))
-    scores = {name: np.array(values) for name, values in rows.items()}
-    console.print(_table(scores))
-    _write_scores(out / "scores.csv", scores)
-    best = max(scores, key=lambda name: scores[name][:, 0].mean())
+    X, y, draws = imbalanced_digits(n_seeds)
+    training, test = draws[0]
     console.print(
-        f"Highest mean balanced accuracy here: {best}. {n_seeds} draws of 8x8 digits and one small "
-        "classifier say little about other data: compare on your own.\n"
-        f"Written to {out.resolve()}: translations.png (originals above their translations), "
-        "scores.csv, sampler.melanet (GANOversampler.load reads it)\n"
-        f"Took {time.perf_counter() - start:.0f} s",
+        f"Training images: {_counts(y[training].tolist())}, {n_seeds} draws\n"
+        f"Test images:     {_counts(y[test].tolist())}, the others\n",
         highlight=False,
     )
-    return scores
+    name, remedies = _GAN, {}
+    if steps is not None:
+        name = f"{_GAN}, {steps} steps"
+        remedies = {_GAN: None, name: GANOversampler(value_range=(0, 16), steps=steps)}
+    found = compare(
+        X,
+        y,
+        make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=1000)),
+        remedies=remedies,
+        value_range=(0, 16),
+        cv=draws,
+        random_state=0,
+        verbose=int(console.is_terminal),
+    )
+    save_picture(picture_grid(found.pictures()[name]), out / "translations.png", 8)
+    found.samplers_[name].save(out / "sampler.melanet")
+    found.to_csv(out / "results.csv", out / "scores.csv")
+    found.to_html(out / "report.html")
+    console.print(
+        f"{found}\n\n{n_seeds} draws of 8x8 digits and one small classifier say little about other "
+        "data: compare on your own, by melanet compare.\n"
+        f"Written to {out.resolve()}: translations.png (originals above their translations), "
+        "report.html, results.csv, scores.csv, sampler.melanet (GANOversampler.load reads it)\n"
+        f"Took {time.perf_counter() - start:.0f} s",
+        highlight=False,
+        markup=False,
+    )
+    return found
 
 
 def train_lesion_models(
@@ -204,67 +214,5 @@ def train_lesion_models(
     return out / CLASSIFIER, out / TRANSLATOR
 
 
-def _score(X_train, y_train, X_test, y_test, seed):
-    """Return the held-out scores of a small classifier."""
-    from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
-    from sklearn.svm import SVC
-
-    train, test = (X.reshape(len(X), -1) / 16 for X in (X_train, X_test))
-    classifier = SVC(random_state=seed).fit(train, y_train)
-    answers, margins = classifier.predict(test), classifier.decision_function(test)
-    return (
-        balanced_accuracy_score(y_test, answers),
-        recall_score(y_test, answers, pos_label=RARE),
-        roc_auc_score(y_test == RARE, margins),
-    )
-
-
-def _resample_rows(sampler, X, y):
-    X_res, y_res = sampler.fit_resample(X.reshape(len(X), -1), y)
-    return X_res.reshape(-1, *X.shape[1:]), y_res
-
-
-def _counts(y):
+def _counts(y: list[int]) -> str:
     return ", ".join(f"{count} of digit {label}" for label, count in sorted(Counter(y).items()))
-
-
-def _write_images(out, X, X_gan, sampler, columns=12):
-    import numpy as np
-
-    from melanet.images import picture_grid, save_picture
-
-    # Translations first; copies are shown where there are not enough.
-    chosen = np.argsort(sampler.source_kind_ == "copy", kind="stable")[:columns]
-    rows = [X[sampler.source_indices_[chosen]], X_gan[len(X) + chosen]]
-    grid = picture_grid([row[..., None] / 8 - 1 for row in rows])
-    save_picture(grid, out / "translations.png", 8)
-
-
-def _table(scores):
-    import numpy as np
-    from rich.table import Table
-
-    n_seeds = len(next(iter(scores.values())))
-    table = Table(
-        title=f"Held-out scores of a support-vector classifier, mean ± sd of {n_seeds} seeds"
-    )
-    table.add_column("remedy")
-    for name in SCORES:
-        table.add_column(name, justify="right")
-    for name, values in scores.items():
-        spread = values.std(axis=0, ddof=1) if n_seeds > 1 else np.full(len(SCORES), np.nan)
-        table.add_row(name, *(f"{m:.3f} ± {s:.3f}" for m, s in zip(values.mean(axis=0), spread)))
-    return table
-
-
-def _write_scores(path, scores):
-    from melanet.utils._files import write_csv
-
-    write_csv(
-        path,
-        [
-            {"remedy": name, "seed": seed, **dict(zip(SCORES, row))}
-            for name, values in scores.items()
-            for seed, row in enumerate(values.tolist())
-        ],
-    )

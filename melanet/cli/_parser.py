@@ -33,8 +33,8 @@ COMMANDS = (
     Command(
         "demo",
         "balance real images (scikit-learn's digits) and show the effect",
-        "Make scikit-learn's digits imbalanced, fill up the rare class in several ways, and "
-        "compare a small classifier's held-out scores. Takes two or three minutes.",
+        "Make scikit-learn's digits imbalanced and compare remedies, as melanet compare does on "
+        "your own images. Takes two or three minutes.",
         "_demo",
     ),
     Command(
@@ -64,6 +64,14 @@ COMMANDS = (
         "train MelaNet on a folder of images",
         "Train the paper's classifier and write it, and its losses (NAME.record.csv).",
         "_train_classifier",
+    ),
+    Command(
+        "compare",
+        "find out which remedy for rare classes to use on your own images",
+        "Compare doing nothing, a tuned threshold, class weights, re-sampling, SMOTE, changed "
+        "copies and GANOversampler on the same folds, and say which to use, in words and on an "
+        "HTML page. The same command resumes an interrupted run. Not for diagnosis.",
+        "_compare",
     ),
     Command(
         "evaluate",

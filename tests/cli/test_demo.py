@@ -10,30 +10,38 @@ from melanet.cli._demo import imbalanced_digits, run_demo
 
 
 def test_training_and_test_digits_do_not_overlap():
-    X, y, X_test, y_test = imbalanced_digits(0)
-    assert ((y == 3).sum(), (y == 8).sum()) == (120, 12)
-    assert {3, 8} == set(y_test)
-    seen = {image.tobytes() for image in X}
-    assert not any(image.tobytes() in seen for image in X_test)
-    assert not np.array_equal(X, imbalanced_digits(1)[0])
+    X, y, draws = imbalanced_digits(2)
+    assert set(y) == {3, 8}
+    for training, test in draws:
+        assert ((y[training] == 3).sum(), (y[training] == 8).sum()) == (120, 16)
+        assert sorted([*training, *test]) == list(range(len(X)))
+    assert set(draws[0][0]) != set(draws[1][0])
 
 
 def test_demo_shows_counts_scores_and_files(tmp_path):
     text = io.StringIO()
-    scores = run_demo(tmp_path / "out", n_seeds=1, steps=5, console=Console(file=text, width=100))
+    found = run_demo(tmp_path / "out", n_seeds=1, steps=5, console=Console(file=text, width=400))
     printed = text.getvalue()
-    assert "before: 120 of digit 3, 12 of digit 8" in printed
-    assert "after:  120 of digit 3, 120 of digit 8" in printed
-    for name, values in scores.items():
+    assert "Training images: 120 of digit 3, 16 of digit 8" in printed
+    rows = found.results_.set_index("remedy")
+    names = ["nothing", "nothing, tuned threshold", "class weights", "random over-sampling"]
+    names += ["random under-sampling", "SMOTE", "changed copies", "GANOversampler, 5 steps"]
+    assert set(names) <= set(rows.index)
+    for name in names:
         assert name in printed
-        assert f"{values[0, 0]:.3f}" in printed
-    assert list(scores) == ["nothing", "random over-sampling", "SMOTE", "GANOversampler"]
-    assert all(((values >= 0) & (values <= 1)).all() for values in scores.values())
+        assert rows.loc[name, "n_folds"] == 1
+        assert f"{rows.loc[name, 'balanced_accuracy']:.3f}" in printed
+        assert 0.5 < rows.loc[name, "auc"] <= 1
+    assert "say little about other data" in printed
+    assert "The quality report on GANOversampler, 5 steps says" in printed
     assert str(tmp_path / "out") in printed.replace("\n", "")
     image = np.asarray(Image.open(tmp_path / "out" / "translations.png"))
     assert image.shape == ((2 * 10 + 2) * 8, (12 * 10 + 2) * 8, 3)
-    assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 1 + 4
-    X = imbalanced_digits(0)[0]
+    # A tuned threshold has no fits of its own, and SMOTE of features does not apply.
+    assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == len(names)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "data:image/png;base64," in page
+    X, _, _ = imbalanced_digits(1)
     sampler = GANOversampler.load(tmp_path / "out" / "sampler.melanet")
     assert sampler.translate(X[:3], 8).shape == (3, 8, 8)
 

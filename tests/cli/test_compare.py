@@ -1,0 +1,100 @@
+"""melanet compare on folders of real image files, with features of a VGG16 of random weights."""
+
+import json
+import re
+
+import keras
+import pytest
+from commands import read_rows, run, run_failing, write_classes
+
+from melanet.cli._compare import parse_remedies, read_source
+from melanet.features._networks import VGG16_FILE
+
+REMEDIES = "nothing; nothing, tuned threshold; class weights; SMOTE of features"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_classes(tmp_path_factory.mktemp("lesions"), 48, 0, size=16)
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    path = tmp_path / "keras" / "models" / VGG16_FILE
+    path.parent.mkdir(parents=True)
+    keras.applications.VGG16(include_top=False, weights=None).save_weights(
+        path.with_suffix(".weights.h5")
+    )
+    path.with_suffix(".weights.h5").rename(path)
+    monkeypatch.setenv("KERAS_HOME", str(path.parent.parent))
+
+
+def test_a_folder_is_compared_written_and_resumed(folder, weights, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["compare", folder, "--out", out, "--side", 16, "--remedies", REMEDIES]
+    command += ["--folds", 3, "--repeats", 2]
+    run(*command)
+    printed = capsys.readouterr().out
+    rows = read_rows(out / "results.csv")
+    assert [row["remedy"] for row in rows] == REMEDIES.split("; ")
+    assert [row["estimator"] for row in rows] == 4 * ["frozen features"]
+    assert [row["n_folds"] for row in rows] == 4 * ["6"]
+    assert len(read_rows(out / "scores.csv")) == 3 * 6
+    assert f"{float(rows[0]['auc']):.3f}" in printed
+    assert "Not for diagnosis" in printed
+    page = (out / "report.html").read_text()
+    assert "<svg" in page
+    assert not re.findall(r"href=|url\(|@import|<script|<link", page)
+    assert re.findall(r"src='(.{5})", page) == ["data:"] * page.count("src=")
+    log = out / "work" / "fits.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    assert len(lines) == 3 * 6
+    # As a kill in the middle of a line leaves it.
+    log.write_text("".join(lines[:10]) + lines[10][:7])
+    before = (out / "scores.csv").read_text()
+    run(*command)
+    resumed = [{**row, "seconds": ""} for row in read_rows(out / "scores.csv")]
+    assert len(before.splitlines()) == len(resumed) + 1
+    (out / "before.csv").write_text(before)
+    assert resumed == [{**row, "seconds": ""} for row in read_rows(out / "before.csv")]
+    assert [json.loads(line) for line in log.read_text().splitlines()[:10]] == [
+        json.loads(line) for line in lines[:10]
+    ]
+    error = run_failing(capsys, *command, "--seed", 1)
+    assert "other arguments" in error
+    assert "random_state was 0 and is 1" in error
+
+
+def test_a_dry_run_estimates_and_writes_nothing(folder, weights, tmp_path, capsys):
+    out = tmp_path / "out"
+    run("compare", folder, "--out", out, "--side", 16, "--remedies", "nothing", "--dry-run")
+    assert re.search(r"^nothing: about \d+ min$", capsys.readouterr().out, re.MULTILINE)
+    assert not out.exists()
+
+
+def test_a_csv_file_names_groups(folder, tmp_path, capsys):
+    files = sorted(folder.rglob("*.png"))
+    table = tmp_path / "table.csv"
+    lines = [f"{file},{file.parent.name},p{i // 2}" for i, file in enumerate(files)]
+    table.write_text("path,label,patient\n" + "\n".join(lines) + "\n")
+    paths, y, groups = read_source(str(table), "patient")
+    assert list(paths) == [str(file) for file in files]
+    assert list(y) == [file.parent.name for file in files]
+    assert groups == [f"p{i // 2}" for i in range(len(files))]
+    assert "person" in run_failing(capsys, "compare", table, "--groups", "person", "--dry-run")
+    assert "--groups names a column" in run_failing(capsys, "compare", folder, "--groups", "a")
+
+
+def test_names_and_qualities_of_remedies(folder, capsys, tmp_path):
+    assert parse_remedies("all", "default") == "all"
+    found = parse_remedies("nothing; ganoversampler", "draft")
+    assert found["SMOTE"] is None
+    assert found["GANOversampler"] is None
+    assert "nothing" not in found
+    assert found["GANOversampler, draft"].quality == "draft"
+    with pytest.raises(ValueError, match="--quality is for GANOversampler"):
+        parse_remedies("nothing; SMOTE", "high")
+    error = run_failing(
+        capsys, "compare", folder, "--remedies", "nothing; SMOT", "--side", 16, "--out", tmp_path
+    )
+    assert "did you mean 'SMOTE'" in error
