@@ -22,10 +22,7 @@ def folder(tmp_path_factory):
 def weights(tmp_path, monkeypatch):
     path = tmp_path / "keras" / "models" / VGG16_FILE
     path.parent.mkdir(parents=True)
-    keras.applications.VGG16(include_top=False, weights=None).save_weights(
-        path.with_suffix(".weights.h5")
-    )
-    path.with_suffix(".weights.h5").rename(path)
+    keras.applications.VGG16(include_top=False, weights=None).save(path)
     monkeypatch.setenv("KERAS_HOME", str(path.parent.parent))
 
 

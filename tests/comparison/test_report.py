@@ -48,7 +48,8 @@ def test_the_page_is_well_formed_escaped_and_loads_nothing(comparison, tmp_path)
                 opened.append(tag)
 
         def handle_endtag(self, tag):
-            assert opened.pop() == tag
+            if tag not in voids:
+                assert opened.pop() == tag
 
     Parser().feed(page)
     assert not opened
