@@ -32,6 +32,28 @@ def add_size_and_seed(add: Callable[..., Any]) -> None:
     add_seed(add)
 
 
+def add_value_range(add: Callable[..., Any]) -> None:
+    """Add the argument ``--value-range``."""
+    add(
+        "--value-range",
+        type=number_pair,
+        metavar="LOW,HIGH",
+        help="limits of the values of grey files of more than 8 bits, such as 0,4095 (default: "
+        "those of the files' bits)",
+    )
+
+
+def number_pair(text: str) -> tuple[float, float]:
+    """Parse two increasing numbers with a comma between them, for ``type=``."""
+    with contextlib.suppress(ValueError, argparse.ArgumentTypeError):
+        low, high = map(finite_number, text.split(","))
+        if low < high:
+            return low, high
+    raise argparse.ArgumentTypeError(
+        f"must be two increasing numbers such as 0,4095. Received: {text!r}"
+    )
+
+
 def add_quality(add: Callable[..., Any]) -> None:
     """Add the arguments ``--quality`` and ``--features`` of the default recipe."""
     add(
@@ -138,7 +160,10 @@ def _silence() -> Iterator[None]:
 
 
 def read_folder(
-    path: str, size: int | tuple[int, int], subset: str = "train"
+    path: str,
+    size: int | tuple[int, int],
+    subset: str = "train",
+    value_range: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[Path]]:
     """Load a folder of labelled images.
 
@@ -150,6 +175,8 @@ def read_folder(
         Side, or height and width, that images are resized to.
     subset : {"train", "test"}, default="train"
         Part of a folder of the second kind.
+    value_range : (float, float) or None, default=None
+        As in `melanet.images.load_images`.
 
     Returns
     -------
@@ -165,7 +192,7 @@ def read_folder(
     from melanet.datasets import load_images
 
     paths, y = list_folder(path, subset)
-    return load_images(paths, size), y, [Path(file) for file in paths]
+    return load_images(paths, size, value_range=value_range), y, [Path(file) for file in paths]
 
 
 def list_folder(path: str, subset: str = "train") -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from melanet.cli._common import CLASSES_HELP, DEFAULT_HELP, finite_number, read_folder
+from melanet.cli._common import (
+    CLASSES_HELP,
+    DEFAULT_HELP,
+    add_value_range,
+    finite_number,
+    read_folder,
+)
 
 _TABLE, _JSON, _PREDICTIONS = "report.csv", "report.json", "predictions.csv"
 
@@ -37,6 +43,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
     )
     help = f"least positive score ({DEFAULT_HELP})"
     add("--threshold", type=finite_number, default=0.5, help=help)
+    add_value_range(add)
     add("--out", metavar="DIR", help="folder for report.csv, report.json and predictions.csv")
 
 
@@ -54,7 +61,10 @@ def run(arguments: argparse.Namespace) -> None:
     classifier = load_classifier(arguments.model)
     n_picture_channels(classifier)
     X, folders, paths = read_folder(
-        arguments.source, classifier.model_.input_shape[1:3], subset="test"
+        arguments.source,
+        classifier.model_.input_shape[1:3],
+        subset="test",
+        value_range=arguments.value_range,
     )
     classes = [str(label) for label in CLASSES.get(classifier.published_, classifier.classes_)]
     codes = match_folders(folders, classes, arguments.label)

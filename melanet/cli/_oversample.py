@@ -10,6 +10,7 @@ from melanet.cli._common import (
     DEFAULT_HELP,
     add_quality,
     add_seed,
+    add_value_range,
     count_classes,
     list_folder,
     parse_features,
@@ -40,6 +41,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
     add_quality(add)
     help = "image side (default: the model's, or 256)"
     add("--size", type=whole_number(1), metavar="PIXELS", help=help)
+    add_value_range(add)
     add_seed(add)
 
 
@@ -54,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         quality=arguments.quality,
         features=parse_features(arguments.features),
         size=arguments.size,
+        value_range=arguments.value_range,
         seed=arguments.seed,
         verbose=1,
     )

@@ -9,6 +9,7 @@ from melanet.cli._common import (
     CLASSES_HELP,
     DEFAULT_HELP,
     add_size_and_seed,
+    add_value_range,
     count_classes,
     list_folder,
     read_folder,
@@ -38,6 +39,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
     )
     add("--balanced", action="store_true", help="weight classes by the inverse of their size")
     add("--augment", action="store_true", help="augment training images anew in every epoch")
+    add_value_range(add)
     add_size_and_seed(add)
 
 
@@ -63,7 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
     check_writable(record)
     if str(out) in {str(resolve(path)) for path in list_folder(arguments.source)[0]}:
         raise ValueError(f"--out must not be one of the images. Received: {arguments.out!r}")
-    X, y, paths = read_folder(arguments.source, arguments.size)
+    limits = {"value_range": arguments.value_range}
+    X, y, paths = read_folder(arguments.source, arguments.size, **limits)
     count_classes(y, arguments.source)
     if arguments.validation is None:
         rows, held = hold_out(np.unique(y, return_inverse=True)[1], 0.2, arguments.seed)
@@ -71,7 +74,9 @@ def run(arguments: argparse.Namespace) -> None:
         held_paths = [paths[i] for i in held]
         X, y, paths = X[rows], y[rows], [paths[i] for i in rows]
     else:
-        X_held, y_held, held_paths = read_folder(arguments.validation, arguments.size, "test")
+        X_held, y_held, held_paths = read_folder(
+            arguments.validation, arguments.size, "test", **limits
+        )
         check_distinct_files("SRC and --validation", [*paths, *held_paths])
     if arguments.synthetic is not None:
         X_made, y_made = read_synthetic(arguments, paths, held_paths)

@@ -10,6 +10,7 @@ from melanet.cli._common import (
     DEFAULT_HELP,
     add_quality,
     add_size_and_seed,
+    add_value_range,
     count_classes,
     list_folder,
     parse_features,
@@ -29,13 +30,14 @@ def add_arguments(add: Callable[..., Any]) -> None:
     add("--epochs", type=whole_number(1), metavar="N", help="default: the recipe's")
     add("--steps", type=whole_number(1), metavar="N", help="training budget instead of epochs")
     add("--max-seconds", type=seconds, metavar="S", help="end the training after this time")
+    add_value_range(add)
     add_size_and_seed(add)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train and save; see `melanet.gan.training.train_and_save`."""
-    from melanet.datasets import load_images
     from melanet.gan.training import train_and_save
+    from melanet.images import Depth, check_size, read_pictures
     from melanet.over_sampling import guide_for, resolve_recipe, with_features
     from melanet.utils._files import check_writable
 
@@ -55,7 +57,9 @@ def run(arguments: argparse.Namespace) -> None:
     )
     recipe, network = with_features(recipe, shape, features)
     check_writable(arguments.out)
-    A, B = (load_images(paths[y == name], arguments.size) for name in (source, target))
+    files = [paths[y == name].tolist() for name in (source, target)]
+    size, depth = check_size(arguments.size), Depth(sum(map(len, files)))
+    A, B = (read_pictures(part, size, arguments.value_range, depth) for part in files)
     train_and_save(
         A,
         B,

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from sklearn.utils import Bunch, check_random_state
 
-from melanet.images import check_paths, check_size, for_each, read_picture, verify_picture
+from melanet.images import Depth, check_paths, check_size, for_each, read_picture, verify_picture
 from melanet.utils._download import check_space, explain_disk_errors
 from melanet.utils._files import check_new_folder, move_folder, resolve
 from melanet.utils._labels import (
@@ -373,6 +373,7 @@ def _export(destination, jobs, size):
     shutil.rmtree(partial, ignore_errors=True)  # of a killed call
     check_new_folder(destination, partial)
     sources = [source for source, _ in jobs]
+    depth = Depth(len(jobs))
 
     def write(i):
         source, name = jobs[i]
@@ -381,7 +382,7 @@ def _export(destination, jobs, size):
                 verify_picture(file)
             shutil.copyfile(source, partial / name)
         else:
-            read_picture(source, size).save(partial / name)
+            read_picture(source, size, depth=depth).save(partial / name)
 
     with explain_disk_errors(destination, partial, remedy="destination"):
         try:
@@ -390,6 +391,7 @@ def _export(destination, jobs, size):
             if size is None:
                 check_space(partial, sum(os.path.getsize(p) for p in sources if os.path.exists(p)))
             for_each(write, sources)
+            depth.check(len(jobs))
             move_folder(partial, destination)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)

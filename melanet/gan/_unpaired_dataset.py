@@ -1,12 +1,13 @@
 """Batches of two unpaired sets for `CycleGAN.fit`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from melanet.images import Depth, check_paths
 from melanet.images._augmentation import FLIPS, flip_images
 from melanet.preprocessing import PictureFiles
 from melanet.utils._paths import check_distinct_files
@@ -214,6 +215,8 @@ class UnpairedFiles(UnpairedDataset):
         Mirror both images of a pair together.
     augment : callable or None, default=None
         Applied to both sets.
+    value_range : (float, float) or None, default=None
+        Limits of the values of grey files of more than 8 bits, see `melanet.images.load_images`.
     workers : int, default=2
         Number of reading threads.
     **kwargs
@@ -251,10 +254,13 @@ class UnpairedFiles(UnpairedDataset):
         steps: int | None = None,
         flip: str | None = None,
         augment: Augment | None = None,
+        value_range: Iterable[float] | None = None,
         workers: int = 2,
         **kwargs: Any,
     ):
-        a, b = PictureFiles(A, size), PictureFiles(B, size)
+        A, B = check_paths(A, "A"), check_paths(B, "B")
+        depth = Depth(len(A) + len(B))
+        a, b = (PictureFiles(paths, size, value_range, depth) for paths in (A, B))
         for name, files in (("A", a), ("B", b)):
             if not len(files):
                 raise ValueError(f"{name} must hold at least one file. Received: none")

@@ -168,8 +168,9 @@ def unpaired_dataset(
         "augment": _augmentation(recipe),
     }
     if isinstance(A, PictureFiles) and isinstance(B, PictureFiles):
-        size = A.sample_shape[:2]
-        return UnpairedFiles(A.paths.tolist(), B.paths.tolist(), size, **options), epochs
+        sides = A.paths.tolist(), B.paths.tolist()
+        files = UnpairedFiles(*sides, A.sample_shape[:2], value_range=A.value_range, **options)
+        return files, epochs
     return UnpairedImages(np.asarray(A), np.asarray(B), **options), epochs
 
 

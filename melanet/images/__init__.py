@@ -1,6 +1,7 @@
 """Images as files and arrays: reading, writing, resizing, grids, augmentation."""
 
 from melanet.images._augmentation import FLIPS, Augmentation, Jitter, flip_images
+from melanet.images._depth import Depth, likely_range
 from melanet.images._io import (
     check_paths,
     check_size,
@@ -9,6 +10,7 @@ from melanet.images._io import (
     load_images,
     open_picture,
     read_picture,
+    read_pictures,
     save_picture,
     verify_picture,
 )
@@ -18,6 +20,7 @@ from melanet.images._transform import difference_map, picture_grid, resize, to_r
 __all__ = [
     "FLIPS",
     "Augmentation",
+    "Depth",
     "Jitter",
     "check_paths",
     "check_size",
@@ -26,10 +29,12 @@ __all__ = [
     "displayed_size",
     "flip_images",
     "for_each",
+    "likely_range",
     "load_images",
     "open_picture",
     "picture_grid",
     "read_picture",
+    "read_pictures",
     "resize",
     "save_picture",
     "to_rgb",

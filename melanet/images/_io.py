@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from melanet.images._depth import Depth
 from melanet.images._pixels import (
     check_samples,
     decode_rgb,
     displayed_size,
-    load_samples,
     orientation,
     turn_upright,
 )
@@ -22,7 +22,7 @@ from melanet.utils._download import DISK_FULL_ERRNOS
 from melanet.utils._files import atomic_path
 from melanet.utils._memory import check_memory
 from melanet.utils._typing import PathLike
-from melanet.utils._validation import is_integer, join_names
+from melanet.utils._validation import check_value_range, is_integer, join_names
 
 _TAIL = 4096  # bytes at the end of a complete JPEG that contain its end marker
 _JPEGS = ("JPEG", "MPO")  # MPO is a JPEG followed by previews, as phones write it
@@ -62,7 +62,11 @@ def save_picture(pixels: NDArray[np.uint8], path: PathLike, scale: int = 1) -> N
 
 
 def load_images(
-    paths: Iterable[PathLike], size: int | Sequence[int] = 256, *, n_jobs: int | None = None
+    paths: Iterable[PathLike],
+    size: int | Sequence[int] = 256,
+    *,
+    value_range: Iterable[float] | None = None,
+    n_jobs: int | None = None,
 ) -> NDArray[np.uint8]:
     """Decode image files and resize them to one size.
 
@@ -73,6 +77,10 @@ def load_images(
     size : int or (int, int), default=256
         Side of a square, or (height, width), in pixels. The image is stretched to this size, not
         cropped, as the paper's 256x256 images are.
+    value_range : (float, float) or None, default=None
+        Smallest and largest value of a pixel in grey files of more than 8 bits, such as (0, 4095)
+        for 12 bits in files of 16; they become 0 and 255. None takes the limits of the files'
+        bits.
     n_jobs : int or None, default=None
         Number of threads. None and -1 use one per processor.
 
@@ -86,7 +94,13 @@ def load_images(
     ValueError
         If files are missing, corrupt, not images, animated, of more pixels than
         ``PIL.Image.MAX_IMAGE_PIXELS``, of numbers without a fixed range (float, signed, 32 bits),
-        or of a layout that Pillow cannot read. The message lists all of them.
+        or of a layout that Pillow cannot read; or if `value_range` is given and files are not
+        grey of more than 8 bits, or have values outside of it. The message lists all of them.
+
+    Warns
+    -----
+    melanet.exceptions.ScaleWarning
+        If files of more than 8 bits use a part of their bits, with the range to give.
 
     Notes
     -----
@@ -94,8 +108,8 @@ def load_images(
     INTER_AREA) and, where a side grows, enlarged by bilinear interpolation. Large JPEGs are first
     decoded at half, quarter or eighth size, never below twice the requested size. The EXIF
     orientation is applied. Grey, palette and CMYK images are converted to RGB, 16-bit channels
-    are reduced to the upper 8 bits, and transparent areas become white. Colour profiles are not
-    applied.
+    are reduced to the upper 8 bits unless `value_range` is given, and transparent areas become
+    white. Colour profiles are not applied.
 
     Examples
     --------
@@ -109,8 +123,20 @@ def load_images(
     >>> X.shape, X.dtype, int(X.min()), int(X.max())
     ((1, 16, 16, 3), dtype('uint8'), 7, 7)
     """
-    height, width = check_size(size)
     paths = check_paths(paths)
+    return read_pictures(paths, check_size(size), value_range, Depth(len(paths)), n_jobs)
+
+
+def read_pictures(
+    paths: list[str],
+    size: tuple[int, int],
+    value_range: Iterable[float] | None,
+    depth: Depth,
+    n_jobs: int | None = None,
+) -> NDArray[np.uint8]:
+    """Decode files of a set, whose depth is checked over several calls; see `load_images`."""
+    height, width = size
+    limits = None if value_range is None else check_value_range(value_range)
     check_memory(
         3 * len(paths) * height * width,
         f"{len(paths)} images of size=({height}, {width})",
@@ -119,9 +145,10 @@ def load_images(
     images = np.empty((len(paths), height, width, 3), dtype=np.uint8)
 
     def load(i: int) -> None:
-        images[i] = np.asarray(read_picture(paths[i], (height, width)))
+        images[i] = np.asarray(read_picture(paths[i], size, limits, depth))
 
     for_each(load, paths, n_jobs)
+    depth.check(len(paths))
     return images
 
 
@@ -221,7 +248,12 @@ def _too_large(detail: object) -> str:
     return f"{detail}; if you trust the file, raise PIL.Image.MAX_IMAGE_PIXELS"
 
 
-def read_picture(source: PathLike | IO[bytes], size: tuple[int, int]) -> Image.Image:
+def read_picture(
+    source: PathLike | IO[bytes],
+    size: tuple[int, int],
+    value_range: tuple[float, float] | None = None,
+    depth: Depth | None = None,
+) -> Image.Image:
     """Decode one image and resize it.
 
     Parameters
@@ -230,6 +262,10 @@ def read_picture(source: PathLike | IO[bytes], size: tuple[int, int]) -> Image.I
         Image file.
     size : (int, int)
         Height and width.
+    value_range : (float, float) or None, default=None
+        As in `load_images`.
+    depth : Depth or None, default=None
+        Notes the values of a file of more than 8 bits.
 
     Returns
     -------
@@ -242,7 +278,7 @@ def read_picture(source: PathLike | IO[bytes], size: tuple[int, int]) -> Image.I
             displayed, stored = displayed_size(file), file.size[::-1]
             height, width = size if displayed == stored else size[::-1]
             file.draft(None, (2 * width, 2 * height))
-        image = decode_rgb(file)
+        image = decode_rgb(file, value_range, depth)
         image = turn_upright(image, orientation(file))  # 1 for a TIFF, which Pillow has turned
     height, width = size
     shrinks = image.width >= width and image.height >= height
@@ -309,16 +345,18 @@ def _check_header(image: Image.Image) -> None:
     check_samples(image)
 
 
-def verify_picture(file: IO[bytes]) -> None:
+def verify_picture(
+    file: IO[bytes], value_range: tuple[float, float] | None = None, depth: Depth | None = None
+) -> None:
     """Raise Pillow's error, or ValueError, unless a file object holds a complete image.
 
     Only the header and the end marker of a JPEG are read. Files of other formats, and JPEGs
-    without an end marker, are decoded.
+    without an end marker, are decoded. `value_range` and `depth` are as in `read_picture`.
     """
     with open_picture(file) as image:
         _check_header(image)
-        if image.format in _JPEGS:
+        if image.format in _JPEGS and value_range is None:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             if b"\xff\xd9" in file.read():
                 return
-        load_samples(image)
+        decode_rgb(image, value_range, depth)

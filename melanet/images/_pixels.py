@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 import numpy as np
 from PIL import Image, ImageChops
 
+from melanet.images._depth import Depth
+
 _OPAQUE = 255
 _ORIENTATION = 0x0112
 _JPEGS = ("JPEG", "MPO")  # MPO is a JPEG followed by previews, as phones write it
@@ -87,24 +89,42 @@ def load_samples(image: Image.Image) -> None:
         _reject(f"Pillow cannot decode this {image.format} ({error})")
 
 
-def decode_rgb(image: Any) -> Image.Image:
+def decode_rgb(
+    image: Any, value_range: tuple[float, float] | None = None, depth: Depth | None = None
+) -> Image.Image:
     """Decode an opened file into RGB of 8 bits a channel, not yet turned.
 
     Parameters
     ----------
     image : PIL.ImageFile.ImageFile
         Opened file that `check_samples` accepts.
+    value_range : (float, float) or None, default=None
+        Smallest and largest value of a grey file of more than 8 bits; None takes the limits of
+        its bits.
+    depth : Depth or None, default=None
+        Notes the values of a file of more than 8 bits.
 
     Returns
     -------
     PIL.Image.Image
         RGB image. Transparent areas are white. A TIFF is already upright: Pillow turns it.
+
+    Raises
+    ------
+    ValueError
+        If `value_range` is given for another file, or does not hold its values.
     """
+    deep = _has_16_bits(image)  # asked first: decoding forgets it
     step = _PNG_GREY_STEPS.get(_raw_mode(image), 1)
     tags = dict(image.tag_v2) if image.format == "TIFF" else {}
     load_samples(image)
     if image.mode.startswith("I"):
-        return _reduce_grey(image, tags)
+        return _reduce_grey(image, tags, value_range, depth)
+    if value_range is not None:
+        raise ValueError(
+            "value_range is for grey images of more than 8 bits. Received: an image of mode "
+            f"{image.mode}{', of which Pillow reads the upper 8 bits' if deep else ''}"
+        )
     if step > 1 and "transparency" in image.info:
         image.info["transparency"] *= step
     if image.mode == "CMYK" and image.format in _JPEGS and "adobe" not in image.info:
@@ -112,20 +132,47 @@ def decode_rgb(image: Any) -> Image.Image:
     colours = tags.get(_COLOUR_MAP)
     if colours and max(colours) < 256:  # old programs wrote 8 bits where 16 are due
         image.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
+    if deep and depth is not None:
+        peak = max(high for _, high in image.convert("RGB").getextrema())
+        depth.see(16, peak << 8 | 255 if peak else 0, grey=False)
     return _on_white(image)
 
 
-def _reduce_grey(image, tags):
-    """Return the upper 8 bits of grey values, as RGB."""
+def _has_16_bits(image):
+    """Return whether a file has channels of 16 bits."""
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(_BITS, (1,))) == 16
+    return ";16" in str(_raw_mode(image))
+
+
+def _reduce_grey(image, tags, value_range, depth):
+    """Return grey values in 8 bits, as RGB: the upper bits, or scaled from a range."""
     values = np.asarray(image).astype(np.int64)
+    transparent = values == image.info.get("transparency", -1)
     bits = max(tags.get(_BITS, (16,)))
-    grey = (values >> (bits - 8)).astype(np.uint8)
+    if value_range is None:
+        if depth is not None:
+            depth.see(bits, int(values.max(initial=0, where=~transparent)), grey=True)
+        grey = (values >> (bits - 8)).astype(np.uint8)
+    else:
+        grey = _rescale(values, value_range, ~transparent)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         grey = _OPAQUE - grey
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        grey[values == transparent] = _OPAQUE
+    grey[transparent] = _OPAQUE
     return Image.fromarray(grey).convert("RGB")
+
+
+def _rescale(values, value_range, where):
+    """Return values scaled from a range to [0, 255]; those elsewhere may leave it."""
+    low, high = value_range
+    found = values[where]
+    if found.size and (found.min() < low or found.max() > high):
+        raise ValueError(
+            f"value_range=({low:g}, {high:g}) must hold its values. "
+            f"Received: values from {found.min()} to {found.max()}"
+        )
+    scaled = (np.clip(values, low, high) - low) * (_OPAQUE / (high - low))
+    return np.rint(scaled).astype(np.uint8)
 
 
 def _on_white(image):

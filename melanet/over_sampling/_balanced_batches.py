@@ -1,7 +1,7 @@
 """Balanced batches of image files, with translations made as they are needed."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -60,6 +60,8 @@ class BalancedBatches(keras.utils.PyDataset):
         Whether translations that hardly differ from their source, are constant, or all look
         alike are replaced by copies of real images of the class, of which every second is
         augmented a little.
+    value_range : (float, float) or None, default=None
+        Limits of the values of grey files of more than 8 bits, see `melanet.images.load_images`.
     **kwargs
         Passed to ``keras.utils.PyDataset``.
 
@@ -114,6 +116,7 @@ class BalancedBatches(keras.utils.PyDataset):
         augment: Augment | None = None,
         match: bool = True,
         guard: bool = True,
+        value_range: Iterable[float] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -130,7 +133,7 @@ class BalancedBatches(keras.utils.PyDataset):
         check_spelling("y", y)
         check_distinct_files("paths", paths)
         models = load_cyclegans(cyclegans, "cyclegans", y)
-        self.files = PictureFiles(paths, image_size(size, models))
+        self.files = PictureFiles(paths, image_size(size, models), value_range)
         shape = self.files.sample_shape
         check_sample_shapes(models, "cyclegans", shape, "Leave size out, or give the model's")
         self.batch_size, self.seed, self.augment = batch_size, seed, augment

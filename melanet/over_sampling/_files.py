@@ -34,7 +34,7 @@ from melanet.over_sampling._generation import (
     load_cyclegans,
     plan_classes,
 )
-from melanet.over_sampling._guidance import guide_for, with_features
+from melanet.over_sampling._guidance import guide_for, names_features, with_features
 from melanet.over_sampling._judge import Judge, train_judge
 from melanet.over_sampling._presets import Recipe, resolve_recipe
 from melanet.preprocessing import PictureFiles
@@ -79,6 +79,7 @@ def oversample_files(
     quality: str = "default",
     features: PathLike | None = "auto",
     size: int | tuple[int, int] | None = None,
+    value_range: Iterable[float] | None = None,
     seed: int = 0,
     checkpoint_seconds: float = 60,
     verbose: int = 0,
@@ -123,6 +124,9 @@ def oversample_files(
     size : int, (int, int) or None, default=None
         Side, or height and width, that images are resized to; None takes that of the first
         model, or 256.
+    value_range : (float, float) or None, default=None
+        Limits of the values of grey files of more than 8 bits, such as (0, 4095), see
+        `melanet.images.load_images`. The images written have 8 bits.
     seed : int, default=0
         Seed of everything.
     checkpoint_seconds : float, default=60
@@ -172,7 +176,7 @@ def oversample_files(
     check_distinct_files("paths", paths)
     names = _check_names(paths if names is None else names, len(paths))
     cyclegans = load_cyclegans(models, "models", y)
-    files = PictureFiles(paths, image_size(size, cyclegans))
+    files = PictureFiles(paths, image_size(size, cyclegans), value_range)
     remedy = "Leave size out, or give the model's"
     check_sample_shapes(cyclegans, "models", files.sample_shape, remedy)
     needs = _needs(sampling_strategy, y, cyclegans)
@@ -181,10 +185,13 @@ def oversample_files(
     network = None
     if needs.keys() - {to_python(label) for label in cyclegans}:
         recipe, network = with_features(recipe, files.sample_shape, features)
+    else:
+        _refuse_training(needs, quality, features)
     settings = {
         "version": __version__,
         "recipe": recipe.as_dict(),
         "size": files.sample_shape,
+        "value_range": files.value_range,
         "seed": seed,
         "needs": needs,
         "models": {to_python(k): _digest_weights(gan) for k, gan in cyclegans.items()},
@@ -202,7 +209,8 @@ def oversample_files(
     with resumable(work.path):
         check_new_folder(destination, work.path)
     if not work.matches():
-        for_each(lambda i: _verify(files.paths[i]), files.paths.tolist())
+        for_each(lambda i: _verify(files, i), files.paths.tolist())
+        files.depth.check(len(files))
         if work.path.exists():
             warnings.warn(
                 f"The unfinished work in {work.path} is of other arguments or files; it is "
@@ -577,6 +585,17 @@ def _refuse_unused(cyclegans, needs):
         )
 
 
+def _refuse_training(needs, quality, features):
+    given = {"quality": quality} if quality != "default" else {}
+    given |= {"features": features} if names_features(features) else {}
+    if given:
+        shown = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        raise ValueError(
+            f"{' and '.join(given)} can only be used in a training, and models has a CycleGAN for "
+            f"every class that gets images, {list(needs)}. Received: {shown}. Leave them out"
+        )
+
+
 def _check_names(names, n):
     """Return the sources' names as text that a manifest can hold."""
     names = [os.fspath(name) for name in names]
@@ -621,9 +640,9 @@ def _can_be_folder(name):
     return Path(name).name == name and name not in reserved and can_write_text(name)
 
 
-def _verify(path):
-    with open(path, "rb") as file:
-        verify_picture(file)
+def _verify(files, i):
+    with open(files.paths[i], "rb") as file:
+        verify_picture(file, files.value_range, files.depth)
 
 
 def _digest_files(paths, y):

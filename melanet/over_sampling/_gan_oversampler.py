@@ -27,7 +27,7 @@ from melanet.over_sampling._generation import (
     load_cyclegans,
     plan_classes,
 )
-from melanet.over_sampling._guidance import with_features
+from melanet.over_sampling._guidance import names_features, with_features
 from melanet.over_sampling._judge import train_judge
 from melanet.over_sampling._matching import Matching
 from melanet.over_sampling._presets import PRESETS, QUALITIES, recipe_from_dict, resolve_recipe
@@ -54,11 +54,17 @@ from melanet.utils._chunks import chunk_slices
 from melanet.utils._labels import check_spelling, match_keys, match_labels
 from melanet.utils._memory import check_memory
 from melanet.utils._typing import PathLike
+from melanet.utils._validation import to_python
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 _KIND = "melanet.GANOversampler"  # of a saved sampler
 _BOOKKEEPING = 60  # bytes a new sample: the source, its kind, the label
 _MANY_TRAININGS = 20
+# Parameters without effect on the use of a CycleGAN; quality and features are others.
+_TRAINING = (
+    *("generator", "steps", "epochs", "max_seconds"),
+    *("batch_size", "learning_rate", "augment"),
+)
 
 
 class GANOversampler(BaseOverSampler):
@@ -297,6 +303,13 @@ class GANOversampler(BaseOverSampler):
             If a parameter, X or y is invalid, or X is of a form or scale that is ambiguous.
         melanet.exceptions.TrainingDiverged
             If the loss of a training becomes infinite or NaN.
+
+        Warns
+        -----
+        UserWarning
+            If `pretrained` has a CycleGAN of a class that needs no samples, or of every class that
+            does and parameters of the training are given. CycleGANs of the previous fit are
+            exempt, since that used these parameters.
         """
         _refuse_missing_labels(y)
         targets = Targets(y)
@@ -337,7 +350,7 @@ class GANOversampler(BaseOverSampler):
         return X, y, binarize_y
 
     def _fit_resample(self, X, y):
-        categorical = categorical_columns(X, self.categorical_features) if X.ndim == 2 else ()
+        categorical = self._categorical(X)
         form = read_form(X, self.image_shape, self.value_range, categorical)
         recipe = self._resolve_recipe(form.tensor_shape)
         pretrained = load_cyclegans(self.pretrained, "pretrained", y)
@@ -345,6 +358,7 @@ class GANOversampler(BaseOverSampler):
         remedy = "Resize the images to the model's size, or leave the key out to train"
         check_sample_shapes(pretrained, "pretrained", form.tensor_shape, remedy)
         needs = check_needs(self.sampling_strategy_, y, pretrained)
+        self._warn_of_unused(needs, pretrained)
         network = None
         if needs.keys() - pretrained.keys():
             recipe, network = with_features(recipe, form.tensor_shape, self.features)
@@ -381,6 +395,17 @@ class GANOversampler(BaseOverSampler):
         labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
         return result.filled(filled.source_indices), np.concatenate([y, *labels])
 
+    def _categorical(self, X):
+        """Return the columns of a table that hold categories."""
+        if X.ndim == 2 and self.image_shape is None:
+            return categorical_columns(X, self.categorical_features)
+        if not (isinstance(self.categorical_features, str) and self.categorical_features == "auto"):
+            raise ValueError(
+                "categorical_features is for tables. Received: categorical_features="
+                f"{self.categorical_features!r} and images, X of shape {X.shape}. Leave it out"
+            )
+        return ()
+
     def _compare_with_previous_fit(self, form, pretrained):
         """Warn if CycleGANs of the previous fit now get images of another range."""
         previous, known = getattr(self, "form_", None), getattr(self, "cyclegans_", {})
@@ -394,6 +419,28 @@ class GANOversampler(BaseOverSampler):
                 f"value_range=({a:g}, {b:g}). Received: X of {form.dtype} in value_range=({c:g}, "
                 f"{d:g}). If both are on one scale, give value_range",
                 ScaleWarning,
+                stacklevel=6,
+            )
+
+    def _warn_of_unused(self, needs, pretrained):
+        """Warn of CycleGANs and options that nothing uses, unless the previous fit made them."""
+        known = getattr(self, "cyclegans_", {})
+        given = {label for label, gan in pretrained.items() if known.get(label) is not gan}
+        if idle := [to_python(label) for label in given if label not in needs]:
+            warnings.warn(
+                f"pretrained is of no use for classes that need no samples. Received: CycleGANs of "
+                f"{idle}, but samples are made of {_of_python(needs)}",
+                stacklevel=6,
+            )
+        if not needs or not given or needs.keys() - pretrained.keys():
+            return
+        unused = [name for name in _TRAINING if getattr(self, name) is not None]
+        unused += ["quality"] if self.quality != "default" else []
+        unused += ["features"] if names_features(self.features) else []
+        if unused:
+            warnings.warn(
+                f"{', '.join(unused)} can only be used in a training, and pretrained has a "
+                f"CycleGAN for every class that needs samples, {_of_python(needs)}. Leave them out",
                 stacklevel=6,
             )
 
@@ -558,6 +605,10 @@ def _refuse_missing_labels(y):
     labels = np.asarray(y, dtype=object)
     if labels.ndim == 1:  # one-hot labels have no text
         check_spelling("y", labels)
+
+
+def _of_python(needs):
+    return {to_python(label): n for label, n in needs.items()}
 
 
 def _counts_to_json(counts):

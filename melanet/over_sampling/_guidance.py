@@ -44,7 +44,7 @@ def with_features(
         If there is no such file.
     """
     if recipe.generator != "edit":
-        if features is not None and not (isinstance(features, str) and features == "auto"):
+        if names_features(features):
             raise ValueError(
                 "features guide the default recipe's edits of images of 32 pixels or more. "
                 f"Received: features={features!r}, but generator={recipe.generator!r}. Leave "
@@ -85,3 +85,8 @@ def guide_for(
     if recipe.steps is not None:  # a trial of a few steps should not wait for the guide
         options["steps"] = min(DEFAULT_STEPS, recipe.steps)
     return fit_guide(A, B, **options)
+
+
+def names_features(features: Any) -> bool:
+    """Return whether `features` asks for a certain network."""
+    return features is not None and not (isinstance(features, str) and features == "auto")

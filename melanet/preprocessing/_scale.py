@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from melanet.exceptions import ScaleWarning
-from melanet.preprocessing._validation import check_value_range
+from melanet.images import likely_range
+from melanet.utils._validation import check_value_range
 
 _OVERSHOOT = 0.25  # by which floats may leave [0, 1], as they do after cubic interpolation
 _ROUNDING = 1e-3  # of a range's width
 _DARK = 10.0  # a set of images in [0, 255] whose brightest pixel is darker is no such set
 _RATIO = 10.0  # between two scales
-# An 8-bit photograph may be dark; radiographs have 10 to 14 bits in 16.
-_SPARE_BITS = {8: 3, 16: 1}
 
 Range = tuple[float, float]
 
@@ -101,12 +100,12 @@ def _contains(value_range: Range, low: float, high: float, slack: float) -> bool
 
 def _warn_of_spare_bits(dtype, n_bits, low, high):
     """Warn if integers of a dtype use fewer of its bits than images of that dtype do."""
-    used = int(max(high, -1 - low)).bit_length()
     if dtype.kind == "i" and dtype.itemsize * 8 == n_bits:
         n_bits -= 1  # the sign
-    if not used or n_bits - used < _SPARE_BITS[8 if n_bits <= 8 else 16]:
+    likely = likely_range(n_bits, low, high)
+    if likely is None:
         return
-    likely = (-(2**used) if low < 0 else 0, 2**used - 1)
+    used = likely[1].bit_length()
     warnings.warn(
         f"X uses {used} of the {n_bits} bits of its range: {dtype}, values from {low:g} to "
         f"{high:g}. Its contrast is lost if pixels cannot have larger values; if so, give "

@@ -6,10 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from melanet.images import check_paths, check_size, load_images
+from melanet.images import Depth, check_paths, check_size, read_pictures
 from melanet.preprocessing._containers import dense
 from melanet.preprocessing._image_form import ImageForm
 from melanet.utils._typing import PathLike
+from melanet.utils._validation import check_value_range
 
 Rows = slice | Sequence[int] | np.ndarray
 
@@ -107,6 +108,10 @@ class PictureFiles:
         Image files in any format that Pillow reads.
     size : int or (int, int)
         Side of a square, or height and width, that images are resized to.
+    value_range : (float, float) or None, default=None
+        Limits of the values of grey files of more than 8 bits, see `melanet.images.load_images`.
+    depth : melanet.images.Depth or None, default=None
+        Record of the bits that files of more than 8 bits use, shared by parts of a set.
 
     Attributes
     ----------
@@ -133,11 +138,19 @@ class PictureFiles:
     ((1, 8, 8, 3), (2, 8, 8, 3), 1.0)
     """
 
-    def __init__(self, paths: Iterable[PathLike], size: int | Sequence[int]):
+    def __init__(
+        self,
+        paths: Iterable[PathLike],
+        size: int | Sequence[int],
+        value_range: Iterable[float] | None = None,
+        depth: Depth | None = None,
+    ):
         self.paths = np.array(check_paths(paths))
         self.sample_shape = (*check_size(size), 3)
         self.shape = (len(self.paths), *self.sample_shape)
         self.form = ImageForm(self.sample_shape, self.sample_shape, "uint8", (0, 255))
+        self.value_range = None if value_range is None else check_value_range(value_range)
+        self.depth = depth or Depth(len(self.paths))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -168,8 +181,9 @@ class PictureFiles:
         """
         chosen = rows if isinstance(rows, (slice, np.ndarray)) else list(rows)
         paths = self.paths[chosen].tolist()
-        return self.form.encode(load_images(paths, self.sample_shape[:2], n_jobs=n_jobs))
+        size = self.sample_shape[:2]
+        return self.form.encode(read_pictures(paths, size, self.value_range, self.depth, n_jobs))
 
     def subset(self, rows: Rows) -> "PictureFiles":
         """Return the files in some rows as a source of their own."""
-        return PictureFiles(self.paths[rows], self.sample_shape[:2])
+        return PictureFiles(self.paths[rows], self.sample_shape[:2], self.value_range, self.depth)

@@ -350,18 +350,3 @@ def check_image_shape(image_shape: Iterable[int]) -> tuple[int, ...]:
             f"integers. Received: image_shape={image_shape!r}"
         )
     return sizes if len(sizes) == 3 else (*sizes, 1)
-
-
-def check_value_range(value_range: Iterable[float]) -> tuple[float, float]:
-    """Return value_range as two floats, (low, high)."""
-    try:
-        low, high = (float(v) for v in value_range)
-        valid = np.isfinite(low) and np.isfinite(high) and low < high
-    except (TypeError, ValueError):
-        valid = False
-    if not valid:
-        raise ValueError(
-            "value_range must be (low, high), two finite numbers with low < high. "
-            f"Received: value_range={value_range!r}"
-        )
-    return low, high

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from melanet.images import describe_error, displayed_size, open_picture, read_picture
+from melanet.images import Depth, describe_error, displayed_size, open_picture, read_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _FORMAT_NAMES = "JPEG, PNG, WebP or BMP"
@@ -194,11 +194,12 @@ def decode_image(
         file.seek(0)
         with open_picture(file, FORMATS) as image:
             height, width = _check_image(image, limits)
-        images = []
+        images, depth = [], Depth(1, scalable=False)
         for size in sizes:
             file.seek(0)
             target = _fit_longer_side(size, height, width) if isinstance(size, int) else size
-            images.append(read_picture(file, target))
+            images.append(read_picture(file, target, depth=depth))
+        depth.check(1)  # a warning in the server's log
         return images
     except (RequestError, MemoryError):
         raise

@@ -105,6 +105,21 @@ values. Fill them, for instance with X.filled(0), or leave these samples out
         )
 
 
+def check_value_range(value_range: Iterable[Any]) -> tuple[float, float]:
+    """Return value_range as two floats, (low, high)."""
+    try:
+        low, high = (float(v) for v in value_range)
+        valid = np.isfinite(low) and np.isfinite(high) and low < high
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            "value_range must be (low, high), two finite numbers with low < high. "
+            f"Received: value_range={value_range!r}"
+        )
+    return low, high
+
+
 def to_python(label: Any) -> Any:
     """Convert a NumPy scalar to the Python object; return anything else unchanged."""
     return label.item() if isinstance(label, np.generic) else label

@@ -1,6 +1,7 @@
 import csv
 import itertools
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from melanet import MelaNet
 from melanet.cli import main
 from melanet.cli._evaluate import find_positive, match_folders
+from melanet.exceptions import ScaleWarning
 from melanet.preprocessing import read_form
 
 
@@ -163,3 +165,24 @@ def test_a_model_of_other_channels_is_refused(tmp_path, capsys):
         capsys, "evaluate", tmp_path / "m.melanet", tmp_path / "set", "--positive", "b"
     )
     assert "model must take images of 1 or 3 channels. Received: 4" in line
+
+
+def test_files_of_12_bits_in_16_are_named_and_read_with_their_range(tmp_path, capsys):
+    brightness_classifier(tmp_path, ["a", "b"]).save(tmp_path / "m.melanet")
+    rng = np.random.default_rng(0)
+    for name, low, high in (("a", 0, 300), ("b", 3800, 4096)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(4):
+            pixels = rng.integers(low, high, (8, 8), dtype="uint16")
+            pixels[0, 0] = high - 1
+            Image.fromarray(pixels).save(tmp_path / "set" / name / f"{i}.png")
+    words = ["evaluate", tmp_path / "m.melanet", tmp_path / "set", "--positive", "b"]
+    with pytest.warns(ScaleWarning, match=r"use 12 of them.*--value-range 0,4095"):
+        run(*words)
+    assert "sensitivity  TP / (TP + FN)           0.0000" in capsys.readouterr().out
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ScaleWarning)
+        run(*words, "--value-range", "0,4095")
+    assert "sensitivity  TP / (TP + FN)           1.0000" in capsys.readouterr().out
+    line = run_failing(capsys, *words, "--value-range", "0,1000")
+    assert "value_range=(0, 1000) must hold its values" in line

@@ -1,11 +1,15 @@
 import errno
 import os
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import list_files, read_rows, run, run_failing, write_classes
+from negatives import negative
 from PIL import Image
 
+from melanet.exceptions import ScaleWarning
 from melanet.over_sampling import _files, load_synthetic
 
 
@@ -110,3 +114,22 @@ def test_a_model_of_a_class_that_gets_no_images_is_refused(source, tmp_path, unt
     model = f"benign={untrained}"
     line = run_failing(capsys, "oversample", source, tmp_path / "out", "--model", model)
     assert "models of ['benign']" in line
+
+
+def test_files_of_12_bits_in_16_are_translated_on_their_scale(tmp_path):
+    values = np.array([100, 900, 1700, 4095, 2000], "uint16")
+    for i, value in enumerate(values):
+        folder = tmp_path / "in" / ("a" if i < 4 else "b")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), value)).save(folder / f"{i}.png")
+    negative().generator_ab.save(tmp_path / "g.keras")
+    words = ["oversample", tmp_path / "in", "--model", tmp_path / "g.keras", "--preset", "paper"]
+    with pytest.warns(ScaleWarning, match="value_range=\\(0, 4095\\)") as caught:
+        run(*words, tmp_path / "dark")
+    assert sum(w.category is ScaleWarning for w in caught) == 1
+    run(*words, tmp_path / "out", "--value-range", "0,4095")
+    for row in read_rows(tmp_path / "out" / "manifest.csv"):
+        value = values[int(Path(row["source"]).stem)] / 4095 * 255
+        with Image.open(tmp_path / "out" / row["file"]) as image:
+            # The paper's preset stretches a translation; one of a single grey level stays.
+            assert image.getpixel((3, 3))[0] == pytest.approx(255 - value, abs=1)

@@ -3,11 +3,14 @@
 import contextlib
 import io
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from hypothesis import strategies as st
-from properties import for_all, in_process
+from paths import ROOT
+from properties import for_all, in_process, starting_processes
 
 from melanet import CycleGAN
 from melanet.cli import main
@@ -83,3 +86,57 @@ def test_no_command_shows_a_traceback(n_examples):
             assert "unexpected" not in line
             assert name in line
             assert sorted(Path(name).rglob("*")) == before
+
+
+ENDINGS = {  # words -> status and the words of the only line, without loading a backend that works
+    ("oversample",): (2, "required: SRC, DST"),
+    ("demo", "--seeds", "0"): (2, "--seeds: must be a whole number"),
+    ("demo", "--seed", "1", "--seeds", "2"): (2, "--seeds must be given once"),
+    ("evaluate", "m", "s", "--value-range", "9,1"): (2, "must be two increasing numbers"),
+    ("train-gan", "s", "--out", "o", "--quality", "best"): (2, "invalid choice: 'best'"),
+    ("fetch", "isic2015"): (2, "invalid choice: 'isic2015'"),
+    ("nothing",): (2, "invalid choice: 'nothing'"),
+    ("evaluate", "m", "s"): (2, "KERAS_BACKEND='none such'"),
+    ("serve", "--verbose"): (2, "KERAS_BACKEND='none such'"),
+    ("--version",): (0, ""),
+    ("oversample", "--help"): (0, ""),
+}
+
+
+@starting_processes
+def test_a_process_ends_with_its_status_and_at_most_one_line(n_examples, tmp_path):
+    (tmp_path / "elsewhere é").mkdir()
+
+    @for_all(
+        n_examples,
+        words=st.sampled_from(sorted(ENDINGS)),
+        folder=st.sampled_from([".", "elsewhere é"]),
+        encoding=st.sampled_from(["utf-8", "ascii", "latin-1"]),
+        output=st.sampled_from(["read", "closed"]),
+    )
+    def check(words, folder, encoding, output):
+        status, part = ENDINGS[words]
+        variables = {"KERAS_BACKEND": "none such", "PYTHONIOENCODING": encoding}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "melanet", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path / folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        )
+        if output == "closed":
+            process.stdout.close()
+            errors = process.stderr.read()
+        else:
+            _, errors = process.communicate()
+        process.wait()
+        process.stderr.close()
+        lines = errors.decode(encoding).splitlines()
+        assert process.returncode == (141 if status == 0 and output == "closed" else status)
+        if not part:
+            assert lines == []
+            return
+        (line,) = lines
+        assert line.startswith("melanet: ")
+        assert part in line
+        assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere é"]

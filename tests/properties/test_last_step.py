@@ -1,20 +1,26 @@
 """If the check before the work passes, the last step succeeds; names survive a CSV file."""
 
+import json
 import os
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 from negatives import negative, write_colours
-from properties import for_all, in_process
+from paths import ROOT
+from properties import for_all, in_process, starting_processes
 
 from melanet import model_card, plotting
 from melanet.callbacks import PictureGrid
 from melanet.datasets import export_cyclegan_folders
 from melanet.metrics import _quality_report, quality_report
 from melanet.utils._files import (
+    Journal,
     atomic_path,
     can_write_text,
     check_new_folder,
@@ -159,3 +165,58 @@ def test_functions_try_their_output_before_they_work(n_examples, tmp_path, monke
             writers[name](tmp_path / place)
         assert place.partition("/")[0] in str(caught.value)
         assert listing(tmp_path) == before
+
+
+WRITER = """
+import itertools, sys
+from pathlib import Path
+from melanet.utils._files import Journal, atomic_path, write_csv, write_json
+folder = Path(sys.argv[1])
+journal = Journal(folder / "journal")
+print("ready", flush=True)
+for i in itertools.count():
+    write_json(folder / "a.json", [i] * 2000)
+    write_csv(folder / "a.csv", [{"n": i}] * 2000)
+    with atomic_path(folder / "deep" / "a.bin") as partial:
+        partial.write_bytes(bytes([i % 256]) * 100_000)
+    journal.add([i] * 500)
+"""
+
+
+@starting_processes
+def test_a_killed_process_leaves_whole_files(n_examples):
+    @for_all(n_examples, seconds=st.floats(0, 0.2))
+    def check(seconds):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            process = subprocess.Popen(
+                [sys.executable, "-c", WRITER, name],
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(seconds)
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            lines = list(Journal(folder / "journal"))
+            assert lines == [[i] * 500 for i in range(len(lines))]
+            written = {path.name for path in folder.rglob("*") if path.is_file()}
+            assert {name for name in written if not name.startswith(".partial-")} <= {
+                *("journal", "a.json", "a.csv", "a.bin")
+            }
+            values = []
+            if "a.json" in written:
+                values.append(json.loads((folder / "a.json").read_text()))
+            if "a.csv" in written:
+                rows = (folder / "a.csv").read_text().splitlines()
+                assert rows[0] == "n"
+                values.append([int(row) for row in rows[1:]])
+            for found in values:
+                assert len(found) == 2000
+                assert len(set(found)) == 1
+                assert found[0] - len(lines) in (-1, 0)
+            if "a.bin" in written:
+                data = (folder / "deep" / "a.bin").read_bytes()
+                assert len(data) == 100_000
+                assert len(set(data)) == 1

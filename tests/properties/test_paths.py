@@ -1,13 +1,16 @@
 """Paths meet by the file that they lead to: same as a table of files, or an error that names it."""
 
 import os
+import subprocess
+import sys
 import warnings
 
 import pytest
 from hypothesis import strategies as st
 from labelled import class_lists, respelt
 from negatives import negative, write_colours
-from properties import for_all, in_process
+from paths import ROOT
+from properties import for_all, in_process, starting_processes
 
 from melanet.datasets import load_image_folder, load_image_table
 from melanet.over_sampling import load_synthetic, oversample_files
@@ -152,3 +155,63 @@ def test_folders_that_name_one_class_are_read_as_one(n_examples, tmp_path):
             pytest.raises(ValueError, match=r"(?s)twin.png.* are the same file"),
         ):
             load_image_folder(folder)
+
+
+CHECKER = """
+import sys
+from melanet.utils._paths import check_distinct_files
+for pair in sys.argv[1:]:
+    try:
+        check_distinct_files("paths", pair.split("|"))
+        print("distinct")
+    except ValueError as error:
+        print(error)
+"""
+
+
+@starting_processes
+def test_files_are_the_same_from_any_current_folder(n_examples, tmp_path):
+    """Compare relative and absolute paths in processes of other current folders."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "away" / "deep").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to("images")
+    for name in ("a.png", "b.png"):
+        (tmp_path / "images" / name).touch()
+    (tmp_path / "images" / "twin.png").symlink_to("a.png")
+    (tmp_path / "images" / "hard.png").hardlink_to(tmp_path / "images" / "a.png")
+    names = st.sampled_from(["a.png", "twin.png", "hard.png", "b.png", "none.png"])
+    folders = st.sampled_from(["images", "linked", "away/../images", "images/../linked"])
+
+    @for_all(
+        n_examples,
+        current=st.sampled_from([".", "images", "away/deep"]),
+        pairs=st.lists(
+            st.tuples(*(st.tuples(folders, names, st.booleans()) for _ in range(2))),
+            min_size=20,
+            max_size=20,
+        ),
+    )
+    def check(current, pairs):
+        here = tmp_path / current
+
+        def spelt(folder, name, absolute):
+            path = f"{tmp_path}/{folder}/{name}"
+            return path if absolute else f"{os.path.relpath(tmp_path, here)}/{folder}/{name}"
+
+        words = ["|".join(spelt(*file) for file in pair) for pair in pairs]
+        done = subprocess.run(
+            [sys.executable, "-c", CHECKER, *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=here,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        lead_to = {"twin.png": "a.png", "hard.png": "a.png"}
+        for pair, word, line in zip(pairs, words, done.stdout.splitlines(), strict=True):
+            (_, one, _), (_, other, _) = pair
+            if lead_to.get(one, one) == lead_to.get(other, other):
+                assert "are the same file" in line
+                assert all(path in line for path in word.split("|"))
+            else:
+                assert line == "distinct"

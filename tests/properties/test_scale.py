@@ -6,11 +6,13 @@ from functools import cache
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from picture_files import png, tiff
 from properties import for_all, in_process
 
 from melanet import CycleGAN, GANOversampler, MelaNet
 from melanet.classifier import _backbones
 from melanet.exceptions import ScaleWarning
+from melanet.images import load_images
 from melanet.preprocessing import read_form
 
 # Scale -> limits, and the dtypes that are recognised as it.
@@ -141,3 +143,43 @@ def test_synthetic_images_are_those_of_floats_in_the_unit_range(n_examples):
         step = {"bits": 0.51, "bytes": 0.51 / 255}.get(form[0], 0.0)
         step += 0.03 if form[1] == "float16" else 2e-3
         np.testing.assert_allclose(found, expected, atol=step)
+
+
+DEEP = {
+    "png": lambda samples, bits: png(samples, 16, 0),
+    "colour png": lambda samples, bits: png(samples.repeat(3, axis=-1), 16, 2),
+    "tiff": lambda samples, bits: tiff(samples, 16, 1),
+    "inverse tiff": lambda samples, bits: tiff(samples, 16, 0),
+    "tiff of 12 bits": lambda samples, bits: tiff(samples, 12, 1),
+}
+
+
+@in_process
+def test_files_that_use_a_part_of_their_bits_are_named_with_the_range(n_examples, tmp_path):
+    @for_all(
+        n_examples,
+        kind=st.sampled_from(sorted(DEEP)),
+        used=st.integers(9, 16),
+        n=st.integers(1, 4),
+        seed=seeds,
+    )
+    def check(kind, used, n, seed):
+        bits = 12 if "12" in kind else 16
+        used = min(used, bits)
+        samples = np.random.default_rng(seed).integers(0, 2**used, (n, 5, 7, 1))
+        samples[0, 0, 0] = 2**used - 1
+        paths = [tmp_path / f"{i}" for i in range(n)]
+        for path, values in zip(paths, samples):
+            path.write_bytes(DEEP[kind](values, bits))
+        _, text = run(load_images, paths, (5, 7))
+        assert (text != "") == (used < bits)
+        assert text == "" or f"Files of {bits} bits use {used} of them" in text
+        found, text = run(lambda: load_images(paths, (5, 7), value_range=(0, 2**used - 1)))
+        if "colour" in kind:
+            assert found is None
+            assert "mode RGB, of which Pillow reads the upper 8 bits" in text
+            return
+        assert text == ""
+        wanted = samples / (2**used - 1) * 255
+        wanted = 255 - wanted if "inverse" in kind else wanted
+        np.testing.assert_allclose(found, wanted.repeat(3, axis=-1), atol=0.51)

@@ -16,7 +16,9 @@ from PIL import Image
 pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"')
 pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"')
 
+from melanet.exceptions import ScaleWarning
 from melanet.serving import Limits, create_app
+from melanet.serving._uploads import decode_image
 
 LIMITS = Limits(max_bytes=2_000_000, max_files=4, max_pending=6, max_uploads=40, body_seconds=1.5)
 
@@ -338,3 +340,10 @@ def test_broken_http_ends_only_its_connection(strict):
                 answer = b""
             assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
     assert_works(strict)
+
+
+def test_an_upload_that_uses_few_of_its_16_bits_is_logged():
+    file = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 4095, "uint16")).save(file, "PNG")
+    with pytest.warns(ScaleWarning, match="use 12 of them.*save the files"):
+        decode_image(file, [(8, 8)], Limits())
