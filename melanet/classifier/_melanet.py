@@ -272,6 +272,7 @@ class MelaNet(FittedNetwork):
         """
         images, labels = self._check_X(X, y)
         form = self._image_form(images, self.value_range)
+        self._check_image_shape(images, form)
         classes, codes = _validation.check_labels(labels)
         class_weight = self.class_weight
         if isinstance(class_weight, dict):
@@ -304,6 +305,19 @@ class MelaNet(FittedNetwork):
         self.form_, self.value_range_, self.dtype_ = form, form.value_range, form.dtype
         self.published_ = None
         return self
+
+    def _check_image_shape(self, images, form):
+        """Raise ValueError if X holds images of another shape than `image_shape`."""
+        if images.ndim == 2 or self.image_shape is None:
+            return
+        shape = tuple(self.image_shape)
+        shape = (*shape, 1) if len(shape) == 2 else shape
+        fits = len(shape) == 3 and all(a in (-1, b) for a, b in zip(shape, form.image_shape))
+        if not fits:
+            raise ValueError(
+                f"image_shape={self.image_shape!r} does not fit X, whose images have the shape "
+                f"{form.image_shape}. Leave image_shape out: it is only for rows of pixels"
+            )
 
     def _split(self, samples, groups, seed):
         """Split samples into a training and a validation part."""

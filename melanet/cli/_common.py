@@ -210,6 +210,17 @@ def list_folder(path: str, subset: str = "train") -> tuple[np.ndarray, np.ndarra
     return found.paths, np.asarray(found.target_names)[np.asarray(found.target)]
 
 
+def check_outside(name: str, path: str | Path, source: str | Path) -> None:
+    """Raise ValueError if an output lies in a folder whose folders are classes."""
+    from melanet.utils._files import resolve
+
+    if resolve(path).is_relative_to(resolve(source)):
+        raise ValueError(
+            f"{name} must lie outside of {str(source)!r}, whose folders are classes. "
+            f"Received: {str(path)!r}"
+        )
+
+
 def count_classes(y: np.ndarray, path: str) -> dict[str, int]:
     """Return class -> number of images, by name; raise ValueError for fewer than two classes."""
     import numpy as np

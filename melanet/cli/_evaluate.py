@@ -12,6 +12,7 @@ from melanet.cli._common import (
     CLASSES_HELP,
     DEFAULT_HELP,
     add_value_range,
+    check_outside,
     finite_number,
     read_folder,
 )
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet.weights._published import CLASSES
 
     if arguments.out is not None:
+        check_outside("--out", arguments.out, arguments.source)
         check_writable(*(Path(arguments.out) / name for name in (_TABLE, _JSON, _PREDICTIONS)))
     classifier = load_classifier(arguments.model)
     n_picture_channels(classifier)

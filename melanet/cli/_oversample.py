@@ -11,6 +11,7 @@ from melanet.cli._common import (
     add_quality,
     add_seed,
     add_value_range,
+    check_outside,
     count_classes,
     list_folder,
     parse_features,
@@ -89,7 +90,6 @@ def oversample_folder(
     """
     from melanet.datasets import load_image_table
     from melanet.over_sampling import oversample_files
-    from melanet.utils._files import resolve
 
     source = Path(source)
     table = source.is_file()
@@ -99,11 +99,8 @@ def oversample_folder(
     else:
         paths, y = list_folder(str(source))
     counts = count_classes(y, str(source))
-    if not table and resolve(destination).is_relative_to(resolve(source)):
-        raise ValueError(
-            f"destination must lie outside of {str(source)!r}, whose folders are classes. "
-            f"Received: {str(destination)!r}"
-        )
+    if not table:
+        check_outside("destination", destination, source)
     named: dict[str, str] = {}
     for label, file in map(_split_model, models):
         label = _rarest(counts) if label is None else label

@@ -11,6 +11,7 @@ from melanet.cli._common import (
     add_quality,
     add_size_and_seed,
     add_value_range,
+    check_outside,
     count_classes,
     list_folder,
     parse_features,
@@ -37,12 +38,12 @@ def add_arguments(add: Callable[..., Any]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train and save; see `melanet.gan.training.train_and_save`."""
     from melanet.gan.training import train_and_save
-    from melanet.images import Depth, check_size, read_pictures
     from melanet.over_sampling import guide_for, resolve_recipe, with_features
     from melanet.utils._files import check_writable
 
     paths, y = list_folder(arguments.source)
     counts = count_classes(y, arguments.source)
+    check_outside("--out", arguments.out, arguments.source)  # image grids are written beside it
     sides = {Path(file).parent.name for file in paths} == {"trainA", "trainB"}
     source, target = choose_classes(counts, arguments.from_class, arguments.to_class, sides)
     features = parse_features(arguments.features)
@@ -57,9 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     recipe, network = with_features(recipe, shape, features)
     check_writable(arguments.out)
-    files = [paths[y == name].tolist() for name in (source, target)]
-    size, depth = check_size(arguments.size), Depth(sum(map(len, files)))
-    A, B = (read_pictures(part, size, arguments.value_range, depth) for part in files)
+    A, B = _read_sides(paths, y, (source, target), arguments.size, arguments.value_range)
     train_and_save(
         A,
         B,
@@ -70,6 +69,15 @@ def run(arguments: argparse.Namespace) -> None:
         verbose=1,
     )
     print(f"Wrote {arguments.out}: a CycleGAN from {source} to {target}")
+
+
+def _read_sides(paths, y, classes, size, value_range):
+    """Return the images of two classes, whose depth is checked together."""
+    from melanet.images import Depth, check_size, read_pictures
+
+    files = [paths[y == name].tolist() for name in classes]
+    size, depth = check_size(size), Depth(sum(map(len, files)))
+    return [read_pictures(part, size, value_range, depth) for part in files]
 
 
 def choose_classes(

@@ -34,9 +34,9 @@ from melanet.over_sampling._generation import (
     load_cyclegans,
     plan_classes,
 )
-from melanet.over_sampling._guidance import guide_for, names_features, with_features
+from melanet.over_sampling._guidance import guide_for, with_features
 from melanet.over_sampling._judge import Judge, train_judge
-from melanet.over_sampling._presets import Recipe, resolve_recipe
+from melanet.over_sampling._presets import Recipe, names_features, resolve_recipe
 from melanet.preprocessing import PictureFiles
 from melanet.utils import reproducible
 from melanet.utils._chunks import samples_that_fit

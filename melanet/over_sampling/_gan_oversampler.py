@@ -27,10 +27,16 @@ from melanet.over_sampling._generation import (
     load_cyclegans,
     plan_classes,
 )
-from melanet.over_sampling._guidance import names_features, with_features
+from melanet.over_sampling._guidance import with_features
 from melanet.over_sampling._judge import train_judge
 from melanet.over_sampling._matching import Matching
-from melanet.over_sampling._presets import PRESETS, QUALITIES, recipe_from_dict, resolve_recipe
+from melanet.over_sampling._presets import (
+    PRESETS,
+    QUALITIES,
+    names_features,
+    recipe_from_dict,
+    resolve_recipe,
+)
 from melanet.over_sampling._tables import interpolated_copies, warn_of_hopeless_classes
 from melanet.over_sampling._translator import translate
 from melanet.preprocessing import (

@@ -12,7 +12,7 @@ from melanet.features import (
     find_features,
     fit_guide,
 )
-from melanet.over_sampling._presets import Recipe
+from melanet.over_sampling._presets import Recipe, names_features
 
 
 def with_features(
@@ -85,8 +85,3 @@ def guide_for(
     if recipe.steps is not None:  # a trial of a few steps should not wait for the guide
         options["steps"] = min(DEFAULT_STEPS, recipe.steps)
     return fit_guide(A, B, **options)
-
-
-def names_features(features: Any) -> bool:
-    """Return whether `features` asks for a certain network."""
-    return features is not None and not (isinstance(features, str) and features == "auto")

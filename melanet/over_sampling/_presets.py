@@ -209,6 +209,11 @@ def resolve_recipe(
     return replace(recipe, flip=recipe.flip or None, augment=float(recipe.augment))
 
 
+def names_features(features: Any) -> bool:
+    """Return whether `features` asks for a certain network."""
+    return features is not None and not (isinstance(features, str) and features == "auto")
+
+
 def _for_images(shape, generator, quality):
     """Return the changes to the default for images of a shape."""
     side = min(shape[:2])

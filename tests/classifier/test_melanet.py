@@ -17,6 +17,7 @@ from striped_pictures import pictures, small
 
 from melanet import GANOversampler, MelaNet, get_model
 from melanet.classifier import _backbones, load_classifier
+from melanet.datasets import make_lesions
 from melanet.exceptions import TrainingDiverged
 from melanet.losses import focal_loss
 from melanet.utils import _memory, reproducible
@@ -394,3 +395,11 @@ def test_sizes_and_classes_beyond_the_memory_are_refused(monkeypatch):
     monkeypatch.setattr(_memory, "total_memory", lambda: 4 * 24 * 2 - 1)
     with pytest.raises(ValueError, match="targets of 24 samples of 2 classes"):
         small().fit(X, y)
+
+
+@pytest.mark.parametrize("image_shape", [(8, 8), (8, 8, 3), (16, 16), (16, 16, 1), (16,)])
+def test_an_image_shape_that_images_do_not_have_is_refused(image_shape):
+    X, y = make_lesions(20, image_size=16, random_state=0)
+    model = MelaNet(backbone="small", input_size=8, epochs=1, image_shape=image_shape)
+    with pytest.raises(ValueError, match=r"image_shape=.* does not fit X, .* \(16, 16, 3\)"):
+        model.fit(X, y)

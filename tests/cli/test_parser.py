@@ -176,3 +176,19 @@ def test_the_form_of_warnings_is_restored(monkeypatch):
     with pytest.raises(SystemExit):
         main(["fetch", "isic2016"])
     assert warnings.formatwarning is usual
+
+
+def test_outputs_lie_outside_of_the_folder_of_classes(tmp_path, capsys):
+    source = write_classes(tmp_path / "in", 8, 0)
+    (tmp_path / "link").symlink_to("in")
+    before = sorted(tmp_path.rglob("*"))
+    for words in (
+        ("train-gan", source, "--out", source / "gan.keras", "--size", 16),
+        ("train-gan", tmp_path / "link", "--out", source / "benign" / "gan.keras"),
+        ("oversample", source, tmp_path / "link" / "made"),
+        ("evaluate", "m", source, "--out", source / "evaluation"),
+    ):
+        line = run_failing(capsys, *words)
+        assert "must lie outside of" in line
+        assert "whose folders are classes" in line
+    assert sorted(tmp_path.rglob("*")) == before
