@@ -23,7 +23,7 @@ _N_HEADS = 3
 _N_VERSIONS = 4  # changed copies of each real image that the heads learn from
 _REGULARIZATION = 1e-3  # inverse strength, as scikit-learn's C, for standardised features
 _MAX_IMAGES = 1000  # real images of each class that are learnt from
-_USUAL = 0.97  # share of normally distributed colours that cost nothing extra to edit
+_USUAL = 0.9  # share of normally distributed colours that cost nothing extra to edit
 _DEAREST = 10.0  # times the usual price
 
 
