@@ -11,6 +11,7 @@ from melanet.datasets._isic import (
     fetch_isic2019,
     fetch_isic2020,
 )
+from melanet.datasets._isic2024 import fetch_isic2024
 from melanet.datasets._isic_search import fetch_isic_archive
 from melanet.datasets._lesions import make_lesions
 from melanet.exceptions import OverlapWarning
@@ -27,6 +28,7 @@ __all__ = [
     "fetch_isic2018",
     "fetch_isic2019",
     "fetch_isic2020",
+    "fetch_isic2024",
     "fetch_isic_archive",
     "find_duplicates",
     "load_image_folder",

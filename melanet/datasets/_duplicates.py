@@ -13,7 +13,7 @@ import numpy as np
 from scipy.fft import dctn
 
 from melanet.exceptions import OverlapWarning
-from melanet.images import check_paths, for_each, read_picture
+from melanet.images import check_paths, for_each, open_file, read_picture
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import is_integer, join_names
 
@@ -204,7 +204,8 @@ def _read(paths, n_jobs):
     sums = [b""] * len(paths)
 
     def read(i):
-        data = Path(paths[i]).read_bytes()
+        with open_file(paths[i]) as file:
+            data = file.read()
         sums[i] = hashlib.sha256(data).digest()
         hashes[i] = _hash_orientations(read_picture(io.BytesIO(data), (_SIDE, _SIDE)))
 

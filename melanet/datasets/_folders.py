@@ -24,7 +24,7 @@ from melanet.utils._labels import (
     match_labels,
     merge_spellings,
 )
-from melanet.utils._paths import check_distinct_files
+from melanet.utils._paths import check_distinct_files, split_member
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import check_unmasked, is_integer, join_names
 
@@ -256,6 +256,11 @@ def export_cyclegan_folders(
     check_distinct_files("paths", paths)
     if groups is not None:
         groups = np.array(label_texts("groups", np.asarray(groups)))
+    if size is None and any(split_member(path) for path in paths):
+        raise ValueError(
+            "size must be given for pictures in an HDF5 file, which are written as PNG. Received: "
+            "size=None"
+        )
     label_a, label_b = _choose_classes(classes, target, target_names)
     rows = np.flatnonzero((target == label_a) | (target == label_b))
     is_b = target[rows] == label_b

@@ -1,17 +1,19 @@
 """Images and labels of the ISIC challenges, downloaded once and cached."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from melanet.datasets._isic_archives import check_archive, find_pictures, unpack
-from melanet.datasets._isic_catalogue import ADDRESSES, CHALLENGES
-from melanet.datasets._isic_labels import check_table, read_labels
+from melanet.datasets._isic_catalogue import ADDRESSES, CHALLENGES, Challenge
+from melanet.datasets._isic_labels import check_table, read_columns, read_labels
 from melanet.utils._download import cache_folder, fetch_file
+from melanet.utils._groups import join_groups
 from melanet.utils._typing import PathLike
 
 _UNPACKED = 1.02  # size of the extracted images relative to the archive; JPEGs hardly compress
@@ -40,6 +42,10 @@ _PARAMETERS = """
         - ``target``: ndarray of int64 of shape (n,), indices into ``target_names``
         - ``target_names``: list of str
         - ``ids``: ndarray of str of shape (n,), names of the images
+        - ``patient_ids``, ``lesion_ids``: ndarray of str of shape (n,), "" where unknown; None if
+          the subset has none
+        - ``groups``: ndarray of str of shape (n,), equal for images that share a patient or a
+          lesion; None if neither was published
         - ``frame``: pandas DataFrame of metadata (such as age, sex and lesion), one row for each
           image, indexed by ids; None if none were published or pandas is not installed
         - ``DESCR``: str, description, licence and citations
@@ -81,7 +87,7 @@ def fetch_isic(
 
     Parameters
     ----------
-    year : {2016, 2017, 2018, 2019, 2020}
+    year : {2016, 2017, 2018, 2019, 2020, 2024}
         Year of the challenge.
     subset : str, default="train"
         Subset of the challenge.
@@ -113,7 +119,7 @@ def fetch_isic(
     >>> fetch_isic(2015)
     Traceback (most recent call last):
       ...
-    ValueError: year must be one of 2016, 2017, 2018, 2019, 2020. Received: year=2015
+    ValueError: year must be one of 2016, 2017, 2018, 2019, 2020, 2024. Received: year=2015
     """
     if year not in CHALLENGES:
         years = ", ".join(map(str, CHALLENGES))
@@ -153,13 +159,14 @@ def fetch_isic(
     paths = np.array(find_pictures(images, ids))
     if return_X_y:
         return paths, target
+    table = _find_metadata(part, images, ids, get)
     return Bunch(
         paths=paths,
         target=target,
         target_names=list(challenge.classes),
         ids=np.array(ids),
-        frame=_read_frame(part, images, ids, get),
-        DESCR=_describe(year, challenge, subset, target),
+        **read_metadata(table, ids, part.columns),
+        DESCR=describe(year, challenge, f"{subset} set", target),
     )
 
 
@@ -198,32 +205,73 @@ def _resolve_servers(mirror):
     return (str(mirror).rstrip("/"),)
 
 
-def _read_frame(part, images, ids, get):
-    """Return the metadata as a DataFrame; None if there are none or pandas is missing."""
+def _find_metadata(part, images, ids, get):
+    """Return the path of the metadata; None if there are none."""
+    if part.metadata is None:
+        return None
+    if part.metadata_inside:  # extracted with the images
+        return next(iter(sorted(images.rglob(part.metadata))), None)
+    return get(part.metadata, lambda path: check_table(path, ids))
+
+
+def read_metadata(
+    table: Path | None, ids: Sequence[str], columns: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return what a table says about images: patients, lesions, groups and a frame.
+
+    Parameters
+    ----------
+    table : Path or None
+        CSV file whose first column has the ids; None if there is none.
+    ids : sequence of str of length n
+        Images.
+    columns : sequence of str or None
+        Columns of the frame; None takes all.
+
+    Returns
+    -------
+    dict
+        ``patient_ids``, ``lesion_ids``, ``groups`` and ``frame`` of `fetch_isic2016`'s result.
+
+    Raises
+    ------
+    ValueError
+        If the table does not have one row for each of `ids`.
+    """
+    found = {} if table is None else read_columns(table, ids, ("patient_id", "lesion_id"))
+    return {
+        "patient_ids": found.get("patient_id"),
+        "lesion_ids": found.get("lesion_id"),
+        "groups": join_groups(ids, *found.values()) if found else None,
+        "frame": None if table is None else _read_frame(table, ids, columns),
+    }
+
+
+def _read_frame(table, ids, columns):
+    """Return the metadata as a DataFrame; None if pandas is missing."""
     try:
         import pandas as pd
     except ImportError:
         return None
-    if part.metadata is None:
-        return None
-    if "_Data_" in part.metadata:  # extracted with the images
-        path = next(iter(sorted(images.rglob(part.metadata))), None)
-        if path is None:
-            return None
-    else:
-        path = get(part.metadata, lambda path: check_table(path, ids))
-    check_table(path, ids)
-    frame = pd.read_csv(path, index_col=0, encoding="utf-8-sig", skipinitialspace=True)
+    frame = pd.read_csv(
+        table,
+        index_col=0,
+        encoding="utf-8-sig",
+        skipinitialspace=True,
+        usecols=None if columns is None else lambda name: name.strip() in columns,
+        low_memory=columns is None,  # else a column may have several types
+    )
     return frame.loc[ids].rename_axis("id")
 
 
-def _describe(year, challenge, subset, target):
+def describe(year: int, challenge: Challenge, part: str, target: NDArray[np.int64]) -> str:
+    """Return the description of a part of a challenge."""
     counts = np.bincount(target, minlength=len(challenge.classes))
     classes = ", ".join(f"{n} {name}" for name, n in zip(challenge.classes, counts))
     lines = [
-        f"ISIC {year} challenge, {subset} set",
+        f"ISIC {year} challenge, {part}",
         f"Task: {challenge.task}.",
-        f"{len(target)} dermoscopic images: {classes}.",
+        f"{len(target)} images: {classes}.",
         f"Licence: {challenge.licence}.",
         "Please cite: " + " ".join(challenge.citations),
         *challenge.remarks,

@@ -35,6 +35,11 @@ _ISIC_2020 = (
     "and metadata for identifying melanomas using clinical context', Scientific Data 8, 34, "
     "doi:10.1038/s41597-021-00815-z, 2021."
 )
+_SLICE_3D = (
+    "N. R. Kurtansky, B. M. D'Alessandro, M. C. Gillis, et al., 'The SLICE-3D dataset: 400,000 "
+    "skin lesion image crops extracted from 3D TBP for skin cancer detection', Scientific Data 11, "
+    "884, doi:10.1038/s41597-024-03743-w, 2024."
+)
 _SHARED = (
     "The years share images: at least 353 of the 379 test images of 2016 are in the training set "
     "of 2019, and 82 in that of 2017. Remove them before you train on one year and test on "
@@ -56,6 +61,10 @@ class Subset:
         Number of labelled images.
     metadata : str or None
         CSV file of metadata: a file of its own, the labels' file, or a member of the archive.
+    metadata_inside : bool
+        Whether the metadata are a member of the archive.
+    columns : tuple of str or None
+        Columns of the metadata to keep; None keeps all.
     sha256 : dict
         File -> SHA-256, if one was published.
     """
@@ -64,6 +73,8 @@ class Subset:
     labels: str
     n_images: int
     metadata: str | None = None
+    metadata_inside: bool = False
+    columns: tuple[str, ...] | None = None
     sha256: dict[str, str] = field(default_factory=dict)
 
 
@@ -98,7 +109,11 @@ class Challenge:
 def _part_2017(stem, n_images):
     # The metadata (age and sex) are in the archive of the images.
     return Subset(
-        f"{stem}_Data.zip", f"{stem}_Part3_GroundTruth.csv", n_images, f"{stem}_Data_metadata.csv"
+        f"{stem}_Data.zip",
+        f"{stem}_Part3_GroundTruth.csv",
+        n_images,
+        f"{stem}_Data_metadata.csv",
+        metadata_inside=True,
     )
 
 
@@ -112,6 +127,32 @@ def _part_2019(part, n_images):
     return Subset(f"{stem}_Input.zip", f"{stem}_GroundTruth.csv", n_images, f"{stem}_Metadata.csv")
 
 
+def _part_2024(stem, n_images):
+    return Subset(
+        f"{stem}_Input.zip",
+        f"{stem}_GroundTruth.csv",
+        n_images,
+        "metadata.csv",
+        metadata_inside=True,
+        columns=COLUMNS_2024,
+    )
+
+
+# Of 55; the others are measurements of the camera's software.
+COLUMNS_2024 = (
+    "isic_id",
+    "patient_id",
+    "lesion_id",
+    "age_approx",
+    "sex",
+    "anatom_site_general",
+    "clin_size_long_diam_mm",
+    "image_type",
+    "tbp_tile_type",
+    "attribution",
+    "copyright_license",
+    *(f"iddx_{level}" for level in ("full", 1, 2, 3, 4, 5)),
+)
 _BENIGN_MALIGNANT: dict[str, str | None] = {"benign": None, "malignant": "target"}
 _SEVEN: dict[str, str | None] = {
     "melanoma": "MEL",
@@ -182,7 +223,7 @@ CHALLENGES = {
         licence=_CC_BY_NC,
         citations=(_ISIC_2018, _HAM10000),
         remarks=(
-            "Several images may show one lesion: split by the metadata's lesion_id.",
+            "Several images may show one lesion: split by groups.",
             _SHARED,
         ),
     ),
@@ -193,7 +234,7 @@ CHALLENGES = {
         licence=_CC_BY_NC,
         citations=(_ISIC_2017, _HAM10000, _BCN20000),
         remarks=(
-            "Several images may show one lesion: split by the metadata's lesion_id.",
+            "Several images may show one lesion: split by groups.",
             _SHARED,
         ),
     ),
@@ -212,9 +253,25 @@ CHALLENGES = {
         citations=(_ISIC_2020,),
         unlabelled=("test",),
         remarks=(
-            "Split by the metadata's patient_id. 425 pairs of duplicates are listed by the "
+            "Split by groups, which are patients. 425 pairs of duplicates are listed by the "
             "publisher; melanet.datasets.find_duplicates finds duplicates.",
             _SHARED,
+        ),
+    ),
+    2024: Challenge(
+        task="malignant against benign; crops of total-body photographs (SLICE-3D)",
+        classes={"benign": None, "malignant": "malignant"},
+        subsets={
+            "train": _part_2024("ISIC_2024_Training", 401059),
+            "permissive": _part_2024("ISIC_2024_Permissive_Training", 217477),
+        },
+        licence=f"{_CC_BY_NC}; of the subset 'permissive', CC-BY 4.0 (attribution)",
+        citations=(_SLICE_3D,),
+        unlabelled=("test",),
+        remarks=(
+            "393 of the 401,059 images are malignant, and 1,042 patients have hundreds of images "
+            "each: split by groups, which are patients. The subset 'permissive' is a part of "
+            "'train'.",
         ),
     ),
 }

@@ -14,6 +14,7 @@ from melanet.images._io import (
     save_picture,
     verify_picture,
 )
+from melanet.images._members import open_file, open_hdf5
 from melanet.images._pixels import displayed_size
 from melanet.images._transform import difference_map, picture_grid, resize, to_rgb
 
@@ -31,6 +32,8 @@ __all__ = [
     "for_each",
     "likely_range",
     "load_images",
+    "open_file",
+    "open_hdf5",
     "open_picture",
     "picture_grid",
     "read_picture",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from melanet.images._depth import Depth
+from melanet.images._members import open_file
 from melanet.images._pixels import (
     check_samples,
     decode_rgb,
@@ -73,7 +74,8 @@ def load_images(
     Parameters
     ----------
     paths : sequence of str or path-like of length n
-        Image files in any format that Pillow reads.
+        Image files in any format that Pillow reads, or pictures in an HDF5 file as
+        ``<file>.hdf5/<name>``.
     size : int or (int, int), default=256
         Side of a square, or (height, width), in pixels. The image is stretched to this size, not
         cropped, as the paper's 256x256 images are.
@@ -309,6 +311,10 @@ def open_picture(
     PIL.UnidentifiedImageError
         If the file is no image that Pillow reads. The message names its format if it has one.
     """
+    if isinstance(source, (str, os.PathLike)):
+        with open_file(source) as file, open_picture(file, formats) as image:
+            yield image
+        return
     try:
         image = Image.open(source, formats=formats)
     except Image.UnidentifiedImageError as error:
@@ -317,13 +323,9 @@ def open_picture(
         yield image
 
 
-def _describe_unidentified(source: PathLike | IO[bytes]) -> str:
-    if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
-            head = file.read(_DICOM_AT + len(_DICOM))
-    else:
-        source.seek(0)
-        head = source.read(_DICOM_AT + len(_DICOM))
+def _describe_unidentified(source: IO[bytes]) -> str:
+    source.seek(0)
+    head = source.read(_DICOM_AT + len(_DICOM))
     kind = next((kind for start, kind in _SIGNATURES.items() if head.startswith(start)), None)
     if head[_DICOM_AT:] == _DICOM:
         kind = "DICOM file"

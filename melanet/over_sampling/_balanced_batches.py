@@ -37,7 +37,7 @@ class BalancedBatches(keras.utils.PyDataset):
     Parameters
     ----------
     paths : sequence of str or path-like of length n
-        Image files.
+        Image files, or pictures in an HDF5 file as ``<file>.hdf5/<name>``.
     y : array-like of shape (n,)
         Labels.
     cyclegans : dict

@@ -22,7 +22,7 @@ from melanet.callbacks import Checkpoint
 from melanet.features import FeatureNetwork
 from melanet.gan import CycleGAN
 from melanet.gan.training import train
-from melanet.images._io import check_paths, for_each, load_images, verify_picture
+from melanet.images import check_paths, for_each, load_images, open_file, verify_picture
 from melanet.over_sampling._generation import (
     ClassGenerator,
     ClassPlan,
@@ -55,7 +55,7 @@ from melanet.utils._files import (
 )
 from melanet.utils._labels import check_spelling, match_keys, merge_spellings
 from melanet.utils._parallel import read_compute_write
-from melanet.utils._paths import check_distinct_files, file_key
+from melanet.utils._paths import check_distinct_files, file_exists, file_key, stat_file
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import check_unmasked, join_names, to_python
 
@@ -97,7 +97,7 @@ def oversample_files(
     Parameters
     ----------
     paths : sequence of str or path-like of length n
-        Image files. They are only read.
+        Image files, or pictures in an HDF5 file as ``<file>.hdf5/<name>``. They are only read.
     y : array-like of str of shape (n,)
         Their classes; each must be a valid folder name. The keys of `models` and
         `sampling_strategy` are matched with them by their text: "9" is 9.
@@ -470,7 +470,7 @@ def read_manifest(folder: PathLike, source_folder: PathLike | None = None) -> li
         found = [here / source_file]
         if source_folder is not None:
             found.append(Path(source_folder) / source)
-        keys = frozenset(file_key(path) for path in found if path.exists())
+        keys = frozenset(file_key(path) for path in found if file_exists(path))
         relative = source_file.endswith(f"/{source}")
         root = here / source_file.removesuffix(source) if relative else None
         rows.append(ManifestRow(file, label, source, keys, root))
@@ -485,7 +485,7 @@ def _find_excluded(exclude_sources, rows, folder, source_folder):
     excluded, by_path = set(), []
     for source in exclude_sources:
         name = Path(source).as_posix()
-        found = [path for path in (root / source for root in roots) if path.exists()]
+        found = [path for path in (root / source for root in roots) if file_exists(path)]
         excluded |= {name, *map(file_key, found)}
         if name not in names:
             by_path.append(source)
@@ -641,7 +641,7 @@ def _can_be_folder(name):
 
 
 def _verify(files, i):
-    with open(files.paths[i], "rb") as file:
+    with open_file(files.paths[i]) as file:
         verify_picture(file, files.value_range, files.depth)
 
 
@@ -649,7 +649,7 @@ def _digest_files(paths, y):
     digest = hashlib.sha256()
     for path, label in zip(paths.tolist(), y.tolist()):
         try:
-            state = os.stat(path)
+            state = stat_file(path)
         except OSError:
             continue  # matches no earlier work; the pictures are verified next
         digest.update(repr((path, label, state.st_size, state.st_mtime_ns)).encode())

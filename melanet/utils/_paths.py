@@ -7,13 +7,45 @@ from melanet.utils._typing import PathLike
 from melanet.utils._validation import join_names
 
 _MOST_NAMED = 5  # pairs that a message lists
+_CONTAINERS = (".hdf5", ".h5")
+
+
+def split_member(path: PathLike) -> tuple[str, str] | None:
+    """Split the path of a picture in an HDF5 file, ``<file>/<name>``; None for any other path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from melanet.utils._paths import split_member
+    >>> file = Path(tempfile.mkdtemp(), "pictures.hdf5")
+    >>> file.touch()
+    >>> split_member(file / "ISIC_0000000")[1], split_member(file)
+    ('ISIC_0000000', None)
+    """
+    container, name = os.path.split(os.fspath(path))
+    if name and container.lower().endswith(_CONTAINERS) and os.path.isfile(container):
+        return container, name
+    return None
+
+
+def stat_file(path: PathLike) -> os.stat_result:
+    """Return the state of a file, or of the HDF5 file that holds a picture."""
+    parts = split_member(path)
+    return os.stat(path if parts is None else parts[0])
+
+
+def file_exists(path: PathLike) -> bool:
+    """Return whether a path leads to a file or folder, or into an HDF5 file."""
+    return os.path.exists(path) or split_member(path) is not None
 
 
 def file_key(path: PathLike) -> Hashable:
     """Return a value that two paths share if and only if they lead to the same file.
 
     Links (symbolic and hard), ``..``, the current folder and, where the file system ignores it,
-    case make no difference. The paths of missing files are compared as they are resolved.
+    case make no difference. The paths of missing files are compared as they are resolved, and
+    pictures in an HDF5 file by the file and their name.
 
     Parameters
     ----------
@@ -31,6 +63,9 @@ def file_key(path: PathLike) -> Hashable:
     >>> file_key(folder / "b") == file_key(f"{folder}/../{folder.name}/a")
     True
     """
+    if (parts := split_member(path)) is not None:
+        state = os.stat(parts[0])
+        return state.st_dev, state.st_ino, parts[1]
     try:
         state = os.stat(path)
     except (OSError, ValueError):

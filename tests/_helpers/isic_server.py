@@ -24,7 +24,7 @@ from melanet.utils import _download
 
 N = 10  # images in a subset
 MALIGNANT = (2, 5, 7)  # of each ten images
-_SUBSETS = ("train", "validation", "test")
+_SUBSETS = ("train", "validation", "test", "permissive")
 _DIFFERENT = 500  # distinct images in a subset; larger subsets repeat them
 
 
@@ -136,6 +136,19 @@ def _files_2020(part, names, target):
     return {"ISIC_2020_Training_GroundTruth_v2.csv": table}, "ISIC_2020_Training_JPEG", []
 
 
+def _files_2024(part, names, target):
+    # Each image has a patient of its own, or shares one; few have a lesion.
+    rows = [
+        (f"IP_{i // 3}", f"IL_{i}" if t else "", "60.0", "male", "torso", "3.2", "0.5")
+        for i, t in enumerate(target)
+    ]
+    header = "isic_id,patient_id,lesion_id,age_approx,sex,anatom_site_general,"
+    metadata = _one_hot(f"{header}clin_size_long_diam_mm,tbp_lv_A", names, rows)
+    stem = f"ISIC_2024_{part}"
+    labels = _one_hot("isic_id,malignant", names, [(f"{t:.1f}",) for t in target])
+    return {f"{stem}_GroundTruth.csv": labels}, f"{stem}_Input", [("metadata.csv", metadata)]
+
+
 def _two_spellings(target):
     return ("benign", "malignant")[target], str(target)
 
@@ -146,8 +159,14 @@ _BUILDERS = {
     2018: _files_2018,
     2019: _files_2019,
     2020: _files_2020,
+    2024: _files_2024,
 }
-_PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
+_PARTS = {
+    "train": "Training",
+    "validation": "Validation",
+    "test": "Test",
+    "permissive": "Permissive_Training",
+}
 
 
 @functools.cache

@@ -105,8 +105,28 @@ def test_metadata_are_in_the_order_of_the_images(server, tmp_path):
     assert frames[2019]["age_approx"].tolist() == [40.0 + i for i in range(N)]
     assert frames[2020]["patient_id"].tolist() == [f"IP_{i // 2}" for i in range(N)]
     assert frames[2020]["target"].tolist() == targets(2020)
-    for year in (2017, 2018, 2019, 2020):
+    assert frames[2024]["patient_id"].tolist() == [f"IP_{i // 3}" for i in range(N)]
+    assert "tbp_lv_A" not in frames[2024]
+    for year in (2017, 2018, 2019, 2020, 2024):
         assert frames[year].index.tolist() == ids(year, "train")
+
+
+def test_groups_join_the_images_of_a_patient_or_a_lesion(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)  # they need no pandas
+    found = {
+        year: fetch_isic(year, data_home=tmp_path, mirror=server.mirror)
+        for year in _isic_catalogue.CHALLENGES
+    }
+    for year in (2016, 2017):
+        assert found[year].groups is found[year].patient_ids is found[year].lesion_ids is None
+    assert found[2018].patient_ids is None
+    assert found[2018].lesion_ids.tolist() == [f"HAM_{i // 2:07}" for i in range(N)]
+    assert found[2018].groups.tolist() == [ids(2018, "train")[i // 2 * 2] for i in range(N)]
+    assert found[2019].lesion_ids.tolist() == [""] * N
+    assert found[2019].groups.tolist() == ids(2019, "train")  # no lesion is known
+    assert found[2020].lesion_ids.tolist() == [f"IL_{i}" for i in range(N)]
+    assert found[2020].groups.tolist() == [ids(2020, "train")[i // 2 * 2] for i in range(N)]
+    assert found[2024].groups.tolist() == [ids(2024, "train")[i // 3 * 3] for i in range(N)]
 
 
 def test_frame_is_none_without_pandas(server, tmp_path, monkeypatch):
@@ -323,6 +343,8 @@ def test_the_catalogue_lists_the_published_sizes():
         (2019, "train"): 25331,
         (2019, "test"): 8238,
         (2020, "train"): 33126,
+        (2024, "train"): 401059,
+        (2024, "permissive"): 217477,
     }
     assert [digest[:8] for digest in PUBLISHED[2016].subsets["train"].sha256.values()] == [
         "d78bd1de",
