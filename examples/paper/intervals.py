@@ -63,8 +63,11 @@ def measures(positive, score, weights, threshold=0.5, at_specificity=0.9):
     }
 
 
-def bootstrap_weights(positive, n_draws, seed):
-    """Draw samples with replacement, within each class.
+def bootstrap_weights(positive, n_draws, seed, groups=None):
+    """Draw samples, or whole groups of them, with replacement.
+
+    Groups with a positive sample and groups without are drawn apart. Without groups each sample
+    is one, so that the draws are within each class.
 
     Returns
     -------
@@ -72,11 +75,15 @@ def bootstrap_weights(positive, n_draws, seed):
         Number of times each sample was drawn. The first row, all ones, is the original sample.
     """
     rng = np.random.default_rng(seed)
-    weights = np.ones((1 + n_draws, len(positive)), int)
-    for rows in (np.flatnonzero(positive), np.flatnonzero(~positive)):
-        share = np.full(len(rows), 1 / len(rows))
-        weights[1:, rows] = rng.multinomial(len(rows), share, size=n_draws)
-    return weights
+    groups = np.arange(len(positive)) if groups is None else np.asarray(groups)
+    _, codes = np.unique(groups, return_inverse=True)
+    with_positive = np.isin(np.arange(codes.max() + 1), codes[positive])
+    times = np.ones((1 + n_draws, len(with_positive)), int)
+    for drawn in (np.flatnonzero(with_positive), np.flatnonzero(~with_positive)):
+        if len(drawn):
+            share = np.full(len(drawn), 1 / len(drawn))
+            times[1:, drawn] = rng.multinomial(len(drawn), share, size=n_draws)
+    return times[:, codes]
 
 
 def percentiles(draws, confidence=0.95):

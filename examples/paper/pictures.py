@@ -13,10 +13,12 @@ from melanet.datasets import (
     fetch_isic2016,
     find_duplicates,
     load_image_folder,
+    load_image_table,
     make_lesions,
 )
 from melanet.datasets._isic_archives import find_pictures
 from melanet.datasets._isic_labels import read_labels
+from melanet.utils._labels import match_labels
 
 _STEM = "ISBI2016_ISIC_Part3"
 NAMES = ("benign", "malignant")
@@ -29,10 +31,11 @@ _ISIC_2016 = {
 
 @dataclass
 class Files:
-    """Image files of one subset and their labels, 0 for benign and 1 for malignant."""
+    """Image files of one subset, their labels, 0 for benign and 1 for malignant, and groups."""
 
     paths: list
     y: np.ndarray
+    groups: np.ndarray | None = None
 
     def counts(self):
         """Return class -> number of images."""
@@ -46,7 +49,9 @@ def find(data, *, stages, scale, data_home=None, mirror=None):
     ----------
     data : str
         "lesions", "isic2016" or a folder. A folder holds ISIC 2016's files; train and test, each
-        with the folders benign and malignant; or trainA (benign), trainB, testA and testB.
+        with the folders benign and malignant; trainA (benign), trainB, testA and testB; or
+        train.csv and test.csv with the columns path and label, and perhaps those of lesions and
+        patients, by which the study then splits and draws.
     stages : Stages
         Stages; toy lesions are drawn in one of them.
     scale : Scale
@@ -128,9 +133,10 @@ def _subsample(files, n):
     """Return a stratified sample of n files, in order; all of them if n is None."""
     if n is None or n >= len(files.y):
         return files
-    _, kept = hold_out(files.y, n / len(files.y), 0)
+    _, kept = hold_out(files.y, n / len(files.y), 0, files.groups)
     kept = np.sort(kept)
-    return Files([files.paths[i] for i in kept], files.y[kept])
+    groups = None if files.groups is None else files.groups[kept]
+    return Files([files.paths[i] for i in kept], files.y[kept], groups)
 
 
 def _isic_files(home, subset):
@@ -147,7 +153,7 @@ def _isic_files(home, subset):
 
 
 def find_in_folder(path):
-    """Return the training and test files of a folder in one of three layouts, and a description."""
+    """Return the training and test files of a folder in one of four layouts, and a description."""
     if not path.is_dir():
         raise FileNotFoundError(
             f"--data must be lesions, isic2016 or a folder of images. Received: {str(path)!r}"
@@ -157,6 +163,16 @@ def find_in_folder(path):
         home = path / "isic2016" if "isic2016" in names else path
         parts = [_isic_files(home, subset) for subset in _ISIC_2016]
         return parts, f"images of {path}, in the layout of ISIC 2016"
+    if {f"{subset}.csv" for subset in _ISIC_2016} <= set(names):
+        tables = [load_image_table(path / f"{subset}.csv") for subset in _ISIC_2016]
+        parts = [
+            Files(
+                list(part.paths), match_labels("label", part.labels, "classes", NAMES), part.groups
+            )
+            for part in tables
+        ]
+        grouped = "" if parts[1].groups is None else ", split and drawn by lesion or patient"
+        return parts, f"images of the tables in {path}{grouped}"
     if any(f"{subset}{side}" in names for subset in _ISIC_2016 for side in "AB"):
         found = [load_image_folder(path, subset=subset) for subset in _ISIC_2016]
     elif set(_ISIC_2016) <= set(names):
@@ -169,7 +185,8 @@ def find_in_folder(path):
     else:
         raise ValueError(
             f"{path} must hold ISIC 2016's files, as `melanet fetch` writes them; train and test, "
-            "each with the folders benign and malignant; or trainA, trainB, testA and testB. "
+            "each with the folders benign and malignant; trainA, trainB, testA and testB; or "
+            "train.csv and test.csv. "
             f"Received: {', '.join(names[:5]) or 'an empty folder'}"
         )
     return [Files(list(part.paths), part.target) for part in found], f"images of {path}"

@@ -27,13 +27,14 @@ class Study:
 
     def __init__(self, protocol, scale, weights, stages, train, test):
         self.protocol, self.scale, self.weights, self.stages = protocol, scale, weights, stages
-        (self.X, self.y), (self.X_test, self.y_test) = train, test
+        self.X, self.y, self.groups = train
+        self.X_test, self.y_test, self.groups_test = test
 
     def split(self, seed):
         """Return the rows to train on, and the validation data."""
         if self.protocol == "released":
             return np.arange(len(self.y)), (self.X_test, self.y_test)
-        rows, held = hold_out(self.y, 0.2, seed)
+        rows, held = hold_out(self.y, 0.2, seed, self.groups)
         return rows, (self.X[held], self.y[held])
 
     def train_cyclegan(self, seed):
@@ -89,7 +90,10 @@ class Study:
                 scores = model.predict_proba(self.X_test)[:, 1]
             write_csv(folder / "record.csv", history_rows(model.history_))
             labels = zip(self.y_test.tolist(), scores.tolist())
-            write_csv(folder / "scores.csv", [{"malignant": y, "score": s} for y, s in labels])
+            written = [{"malignant": y, "score": s} for y, s in labels]
+            for row, group in zip(written, () if self.groups_test is None else self.groups_test):
+                row["group"] = group
+            write_csv(folder / "scores.csv", written)
             if seed == 0 and arm in ("vgg-gap", "gan"):  # used by the figures
                 model.save(folder / "model.melanet")
             report = screening_report(self.y_test, scores)

@@ -21,10 +21,11 @@ def read_table(path):
 
 
 def read_scores(folder):
-    """Return the labels and the scores of a run, as arrays."""
+    """Return the labels, the scores and the groups (None without) of a run, as arrays."""
     rows = read_table(Path(folder) / "scores.csv")
     y = np.array([int(row["malignant"]) for row in rows])
-    return y, np.array([float(row["score"]) for row in rows])
+    groups = [row["group"] for row in rows] if "group" in rows[0] else None
+    return y, np.array([float(row["score"]) for row in rows]), groups
 
 
 def tabulate(runs, out, n_draws=N_DRAWS):
@@ -37,15 +38,15 @@ def tabulate(runs, out, n_draws=N_DRAWS):
     out : path-like
         Output folder.
     n_draws : int, default=2000
-        Number of bootstrap draws of the test images, which all runs share.
+        Number of bootstrap draws of the test images, or of their groups, which all runs share.
     """
     out = Path(out)
     draws, run_rows = {}, []
     for protocol, arm, seed, folder in runs:
-        y, scores = read_scores(folder)
-        weights = bootstrap_weights(y == 1, n_draws, seed=0)
+        y, scores, groups = read_scores(folder)
+        weights = bootstrap_weights(y == 1, n_draws, seed=0, groups=groups)
         draws.setdefault((protocol, arm), []).append(measures(y == 1, scores, weights))
-        report = screening_report(y, scores)
+        report = screening_report(y, scores, groups=groups)
         names = [*COUNTS, *MEASURES, "auc_low", "auc_high"]
         row = {"protocol": protocol, "arm": arm, "seed": seed}
         run_rows.append(row | {name: report[name] for name in names})

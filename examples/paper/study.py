@@ -97,9 +97,13 @@ def check_needs(scale, weights):
 
 
 def read_images(train, test, size, stages):
-    """Decode the images, once; return (X, y), (X_test, y_test) and the overlapping pairs."""
+    """Decode the images, once; return X, y and groups of both sets, and the overlapping pairs."""
     settings = {"size": size, "files": digest_of_files([*train.paths, *test.paths])}
     settings["labels"] = [*train.y.tolist(), *test.y.tolist()]
+    if train.groups is not None:
+        settings["groups"] = np.unique(train.groups, return_inverse=True)[1].tolist()
+    if test.groups is not None:
+        settings["test groups"] = np.unique(test.groups, return_inverse=True)[1].tolist()
 
     def make(folder):
         write_csv(folder / "overlap.csv", pictures.overlap(train, test))
@@ -110,7 +114,8 @@ def read_images(train, test, size, stages):
     folder = stages.run("pictures", make, settings)
     arrays = [np.load(folder / f"{name}.npz") for name in ("train", "test")]
     shared = read_table(folder / "overlap.csv")
-    return *((part["X"], part["y"]) for part in arrays), shared
+    sets = [(part["X"], part["y"], files.groups) for part, files in zip(arrays, (train, test))]
+    return *sets, shared
 
 
 def run_study(options, command):

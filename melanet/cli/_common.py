@@ -8,7 +8,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CLASSES_HELP = "folder with a folder of images for each class"
+SOURCE_HELP = f"{CLASSES_HELP}, or a CSV file with columns path and label"
 DEFAULT_HELP = "default: %(default)s"
 _MAX_SEED = 2**32 - 1  # NumPy's
 _TRAINING_BACKENDS = ("tensorflow", "torch", "jax")
@@ -159,44 +160,74 @@ def _silence() -> Iterator[None]:
             os.close(saved)
 
 
-def read_folder(
-    path: str,
-    size: int | tuple[int, int],
-    subset: str = "train",
-    value_range: tuple[float, float] | None = None,
-) -> tuple[np.ndarray, np.ndarray, list[Path]]:
-    """Load a folder of labelled images.
+class Listing(NamedTuple):
+    """Labelled image files.
 
     Parameters
     ----------
-    path : str
-        Folder with a folder for each class, or with trainA, trainB, testA and testB.
-    size : int or (int, int)
-        Side, or height and width, that images are resized to.
+    paths, labels : ndarray of str of shape (n,)
+        Files, and the names of their classes.
+    groups : ndarray of str of shape (n,) or None
+        Lesion or patient of each image; None if nothing is known.
+    group_columns : list of str
+        Columns of a table that say so.
+    folder : Path
+        Folder that the files' names are relative to.
+    """
+
+    paths: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray | None
+    group_columns: list[str]
+    folder: Path
+
+
+def list_source(source: str | Path, subset: str = "train", groups: str | None = None) -> Listing:
+    """List the images of a folder or of a table.
+
+    Parameters
+    ----------
+    source : str or Path
+        Folder with a folder for each class, or with trainA, trainB, testA and testB; or a CSV file
+        with the columns path and label.
     subset : {"train", "test"}, default="train"
         Part of a folder of the second kind.
-    value_range : (float, float) or None, default=None
-        As in `melanet.images.load_images`.
+    groups : str or None, default=None
+        Column of groups of a CSV file; None takes those that `load_image_table` knows.
 
-    Returns
-    -------
-    X : ndarray of shape (n, height, width, 3), uint8
-        Images.
-    y : ndarray of str of shape (n,)
-        Names of their classes.
-    paths : list of Path
-        Their files.
+    Raises
+    ------
+    ValueError
+        If `groups` is given for a folder, or the folder or table is invalid.
     """
     from pathlib import Path
 
-    from melanet.datasets import load_images
+    from melanet.datasets import load_image_table
 
-    paths, y = list_folder(path, subset)
-    return load_images(paths, size, value_range=value_range), y, [Path(file) for file in paths]
+    path = Path(source)
+    if path.is_file():
+        found = load_image_table(path, groups=groups)
+        return Listing(found.paths, found.labels, found.groups, found.group_columns, path.parent)
+    if groups is not None:
+        raise ValueError(
+            f"--groups names a column of a CSV file. Received: --groups {groups} for {source}, "
+            "which is a folder" + ("" if path.is_dir() else " or does not exist")
+        )
+    return Listing(*list_folder(str(source), subset), None, [], path)
+
+
+def add_groups(add: Callable[..., Any], use: str) -> None:
+    """Add the argument ``--groups``; `use` says what the groups are for."""
+    add(
+        "--groups",
+        metavar="COLUMN",
+        help=f"column of a CSV file SRC with the lesion or patient of each image, {use} (default: "
+        "group, or patient_id and lesion_id, if it has them)",
+    )
 
 
 def list_folder(path: str, subset: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    """List the files and class names of a folder of labelled images; see `read_folder`."""
+    """List the files and class names of a folder of labelled images; see `list_source`."""
     from pathlib import Path
 
     import numpy as np

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melanet.cli._common import (
-    CLASSES_HELP,
     DEFAULT_HELP,
+    SOURCE_HELP,
+    add_groups,
     add_value_range,
     check_outside,
     finite_number,
-    read_folder,
+    list_source,
 )
 
 _TABLE, _JSON, _PREDICTIONS = "report.csv", "report.json", "predictions.csv"
@@ -29,7 +30,7 @@ _POSITIVE = {"malignant": ("benign", "malignant"), "1": ("0", "1")}  # positive 
 def add_arguments(add: Callable[..., Any]) -> None:
     """Add the command's arguments to a parser; `add` is its ``add_argument``."""
     add("model", metavar="MODEL", help="file that train-classifier or Keras wrote, or isic2016")
-    add("source", metavar="SRC", help=f"{CLASSES_HELP}, or with testA and testB")
+    add("source", metavar="SRC", help=f"{SOURCE_HELP}, or a folder with testA and testB")
     add(
         "--positive",
         metavar="CLASS",
@@ -45,6 +46,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
     help = f"least positive score ({DEFAULT_HELP})"
     add("--threshold", type=finite_number, default=0.5, help=help)
     add_value_range(add)
+    add_groups(add, "by which intervals are drawn")
     add("--out", metavar="DIR", help="folder for report.csv, report.json and predictions.csv")
 
 
@@ -53,6 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet import NOT_FOR_DIAGNOSIS
     from melanet.classifier import load_classifier
     from melanet.classifier._pictures import n_picture_channels, picture_samples
+    from melanet.images import load_images
     from melanet.metrics import screening_report
     from melanet.utils._files import check_writable
     from melanet.weights._published import CLASSES
@@ -62,28 +65,28 @@ def run(arguments: argparse.Namespace) -> None:
         check_writable(*(Path(arguments.out) / name for name in (_TABLE, _JSON, _PREDICTIONS)))
     classifier = load_classifier(arguments.model)
     n_picture_channels(classifier)
-    X, folders, paths = read_folder(
-        arguments.source,
-        classifier.model_.input_shape[1:3],
-        subset="test",
-        value_range=arguments.value_range,
-    )
+    paths, folders, groups, columns, _ = list_source(arguments.source, "test", arguments.groups)
+    X = load_images(paths, classifier.model_.input_shape[1:3], value_range=arguments.value_range)
     classes = [str(label) for label in CLASSES.get(classifier.published_, classifier.classes_)]
     codes = match_folders(folders, classes, arguments.label)
     column = find_positive(classes, arguments.positive, arguments.label)
     y, positive = [classes[code] for code in codes], classes[column]
     scores = classifier.predict_proba(picture_samples(classifier, X))[:, column]
-    report = screening_report(codes == column, scores, threshold=arguments.threshold)
+    report = screening_report(codes == column, scores, threshold=arguments.threshold, groups=groups)
     if arguments.out is not None:
         predictions = [
-            {"file": str(file), "label": label, f"probability of {positive}": score}
-            for file, label, score in zip(paths, y, scores.tolist())
+            {"file": file, "label": label, f"probability of {positive}": score}
+            for file, label, score in zip(paths.tolist(), y, scores.tolist())
         ]
+        if groups is not None:
+            for row, group in zip(predictions, groups.tolist()):
+                row["group"] = group
         about = {
             "notice": NOT_FOR_DIAGNOSIS,
             "model": str(arguments.model),
             "images": str(arguments.source),
             "positive": positive,
+            **({} if groups is None else {"groups": " and ".join(columns)}),
         }
         _write_report(Path(arguments.out), report, about, predictions)
     print(f"{arguments.model} on {arguments.source}, positive is {positive!r}\n{report}")

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from melanet.cli._common import (
-    CLASSES_HELP,
     DEFAULT_HELP,
+    SOURCE_HELP,
+    add_groups,
     add_quality,
     add_seed,
     add_value_range,
     check_outside,
     count_classes,
-    list_folder,
+    list_source,
     parse_features,
     whole_number,
 )
@@ -21,7 +22,7 @@ from melanet.cli._common import (
 
 def add_arguments(add: Callable[..., Any]) -> None:
     """Add the command's arguments to a parser; `add` is its ``add_argument``."""
-    add("source", metavar="SRC", help=f"{CLASSES_HELP}, or a CSV file with columns path and label")
+    add("source", metavar="SRC", help=SOURCE_HELP)
     add("destination", metavar="DST", help="new folder for synthetic images and manifest.csv")
     add(
         "--model",
@@ -40,6 +41,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
         "--preset", choices=("default", "paper"), default="default", help=f"recipe ({DEFAULT_HELP})"
     )
     add_quality(add)
+    add_groups(add, "for the manifest")
     help = "image side (default: the model's, or 256)"
     add("--size", type=whole_number(1), metavar="PIXELS", help=help)
     add_value_range(add)
@@ -52,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.source,
         arguments.destination,
         arguments.model,
+        groups=arguments.groups,
         sampling_strategy=parse_strategy(arguments.sampling_strategy),
         preset=arguments.preset,
         quality=arguments.quality,
@@ -66,7 +69,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def oversample_folder(
-    source: str | Path, destination: str | Path, models: Sequence[str] = (), **options: Any
+    source: str | Path,
+    destination: str | Path,
+    models: Sequence[str] = (),
+    groups: str | None = None,
+    **options: Any,
 ) -> dict[str, int]:
     """Over-sample a folder of classes or a CSV file of paths.
 
@@ -80,6 +87,8 @@ def oversample_folder(
     models : sequence of str, default=()
         CycleGANs to use instead of training: ``FILE``, which fills up the rarest class, or
         ``CLASS=FILE``.
+    groups : str or None, default=None
+        Column of a CSV file with the lesion or patient of each image; see `list_source`.
     **options
         Passed to `melanet.over_sampling.oversample_files`.
 
@@ -88,18 +97,12 @@ def oversample_folder(
     dict
         Class -> number of images written.
     """
-    from melanet.datasets import load_image_table
     from melanet.over_sampling import oversample_files
 
     source = Path(source)
-    table = source.is_file()
-    if table:
-        found = load_image_table(source)
-        paths, y = found.paths, found.labels
-    else:
-        paths, y = list_folder(str(source))
-    counts = count_classes(y, str(source))
-    if not table:
+    found = list_source(source, groups=groups)
+    counts = count_classes(found.labels, str(source))
+    if source.is_dir():
         check_outside("destination", destination, source)
     named: dict[str, str] = {}
     for label, file in map(_split_model, models):
@@ -108,10 +111,11 @@ def oversample_folder(
             raise ValueError(f"model must be given once for a class. Received: two of {label!r}")
         named[label] = file
     return oversample_files(
-        paths,
-        y,
+        found.paths.tolist(),
+        found.labels,
         destination,
-        names=[_relative(path, source.parent if table else source) for path in paths],
+        names=[_relative(path, found.folder) for path in found.paths],
+        groups=found.groups,
         models=named,
         **options,
     )

@@ -1,28 +1,30 @@
 """``melanet train-classifier``: train MelaNet on a folder of images."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from melanet.cli._common import (
-    CLASSES_HELP,
     DEFAULT_HELP,
+    SOURCE_HELP,
+    add_groups,
     add_size_and_seed,
     add_value_range,
     count_classes,
-    list_folder,
-    read_folder,
+    list_source,
     whole_number,
 )
+from melanet.utils._typing import PathLike
 
 
 def add_arguments(add: Callable[..., Any]) -> None:
     """Add the command's arguments to a parser; `add` is its ``add_argument``."""
-    add("source", metavar="SRC", help=CLASSES_HELP)
+    add("source", metavar="SRC", help=SOURCE_HELP)
     add("--out", required=True, metavar="FILE", help="file to write, such as classifier.melanet")
     add("--synthetic", metavar="DST", help="folder that `melanet oversample SRC DST` wrote")
     add("--validation", metavar="DIR", help="images to validate on (default: a fifth of SRC)")
+    add_groups(add, "which are validated on as a whole")
     add(
         "--backbone",
         default="vgg16",
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from melanet import MelaNet
     from melanet.classifier._dataset import hold_out
-    from melanet.images import Augmentation
+    from melanet.images import Augmentation, load_images
     from melanet.utils._files import check_writable, history_rows, resolve, write_csv
     from melanet.utils._labels import match_labels
     from melanet.utils._paths import check_distinct_files
@@ -63,21 +65,33 @@ def run(arguments: argparse.Namespace) -> None:
     out = resolve(arguments.out)
     record = out.with_suffix(".record.csv")
     check_writable(record)
-    if str(out) in {str(resolve(path)) for path in list_folder(arguments.source)[0]}:
+    source = list_source(arguments.source, groups=arguments.groups)
+    if str(out) in {str(resolve(path)) for path in source.paths}:
         raise ValueError(f"--out must not be one of the images. Received: {arguments.out!r}")
-    limits = {"value_range": arguments.value_range}
-    X, y, paths = read_folder(arguments.source, arguments.size, **limits)
+    paths, y = source.paths, source.labels
     count_classes(y, arguments.source)
     if arguments.validation is None:
-        rows, held = hold_out(np.unique(y, return_inverse=True)[1], 0.2, arguments.seed)
-        X_held, y_held = X[held], y[held]
-        held_paths = [paths[i] for i in held]
-        X, y, paths = X[rows], y[rows], [paths[i] for i in rows]
+        codes = np.unique(y, return_inverse=True)[1]
+        rows, held = hold_out(codes, 0.2, arguments.seed, source.groups)
+        held_paths, y_held = paths[held], y[held]
+        paths, y = paths[rows], y[rows]
+        if source.groups is not None:
+            n, n_held = (len(np.unique(source.groups[part])) for part in (rows, held))
+            print(
+                f"Groups of {' and '.join(source.group_columns)}: {n} to train on, {n_held} to "
+                "validate on"
+            )
     else:
-        X_held, y_held, held_paths = read_folder(
-            arguments.validation, arguments.size, "test", **limits
-        )
+        if arguments.groups is not None:
+            raise ValueError(
+                "--groups controls how SRC is split; with --validation it is not. Leave one out"
+            )
+        held_paths, y_held, *_ = list_source(arguments.validation, "test")
         check_distinct_files("SRC and --validation", [*paths, *held_paths])
+    X, X_held = (
+        load_images(files, arguments.size, value_range=arguments.value_range)
+        for files in (paths, held_paths)
+    )
     if arguments.synthetic is not None:
         X_made, y_made = read_synthetic(arguments, paths, held_paths)
         classes = np.unique(y)
@@ -116,7 +130,7 @@ def parse_weights(backbone: str, weights: str | None) -> str | None:
 
 
 def read_synthetic(
-    arguments: argparse.Namespace, paths: list[Path], held_paths: list[Path]
+    arguments: argparse.Namespace, paths: Iterable[PathLike], held_paths: Iterable[PathLike]
 ) -> tuple[Any, Any]:
     """Load synthetic images and labels, without those made of held-out images.
 
@@ -124,7 +138,7 @@ def read_synthetic(
     ----------
     arguments : argparse.Namespace
         The command's arguments.
-    paths, held_paths : list of Path
+    paths, held_paths : iterable of str or path-like
         Files of the images to train on, and to validate on.
 
     Raises
@@ -137,13 +151,14 @@ def read_synthetic(
     from melanet.utils._paths import file_key
 
     source = Path(arguments.source)
+    folder = source.parent if source.is_file() else source
     known = {file_key(path) for path in [*paths, *held_paths]}
-    for row in read_manifest(arguments.synthetic, source):
+    for row in read_manifest(arguments.synthetic, folder):
         if not known & row.source_keys:
             raise ValueError(
-                f"synthetic must have been made of {source}. Received: {arguments.synthetic}, "
-                f"made of {row.source} and perhaps others that are not there"
+                f"synthetic must have been made of {source}. Received: "
+                f"{arguments.synthetic}, made of {row.source} and perhaps others that are not there"
             )
     return load_synthetic(
-        arguments.synthetic, arguments.size, exclude_sources=held_paths, source_folder=source
+        arguments.synthetic, arguments.size, exclude_sources=held_paths, source_folder=folder
     )[:2]

@@ -28,7 +28,7 @@ from melanet.utils._paths import check_distinct_files, split_member
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import check_unmasked, is_integer, join_names
 
-_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_SUFFIXES = (".bmp", ".dcm", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _PAIRS = {"trainA", "trainB", "testA", "testB"}  # the folders of the second layout
 _MOST_NAMED = 5  # images that a warning lists
 
@@ -72,8 +72,8 @@ def load_image_folder(path: PathLike, *, subset: Literal["train", "test"] = "tra
 
     Notes
     -----
-    Hidden files, and files with other suffixes than .bmp, .gif, .jpg, .jpeg, .png, .tif, .tiff
-    and .webp, are ignored.
+    Hidden files, and files with other suffixes than .bmp, .dcm, .gif, .jpg, .jpeg, .png, .tif,
+    .tiff and .webp, are ignored.
 
     Examples
     --------

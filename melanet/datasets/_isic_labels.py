@@ -190,7 +190,7 @@ def open_rows(
 
 def _checked(name, rows):
     """Yield rows; raise ValueError at the end if rows do not begin with the name of an image."""
-    strange = []
+    strange: list[str] = []
     for number, row in rows:
         if _ID.match(row[0]):
             yield number, row
@@ -206,12 +206,11 @@ def _open_text(path, most_bytes):
         if most_bytes is not None and size > most_bytes:
             raise ValueError(f"{name} is too large for a table of labels")
 
-    form = {"encoding": "utf-8-sig", "newline": ""}
     with open(path, "rb") as file:
         packed = file.read(4) == b"PK\x03\x04"
     if not packed:
         refuse(_final_name(path), path.stat().st_size)
-        with open(path, **form) as text:
+        with open(path, encoding="utf-8-sig", newline="") as text:
             yield text
         return
     with open_zip(path) as archive:
@@ -219,8 +218,8 @@ def _open_text(path, most_bytes):
         if len(tables) != 1:
             raise ValueError(f"{_final_name(path)} must hold one CSV file. Received: {len(tables)}")
         refuse(tables[0].filename, tables[0].file_size)
-        with archive.open(tables[0]) as member, io.TextIOWrapper(member, **form) as text:
-            yield text
+        with archive.open(tables[0]) as member:
+            yield io.TextIOWrapper(member, encoding="utf-8-sig", newline="")
 
 
 def _final_name(path):
@@ -237,7 +236,9 @@ def _find_columns(name, header, rows, wanted):
     if header is None or (len(wanted) == 1 and wanted[0] not in header):
         rows = list(rows)
         widths = {len(row) for _, row in rows}
-        if len(wanted) > 1 or (header and len(header) != 2) or max(widths, default=0) > 2:
+        if not rows:
+            return [], rows
+        if len(wanted) > 1 or (header and len(header) != 2) or max(widths) > 2:
             raise ValueError(
                 f"{name} must have a header with the columns {wanted}. Received: "
                 f"{header or 'no header'}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from melanet.images._depth import Depth
+from melanet.images._dicom import is_dicom, read_dicom
 from melanet.images._members import open_file
 from melanet.images._pixels import (
     check_samples,
@@ -39,7 +40,7 @@ _SIGNATURES = {
     b"BM": "BMP",
     b"8BPS": "Photoshop file",
 }
-_DICOM_AT, _DICOM = 128, b"DICM"
+_HEAD = 8  # bytes
 
 
 def save_picture(pixels: NDArray[np.uint8], path: PathLike, scale: int = 1) -> None:
@@ -74,7 +75,8 @@ def load_images(
     Parameters
     ----------
     paths : sequence of str or path-like of length n
-        Image files in any format that Pillow reads, or pictures in an HDF5 file as
+        Image files in any format that Pillow reads, DICOM files of one frame if pydicom is
+        installed (``pip install melanet[dicom]``), or pictures in an HDF5 file as
         ``<file>.hdf5/<name>``.
     size : int or (int, int), default=256
         Side of a square, or (height, width), in pixels. The image is stretched to this size, not
@@ -111,7 +113,8 @@ def load_images(
     decoded at half, quarter or eighth size, never below twice the requested size. The EXIF
     orientation is applied. Grey, palette and CMYK images are converted to RGB, 16-bit channels
     are reduced to the upper 8 bits unless `value_range` is given, and transparent areas become
-    white. Colour profiles are not applied.
+    white. Colour profiles are not applied. DICOM values are rescaled and seen through the file's
+    first window, or the full range of its stored bits if it has none, and MONOCHROME1 is inverted.
 
     Examples
     --------
@@ -274,6 +277,26 @@ def read_picture(
     PIL.Image.Image
         RGB image of that size; see `load_images`.
     """
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, (str, os.PathLike)):
+            source = stack.enter_context(open_file(source))
+        if is_dicom(source):
+            image = read_dicom(source).convert("RGB")
+        else:
+            image = _decode(source, size, value_range, depth)
+    height, width = size
+    shrinks = image.width >= width and image.height >= height
+    kind = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    return image.resize((width, height), kind)
+
+
+def _decode(
+    source: IO[bytes],
+    size: tuple[int, int],
+    value_range: tuple[float, float] | None,
+    depth: Depth | None,
+) -> Image.Image:
+    """Return an image that Pillow reads, upright, at its own size or a smaller one above `size`."""
     with open_picture(source) as file:
         _check_header(file)
         if file.format in _JPEGS:
@@ -281,11 +304,7 @@ def read_picture(
             height, width = size if displayed == stored else size[::-1]
             file.draft(None, (2 * width, 2 * height))
         image = decode_rgb(file, value_range, depth)
-        image = turn_upright(image, orientation(file))  # 1 for a TIFF, which Pillow has turned
-    height, width = size
-    shrinks = image.width >= width and image.height >= height
-    kind = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
-    return image.resize((width, height), kind)
+        return turn_upright(image, orientation(file))  # 1 for a TIFF, which Pillow has turned
 
 
 @contextlib.contextmanager
@@ -325,9 +344,9 @@ def open_picture(
 
 def _describe_unidentified(source: IO[bytes]) -> str:
     source.seek(0)
-    head = source.read(_DICOM_AT + len(_DICOM))
+    head = source.read(_HEAD)
     kind = next((kind for start, kind in _SIGNATURES.items() if head.startswith(start)), None)
-    if head[_DICOM_AT:] == _DICOM:
+    if is_dicom(source):
         kind = "DICOM file"
     if kind is None:
         return "not an image"
@@ -355,6 +374,9 @@ def verify_picture(
     Only the header and the end marker of a JPEG are read. Files of other formats, and JPEGs
     without an end marker, are decoded. `value_range` and `depth` are as in `read_picture`.
     """
+    if is_dicom(file):
+        read_dicom(file)
+        return
     with open_picture(file) as image:
         _check_header(image)
         if image.format in _JPEGS and value_range is None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
-from scipy.stats import binomtest, norm, rankdata
+from scipy.stats import norm, rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from melanet.metrics._group_bootstrap import group_intervals, wilson
+from melanet.utils._groups import check_groups
 from melanet.utils._labels import check_spelling, label_text, match_labels
 from melanet.utils._validation import check_unmasked
 
@@ -30,6 +32,7 @@ class ScreeningReport(dict[str, Any]):
         lines = [
             f"{self['n']} samples, {self['n_positive']} positive, {self['n_negative']} negative "
             f"(prevalence {self['prevalence']:.4f})",
+            *([f"intervals by {self['n_groups']} groups"] if "n_groups" in self else []),
             "",
             f"{'':38}{'value':>8}  {100 * self['confidence']:g} % interval",
             self._line("AUC", "auc"),
@@ -96,6 +99,7 @@ def screening_report(
     at_specificity: float = 0.9,
     at_sensitivity: float = 0.9,
     confidence: float = 0.95,
+    groups: ArrayLike | None = None,
 ) -> ScreeningReport:
     """Measure how well scores separate a positive class from a negative one.
 
@@ -120,6 +124,9 @@ def screening_report(
         Specificity at which to report the sensitivity, and the reverse.
     confidence : float in (0, 1), default=0.95
         Nominal coverage of the intervals.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Lesion or patient of each sample. Intervals then are those of a bootstrap of the groups;
+        the values are not changed.
 
     Returns
     -------
@@ -135,7 +142,7 @@ def screening_report(
           highest sensitivity of any threshold with at least that specificity, and that threshold,
           which is infinite if no sample may be called positive; and the reverse
           (``at_sensitivity`` ...)
-        - ``confidence``
+        - ``confidence``; with `groups`, ``n_groups``
 
         Undefined measures, such as a sensitivity without positives, are NaN.
 
@@ -154,8 +161,13 @@ def screening_report(
     and Xu [2]_. The interval is computed on the logit scale and transformed back [3]_, so that it
     stays within (0, 1). DeLong's variance needs two samples of each class. If it is zero, as for
     perfect separation, it does not measure the uncertainty, and the interval is NaN.
-    The intervals of sensitivity and specificity are Wilson's [4]_. All intervals assume
+    The intervals of sensitivity and specificity are Wilson's [4]_. All of these assume
     independent samples; with several images of one lesion or patient they are too narrow.
+
+    With `groups`, whole groups are drawn with replacement, 2,000 times and with a fixed seed, and
+    the intervals are the percentiles of the draws [5]_. ``auc_se`` is their standard deviation. A
+    rate of 0 or 1 is the same in every draw, so that its interval is Wilson's for as many samples
+    as there are groups that hold some. The AUC needs two groups with samples of each class.
 
     PPV and NPV are valid only for the prevalence in `y_true`. Sensitivities and specificities at
     thresholds chosen on the same samples are too optimistic: choose a threshold on validation
@@ -174,6 +186,8 @@ def screening_report(
        Medical Research, 17(2), 207-221.
     .. [4] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
        inference. Journal of the American Statistical Association, 22(158), 209-212.
+    .. [5] Field, C. A., & Welsh, A. H. (2007). Bootstrapping clustered data. Journal of the Royal
+       Statistical Society, Series B, 69(3), 369-390.
 
     Examples
     --------
@@ -226,6 +240,9 @@ def screening_report(
     report |= _best("sensitivity", "specificity", at_specificity, curve)
     report |= _best("specificity", "sensitivity", at_sensitivity, curve)
     report["confidence"] = confidence
+    codes = check_groups(groups, n)
+    if codes is not None:
+        report |= group_intervals(positive, score, threshold, codes, report, confidence)
     return report
 
 
@@ -235,10 +252,8 @@ def _ratio(numerator: int, denominator: int) -> float:
 
 def _rate(name: str, count: int, total: int, confidence: float) -> dict[str, float]:
     """Return a rate with Wilson's interval."""
-    low = high = math.nan
-    if total:
-        low, high = binomtest(count, total).proportion_ci(confidence, method="wilson")
-    return {name: _ratio(count, total), f"{name}_low": float(low), f"{name}_high": float(high)}
+    low, high = wilson(count, total, confidence)
+    return {name: _ratio(count, total), f"{name}_low": low, f"{name}_high": high}
 
 
 def _auc(positive: NDArray[np.bool_], score: np.ndarray, confidence: float) -> dict[str, float]:

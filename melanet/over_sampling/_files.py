@@ -53,6 +53,7 @@ from melanet.utils._files import (
     write_csv,
     write_json,
 )
+from melanet.utils._groups import check_groups
 from melanet.utils._labels import check_spelling, match_keys, merge_spellings
 from melanet.utils._parallel import read_compute_write
 from melanet.utils._paths import check_distinct_files, file_exists, file_key, stat_file
@@ -73,6 +74,7 @@ def oversample_files(
     destination: PathLike,
     *,
     names: Sequence[str] | None = None,
+    groups: ArrayLike | None = None,
     models: Mapping[Any, PathLike | CycleGAN] | None = None,
     sampling_strategy: Any = "auto",
     preset: str = "default",
@@ -104,12 +106,15 @@ def oversample_files(
     destination : str or path-like
         New or empty folder, or a link to one. It gets ``<class>/<number>.png`` for each
         synthetic image, and ``manifest.csv`` with its file, label, source, source file (relative
-        to `destination`), source label, kind ("translation", or "copy", possibly augmented),
-        model and seed. ``recipe.json`` holds the settings, with the checksum of pretrained
-        features. All is written atomically.
+        to `destination`), source label, group of the source, kind ("translation", or "copy",
+        possibly augmented), model and seed. ``recipe.json`` holds the settings, with the checksum
+        of pretrained features. All is written atomically.
     names : sequence of str or None, default=None
         Names of the sources in the manifest, one for each path; None takes `paths`. A name that
         is not UTF-8 is written byte for byte: read with ``errors="surrogateescape"``.
+    groups : array-like of shape (n,) or None, default=None
+        Lesion or patient of each image, for the manifest: whoever splits originals and synthetic
+        images keeps the images of a group on one side.
     models : dict or None, default=None
         label -> CycleGAN or file of one, to use instead of training; of classes that get images.
     sampling_strategy : float, str or dict, default="auto"
@@ -175,6 +180,7 @@ def oversample_files(
     _check_labels(y, len(paths))
     check_distinct_files("paths", paths)
     names = _check_names(paths if names is None else names, len(paths))
+    groups = check_groups(groups, len(paths))
     cyclegans = load_cyclegans(models, "models", y)
     files = PictureFiles(paths, image_size(size, cyclegans), value_range)
     remedy = "Leave size out, or give the model's"
@@ -231,7 +237,7 @@ def oversample_files(
         named = match_keys("models", models or {}, "classes of y", np.unique(y))
         shown = {to_python(label): str(model) for label, model in named.items()}
         sources = _relative_paths(files.paths, destination)
-        rows = _manifest_rows(journal, names, sources, y, shown, seed)
+        rows = _manifest_rows(journal, names, sources, y, groups, shown, seed)
         write_csv(work.path / _IMAGES / MANIFEST, rows)
         write_json(work.path / _IMAGES / RECIPE, {"version": __version__, **recipe.as_dict()})
         if recipe.guard:
@@ -542,6 +548,7 @@ def _manifest_rows(
     names: Any,
     files: Sequence[str],
     y: np.ndarray,
+    groups: np.ndarray | None,
     models: Mapping[Any, str],
     seed: int,
 ) -> Iterator[dict[str, Any]]:
@@ -554,6 +561,7 @@ def _manifest_rows(
                 "source": str(names[row]),
                 "source_file": files[row],
                 "source_label": str(y[row]),
+                "group": "" if groups is None else groups[row],
                 "kind": kind,
                 "model": models.get(label, "trained here") if kind == "translation" else "",
                 "seed": seed,

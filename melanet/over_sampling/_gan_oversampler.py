@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -57,6 +58,7 @@ from melanet.preprocessing import (
 from melanet.preprocessing._sequences import is_sequence
 from melanet.utils import _archive
 from melanet.utils._chunks import chunk_slices
+from melanet.utils._groups import check_groups
 from melanet.utils._labels import check_spelling, match_keys, match_labels
 from melanet.utils._memory import check_memory
 from melanet.utils._typing import PathLike
@@ -174,6 +176,11 @@ class GANOversampler(BaseOverSampler):
     source_kind_ : ndarray of str of shape (n_synthetic,)
         "translation", or "copy" of a real sample, possibly augmented (in a table, moved towards a
         neighbouring row of its class).
+    groups_ : ndarray of shape (n + n_synthetic,)
+        Group of each returned sample, for splitters such as scikit-learn's ``GroupKFold``: that of
+        the original, and, for a synthetic sample, that of its source. Without `groups`, each row
+        of X is a group of its own, named by its position. `save` leaves it out, since groups may
+        identify patients.
     n_features_in_ : int
         Size of X's second axis.
 
@@ -187,6 +194,12 @@ class GANOversampler(BaseOverSampler):
     takes the preset's value. Compare with random over-sampling on validation data of your own:
     before classifiers that are trained with augmentation it measured no better
     (docs/does-it-help.md). Not for diagnosis.
+
+    Split before you resample, or resample within each fold as imbalanced-learn's ``Pipeline``
+    does. `groups_` keeps a synthetic sample beside its source where a resampled set is split
+    after all. It cannot undo that the GAN, the judge and the matching learnt from all samples, nor
+    that a copy in a table lies between its source and a neighbouring row, which may be of another
+    group.
 
     Examples
     --------
@@ -281,7 +294,9 @@ class GANOversampler(BaseOverSampler):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+    def fit_resample(
+        self, X: Any, y: Any, *, groups: ArrayLike | None = None, **params: Any
+    ) -> tuple[Any, Any]:
         """Fill up the rare classes.
 
         Parameters
@@ -292,6 +307,9 @@ class GANOversampler(BaseOverSampler):
         y : array-like of shape (n,) or (n, n_classes)
             Labels; with several columns, one-hot. The keys of `sampling_strategy` and `pretrained`
             are matched with them by their text: "9" is 9, and 1.0 is 1.
+        groups : array-like of shape (n,) or None, default=None
+            Lesion or patient of each sample, which decides `groups_` and nothing else. Behind
+            metadata routing, request it by ``set_fit_resample_request(groups=True)``.
         **params : dict
             As in imbalanced-learn.
 
@@ -321,7 +339,10 @@ class GANOversampler(BaseOverSampler):
         targets = Targets(y)
         array = as_numbers(X)
         with self._matching_strategy():
+            n = len(targets.labels)
+            named = np.arange(n) if check_groups(groups, n) is None else np.asarray(groups)
             X_resampled, y_resampled, *more = super().fit_resample(array, targets.labels, **params)
+        self.groups_ = np.concatenate([named, named[self.source_indices_]])
         index = X_resampled.index if is_frame(X_resampled) else None
         if is_sequence(X):
             X_resampled = append_samples(X, X_resampled[len(array) :], self.source_indices_)

@@ -223,7 +223,11 @@ def can_write_text(text: str) -> bool:
 
 
 def read_csv(
-    path: PathLike, columns: Sequence[str], *, any_name: bool = False
+    path: PathLike,
+    columns: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    any_name: bool = False,
 ) -> list[tuple[int, dict[str, str]]]:
     """Read some columns of a CSV file in UTF-8 with a header line.
 
@@ -233,6 +237,8 @@ def read_csv(
         The file.
     columns : sequence of str
         Names of columns, found by their names in the header; others are ignored.
+    optional : sequence of str, default=()
+        Names of columns that are left out of the rows if the file lacks them.
     any_name : bool, default=False
         Whether the file may hold file names that are not UTF-8, as `write_csv` writes them.
 
@@ -259,6 +265,7 @@ def read_csv(
             rows = [(reader.line_num, row) for row in reader if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} must be a CSV file of UTF-8 text. Received: {error}") from error
+    columns = [*columns, *(column for column in optional if column in header)]
     if any(header.count(column) != 1 for column in columns):
         shown = " and ".join(columns) if len(columns) < 3 else ", ".join(columns)
         raise ValueError(f"{path} must have the columns {shown}, each once. Received: {header}")

@@ -14,6 +14,7 @@ from melanet import MelaNet
 from melanet.cli import main
 from melanet.cli._evaluate import find_positive, match_folders
 from melanet.exceptions import ScaleWarning
+from melanet.metrics import screening_report
 from melanet.preprocessing import read_form
 
 
@@ -105,6 +106,27 @@ def test_evaluate_reports_what_the_model_predicts(work, capsys):
     picture = np.asarray(Image.open(predictions[5]["file"]).resize((16, 16), Image.Resampling.BOX))
     assert model.predict_proba(picture[None])[0, 1] == pytest.approx(scores[5], abs=0.02)
     assert model.classes_.tolist() == ["benign", "malignant"]
+
+
+def test_intervals_are_those_of_the_groups_of_a_table(work, tmp_path, capsys):
+    run("evaluate", work / "model.melanet", work / "test", "--out", tmp_path / "plain")
+    plain = json.loads((tmp_path / "plain" / "report.json").read_text())
+    files = [(row["file"], row["label"]) for row in read_rows(tmp_path / "plain/predictions.csv")]
+    table = tmp_path / "test.csv"
+    lines = [f"{file},{label},P{i // 2}" for i, (file, label) in enumerate(files)]
+    table.write_text("\n".join(["path,label,lesion_id", *lines]) + "\n")
+    run("evaluate", work / "model.melanet", table, "--out", tmp_path / "grouped")
+    assert "intervals by 8 groups" in capsys.readouterr().out
+    grouped = json.loads((tmp_path / "grouped" / "report.json").read_text())
+    assert (grouped["auc"], grouped["n_groups"]) == (plain["auc"], 8)
+    assert grouped["groups"] == "lesion_id"
+    rows = read_rows(tmp_path / "grouped" / "predictions.csv")
+    scores = [float(row["probability of malignant"]) for row in rows]
+    expected = screening_report(
+        [label == "malignant" for _, label in files], scores, groups=[i // 2 for i in range(16)]
+    )
+    assert grouped["specificity_low"] == pytest.approx(expected["specificity_low"])
+    assert len({row["group"] for row in rows}) == 8
 
 
 FORMS = {  # how the images of fit are made of bytes

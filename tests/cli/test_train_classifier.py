@@ -8,6 +8,7 @@ import pytest
 from negatives import negative, write_colours
 from PIL import Image
 
+from melanet.cli import main
 from melanet.cli._oversample import oversample_folder
 from melanet.cli._train_classifier import read_synthetic, run
 
@@ -100,6 +101,7 @@ def test_validation_pictures_must_not_be_training_pictures(work):
         arguments = Namespace(
             source=str(work / "src"),
             validation=str(work / folder),
+            groups=None,
             size=8,
             seed=0,
             synthetic=None,
@@ -110,3 +112,77 @@ def test_validation_pictures_must_not_be_training_pictures(work):
         with pytest.raises(ValueError, match=r"are the same file"):
             run(arguments)
     assert not Path(work / "m").exists()
+
+
+def patients(work):
+    """Write a table of four patients with three benign images and one malignant image each."""
+    lines = [
+        f"{path},{path.parent.name},P{i % 4}"
+        for label in ("benign", "malignant")
+        for i, path in enumerate(sorted((work / "src" / label).rglob("*.png")))
+    ]
+    path = work / "patients.csv"
+    path.write_text("\n".join(["path,label,patient_id", *lines]) + "\n")
+    return path
+
+
+def split_by(work, monkeypatch, *options):
+    """Run train-classifier on the table; return the images trained on and validated on."""
+    seen = []
+
+    def fit(self, X, y, validation_data):
+        seen.extend([X, validation_data[0]])
+        raise ArithmeticError("the split is known")
+
+    monkeypatch.setattr("melanet.MelaNet.fit", fit)
+    words = ["train-classifier", str(patients(work)), "--out", str(work / "m.melanet")]
+    with pytest.raises(SystemExit):
+        main([*words, "--backbone", "small", "--size", "8", *options])
+    return [{int(image[0, 0, 0]) for image in X} for X in seen]
+
+
+def test_whole_groups_of_a_table_are_validated_on(work, monkeypatch, capsys):
+    paths = sorted((work / "src").rglob("*.png"))
+    patient = {}
+    for label in ("benign", "malignant"):
+        for i, path in enumerate(path for path in paths if path.parent.name == label):
+            patient.setdefault(int(np.asarray(Image.open(path))[0, 0, 0]), f"P{i % 4}")
+    for options in ([], ["--groups", "patient_id"], ["--seed", "3"]):
+        trained, validated = (
+            {patient[v] for v in part} for part in split_by(work, monkeypatch, *options)
+        )
+        assert trained | validated == {"P0", "P1", "P2", "P3"}
+        assert not trained & validated
+        assert "Groups of patient_id: 3 to train on, 1 to validate on" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["src", "--groups", "patient_id"], "--groups names a column of a CSV file"),
+        (["patients.csv", "--groups", "ward"], "must have the columns path, label, ward"),
+        (
+            ["patients.csv", "--groups", "patient_id", "--validation", "src"],
+            "--groups controls how SRC is split",
+        ),
+    ],
+)
+def test_groups_that_cannot_be_used_are_refused(work, monkeypatch, capsys, words, message):
+    patients(work)
+    monkeypatch.chdir(work)
+    with pytest.raises(SystemExit):
+        main(["train-classifier", *words, "--out", "m.melanet", "--backbone", "small"])
+    assert message in capsys.readouterr().err
+
+
+def test_synthetic_images_of_a_table_are_trained_on_without_those_of_held_groups(work, monkeypatch):
+    made = oversample(work, patients(work), "made")
+    with (made / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:  # the group is the first of the patient's images
+        number = sorted((work / "src/benign").iterdir()).index((work / row["source"]).resolve())
+        first = sorted((work / "src/benign").iterdir())[number % 4]
+        assert row["group"] == str(first)
+    trained, validated = split_by(work, monkeypatch, "--synthetic", str(made))
+    sources = {255 - value for value in trained} & validated
+    assert not sources

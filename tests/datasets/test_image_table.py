@@ -48,3 +48,29 @@ def test_rows_that_cannot_be_used_are_named(table, lines, message):
 def test_a_column_that_occurs_twice_is_refused(table):
     with pytest.raises(ValueError, match="each once"):
         load_image_table(table("a.png,x,y", header="path,label,label"))
+
+
+def test_groups_are_the_column_group_or_patients_and_lesions_together(table):
+    lines = ["a.png,x,P1,L1,", "b.png,x,P1,L2,g", "c.png,y,,L2,g", "d.png,y,,,"]
+    header = "path,label,patient_id,lesion_id"
+    found = load_image_table(table(*(line.rpartition(",")[0] for line in lines), header=header))
+    a, b, c, d = found.groups
+    assert a == b == c != d
+    assert found.group_columns == ["patient_id", "lesion_id"]
+    a, b, c, d = load_image_table(table(*lines, header=f"{header},group")).groups
+    assert len({a, b, d}) == 3
+    assert b == c
+    named = load_image_table(table(*lines, header=f"{header},group"), groups="patient_id")
+    assert named.groups[0] == named.groups[1]
+    assert len(set(named.groups)) == 3
+    assert named.group_columns == ["patient_id"]
+
+
+def test_a_table_without_groups_has_none(table):
+    found = load_image_table(table("a.png,x", "b.png,y"))
+    assert found.groups is None
+    assert found.group_columns == []
+    with pytest.raises(ValueError, match="must have the columns path, label, ward"):
+        load_image_table(table("a.png,x"), groups="ward")
+    with pytest.raises(ValueError, match="each once"):
+        load_image_table(table("a.png,x,1,2", header="path,label,group,group"))

@@ -27,6 +27,7 @@ import pictures  # noqa: E402
 import results  # noqa: E402
 import stages  # noqa: E402
 import study  # noqa: E402
+from protocols import Study  # noqa: E402
 
 
 def rows(path):
@@ -147,6 +148,46 @@ def test_weighted_measures_agree_with_scikit_learn():
         assert got["average_precision"][i] == pytest.approx(expected)
         for name in intervals.MEASURES:
             assert got[name][i] == pytest.approx(report[name], nan_ok=True), name
+
+
+def test_whole_groups_are_drawn():
+    positive = np.array([True, True, False, False, False, True, False, False])
+    groups = np.array(["a", "a", "a", "b", "b", "c", "d", "e"])
+    weights = intervals.bootstrap_weights(positive, 200, seed=1, groups=groups)
+    for group in "abcde":
+        own = weights[:, groups == group]
+        assert (own == own[:, :1]).all()
+    assert (weights[:, [0, 5]].sum(axis=1) == 2).all()  # the groups a and c, with positives
+    assert (weights[:, [3, 6, 7]].sum(axis=1) == 3).all()
+    assert {tuple(row) for row in weights[1:, [0, 5]].tolist()} == {(0, 2), (1, 1), (2, 0)}
+
+
+def test_tables_give_groups_by_which_the_study_splits(tmp_path):
+    pictures.draw_lesions(tmp_path / "drawn", 16, {"train": 60, "test": 20})
+    for subset, files in zip(("train", "test"), pictures.find_in_folder(tmp_path / "drawn")[0]):
+        lines = [
+            f"{path},{pictures.NAMES[label]},IP_{i // 3}"
+            for i, (path, label) in enumerate(zip(files.paths, files.y))
+        ]
+        table = tmp_path / "tables" / f"{subset}.csv"
+        table.parent.mkdir(exist_ok=True)
+        table.write_text("\n".join(["path,label,patient_id", *lines]) + "\n")
+    (train, test), about = pictures.find_in_folder(tmp_path / "tables")
+    assert "drawn by lesion or patient" in about
+    assert [len(set(part.groups)) for part in (train, test)] == [20, 7]
+    home = stages.Stages(tmp_path / "stages")
+    *sets, _ = study.read_images(train, test, 16, home)
+    sound = Study("sound", study.SCALES["smoke"], None, home, *sets)
+    for seed in range(3):
+        rows, (X_held, _) = sound.split(seed)
+        held = np.setdiff1d(np.arange(60), rows)
+        assert len(X_held) == len(held)
+        assert not set(rows // 3) & set(held // 3)
+    part = pictures._subsample(train, 20)
+    assert not set(part.groups) - set(train.groups)
+    assert [sum(train.groups == group) for group in set(part.groups)] == [
+        sum(part.groups == group) for group in set(part.groups)
+    ]
 
 
 def test_differences_are_paired(tmp_path):

@@ -14,10 +14,11 @@ import pytest
 from imblearn.pipeline import Pipeline, make_pipeline
 from imblearn.utils.estimator_checks import parametrize_with_checks
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from melanet import CycleGAN, GANOversampler, MelaNet
@@ -67,6 +68,56 @@ def test_classes_are_balanced_and_originals_are_kept(digits, trained):
     assert set(sampler.cyclegans_) == {1, 2}
     assert set(sampler.history_[1]) >= {"loss", "cycle_loss", "discriminator_accuracy"}
     assert sampler.recipe_.steps == 3
+
+
+def test_each_returned_row_has_the_group_of_its_source(digits, identity):
+    X, y = digits
+    patients = np.array([f"IP_{i // 3}" for i in range(len(X))])
+    sampler = quick(pretrained={1: identity, 2: identity}, copies=0.5)
+    X_res, _ = sampler.fit_resample(X, y, groups=patients)
+    assert set(sampler.source_kind_) == {"translation", "copy"}
+    assert len(sampler.groups_) == len(X_res)
+    assert sampler.groups_[: len(X)].tolist() == patients.tolist()
+    for row, group in zip(sampler.source_indices_, sampler.groups_[len(X) :]):
+        assert group == f"IP_{row // 3}"
+    # Exact copies are found on the side of their originals.
+    for training, test in GroupKFold(3).split(X_res, groups=sampler.groups_):
+        assert not {x.tobytes() for x in X_res[training]} & {x.tobytes() for x in X_res[test]}
+
+
+def test_without_groups_each_row_is_one_and_save_leaves_them_out(digits, identity, tmp_path):
+    X, y = digits
+    sampler = quick(pretrained={1: identity, 2: identity})
+    sampler.fit_resample(X, y)
+    assert sampler.groups_.tolist() == [*range(len(X)), *sampler.source_indices_.tolist()]
+    sampler.fit_resample(X, y, groups=pd.Series(np.arange(len(X)) // 2 + 100))
+    assert sampler.groups_.dtype.kind == "i"
+    sampler.save(tmp_path / "sampler.melanet")
+    assert not hasattr(GANOversampler.load(tmp_path / "sampler.melanet"), "groups_")
+
+
+def test_wrong_groups_are_refused_before_the_work(digits):
+    X, y = digits
+    for groups, message in (
+        ([1, 2], r"groups must have one entry for each sample, shape \(56,\)"),
+        ([None] * len(X), "groups must hold a label everywhere"),
+    ):
+        sampler = quick(steps=10**9)
+        with pytest.raises(ValueError, match=message):
+            sampler.fit_resample(X, y, groups=groups)
+        assert not hasattr(sampler, "groups_")
+
+
+def test_groups_are_routed_through_a_pipeline(digits, identity):
+    X, y = digits
+    with config_context(enable_metadata_routing=True):
+        sampler = quick(pretrained={1: identity, 2: identity})
+        sampler.set_fit_resample_request(groups=True)
+        pipeline = Pipeline([("fill", sampler), ("flat", FlatNeighbours())])
+        pipeline.fit(X, y, groups=np.arange(len(X)) // 2)
+        fitted = pipeline.named_steps["fill"]
+    assert fitted.groups_[: len(X)].tolist() == (np.arange(len(X)) // 2).tolist()
+    assert fitted.groups_[len(X) :].tolist() == (fitted.source_indices_ // 2).tolist()
 
 
 def test_every_synthetic_sample_is_the_translation_of_its_source(digits, trained):
