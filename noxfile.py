@@ -90,6 +90,7 @@ def torch(session):
     """Run a fit and a round trip on torch, without TensorFlow."""
     _install_without_tensorflow(session, "torch==2.13.0")
     session.run("python", "tests/lanes/backend_lane.py", env={"KERAS_BACKEND": "torch"})
+    session.run("python", "tests/lanes/torch_loader_lane.py", env={"KERAS_BACKEND": "torch"})
 
 
 @nox.session

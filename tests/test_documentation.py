@@ -14,6 +14,7 @@ import pytest
 import snippets
 from PIL import Image
 from snippets import PAGES, ROOT, commands_of, replay_arguments, run_python, snippets_of
+from worked_examples import write_cells, write_chest_xrays
 
 import melanet
 from melanet.cli._parser import build_parser, main
@@ -79,8 +80,17 @@ def _status(call, words):
         return end.code
 
 
+def _worked_examples():
+    write_chest_xrays("chest-xray")
+    write_cells("cells")
+
+
 # What a page takes for granted.
-BEFORE = {"docs/data.md": _toy_folders, "docs/serving.md": _demo_models}
+BEFORE = {
+    "docs/data.md": _toy_folders,
+    "docs/image-data.md": _worked_examples,
+    "docs/serving.md": _demo_models,
+}
 
 
 @pytest.mark.parametrize(("path", "slow"), list(_pages()))

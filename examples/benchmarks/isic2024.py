@@ -2,8 +2,9 @@
 
 The pictures are toy lesions, of which 1,000 differ, between 100 and 160 pixels wide as those of
 SLICE-3D; one in 500 is malignant, and a patient has 200. Each step runs in a process of its own,
-which prints its seconds and by how much its peak memory (``ru_maxrss``) exceeds that after the
-imports. ``oversample_files`` writes 400 images with a loaded CycleGAN.
+which prints its seconds, the processor's seconds of all threads, and by how much its peak memory
+(``ru_maxrss``) exceeds that after the imports. ``oversample_files`` writes 400 images with a
+loaded CycleGAN.
 
     python examples/benchmarks/isic2024.py
     python examples/benchmarks/isic2024.py --counts 2000 100000
@@ -67,28 +68,28 @@ def write_model(path, side=SIDE):
 
 
 def run(step, folder, model):
-    """Run a step in this process; return its seconds and MiB."""
+    """Run a step in this process; return its seconds, processor seconds and MiB."""
     import numpy as np
 
     from melanet.datasets import fetch_isic2024, load_images
     from melanet.over_sampling import BalancedBatches, oversample_files
 
-    before, start = _peak(), time.perf_counter()
+    before, start = _peak(), _clocks()
     data = fetch_isic2024(folder)
     labels = np.array(data.target_names)[data.target]
     if step == STEPS[1]:
         rows = np.linspace(0, len(data.paths) - 1, 1000).astype(int)
-        start = time.perf_counter()
+        start = _clocks()
         load_images(data.paths[rows], SIDE)
     elif step == STEPS[2]:
         models = {"malignant": str(model)}
         batches = BalancedBatches(data.paths, labels, models, 32, match=False, guard=False)
-        start = time.perf_counter()
+        start = _clocks()
         for i in range(100):
             batches[i % len(batches)]
     elif step == STEPS[3]:
         needed = int((data.target == 1).sum()) + 400
-        start = time.perf_counter()
+        start = _clocks()
         with tempfile.TemporaryDirectory() as out:
             oversample_files(
                 data.paths,
@@ -98,7 +99,13 @@ def run(step, folder, model):
                 sampling_strategy={"malignant": needed},
                 preset="paper",
             )
-    return time.perf_counter() - start, _peak() - before
+    return *(_clocks() - start), _peak() - before
+
+
+def _clocks():
+    import numpy as np
+
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def _peak():
@@ -106,13 +113,12 @@ def _peak():
 
 
 def measure(step, folder, model):
-    """Run a step in a process of its own; return its seconds and MiB."""
+    """Run a step in a process of its own; return its seconds, processor seconds and MiB."""
     words = [sys.executable, __file__, "--run", step, str(folder), str(model)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    seconds, memory = done.stdout.split()[-2:]
-    return float(seconds), float(memory)
+    return tuple(map(float, done.stdout.split()[-3:]))
 
 
 def main():
@@ -126,13 +132,14 @@ def main():
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as work:
         model = write_model(Path(work, "gan.keras"))
-        print("pictures | file, MB | step | seconds | memory beyond the imports, MiB")
+        print("pictures | file, MB | step | seconds | processor seconds | memory, MiB")
         for count in options.counts:
             folder = write_file(Path(work, str(count)), count)
             size = (folder / "train-image.hdf5").stat().st_size / 1e6
             for step in STEPS:
-                seconds, memory = measure(step, folder, model)
-                print(f"{count} | {size:.0f} | {step} | {seconds:.1f} | {memory:.0f}", flush=True)
+                seconds, work, memory = measure(step, folder, model)
+                found = f"{seconds:.1f} | {work:.1f} | {memory:.0f}"
+                print(f"{count} | {size:.0f} | {step} | {found}", flush=True)
 
 
 if __name__ == "__main__":

@@ -76,8 +76,9 @@ def fetch_isic2024(
 
     Notes
     -----
-    The table and the names of the pictures are held in memory, about 1 kB for each picture with
-    its row; pictures are not. ISIC has published no hashes of its archives. Not for diagnosis.
+    The names of the pictures and columns of the table are held in memory, about half a kilobyte
+    for each picture; the pictures are not. ISIC has published no hashes of its archives. Not for
+    diagnosis.
 
     Examples
     --------

@@ -41,6 +41,7 @@ _SIGNATURES = {
     b"8BPS": "Photoshop file",
 }
 _HEAD = 8  # bytes
+_BLOCK = 1024  # calls that wait in a pool
 
 
 def save_picture(pixels: NDArray[np.uint8], path: PathLike, scale: int = 1) -> None:
@@ -231,8 +232,11 @@ def for_each(
             return f"{paths[i]} ({describe_error(error)})"
         return None
 
+    problems = []
     with ThreadPoolExecutor(threads) as pool:
-        problems = [problem for problem in pool.map(try_one, range(len(paths))) if problem]
+        for first in range(0, len(paths), _BLOCK):  # the pool's queue takes 1 kB for each call
+            block = range(first, min(first + _BLOCK, len(paths)))
+            problems += [problem for problem in pool.map(try_one, block) if problem]
     if problems:
         raise ValueError(
             f"{len(problems)} of {len(paths)} images cannot be read: {join_names(problems)}. "

@@ -115,7 +115,8 @@ def _lease(network):
         model.compile(
             optimizer=keras.optimizers.Adam(_LEARNING_RATE),
             loss="sparse_categorical_crossentropy",
-            steps_per_execution=_STEPS_AT_ONCE,
+            # Keras on torch takes one step at a time.
+            steps_per_execution=1 if keras.backend.backend() == "torch" else _STEPS_AT_ONCE,
         )
         model.optimizer.build(model.trainable_variables)
         return model
