@@ -1,17 +1,49 @@
-"""The arms: ways to build a training set from an imbalanced one.
+"""The arms: ways to train on an imbalanced set.
 
-Every arm starts from the same draw. The classifier trains on it for the same number of steps, once
-without and once with augmentation.
+Every arm starts from the same draw, without its held part. Each classifier trains for the same
+number of steps.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from imblearn.over_sampling import SMOTE
 from sklearn.utils.class_weight import compute_sample_weight
 
-from helping import warps
+from helping import data, photometry, shifts, warps
+
+
+@dataclass
+class TrainingSet:
+    """Images to train on, and how.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, side, side, c), uint8
+        Images.
+    y : ndarray of shape (n,)
+        Labels.
+    weights : ndarray of shape (n,) or None
+        Weight of each image in the loss.
+    mix : {"mixup", "Remix"} or None
+        Rule by which images and labels are mixed in pairs each time they are used.
+    photometric : bool
+        Whether tint, light and sharpness are changed each time an image is used.
+    deferred : bool
+        Whether the last third of the steps draws all classes equally often.
+    prior_corrected : bool
+        Whether predictions are divided by the class shares of the training set.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+    mix: str | None = None
+    photometric: bool = False
+    deferred: bool = False
+    prior_corrected: bool = False
 
 
 @dataclass
@@ -37,6 +69,9 @@ class Synthetic:
     sources: np.ndarray
     kinds: np.ndarray
     facts: dict = field(default_factory=dict)
+
+
+FEATURES_SIDE = 32  # from here on the sampler edits, guided by VGG16's weights
 
 
 def samplers(scale, variants=()):
@@ -65,12 +100,13 @@ def samplers(scale, variants=()):
         return options
 
     def plain(task, options=None):
-        return {**(options or {}), **scale.sampler}
+        given = {"flip": task.flip} if task.source in data.PHOTOGRAPHS else {}
+        return {**given, **(options or {}), **scale.sampler}
 
     return {
         "paper": paper,
         "default": plain,
-        **{name: (lambda task, o=options: plain(task, o)) for name, options in variants},
+        **{name: partial(plain, options=options) for name, options in variants},
     }
 
 
@@ -91,21 +127,21 @@ def draw_rows(y, labels, rng):
     return np.array([rng.choice(np.flatnonzero(y == c)) for c in labels], int)
 
 
-def _append(draw, X, y):
-    return np.concatenate([draw.X, X]), np.concatenate([draw.y, y]), None
+def _append(draw, X, y, **how):
+    return TrainingSet(np.concatenate([draw.X, X]), np.concatenate([draw.y, y]), **how)
 
 
-def nothing(draw, synthetic, rng, flip):
-    return draw.X, draw.y, None
+def plain(draw, synthetic, rng, flip, **how):
+    return TrainingSet(draw.X, draw.y, **how)
 
 
 def class_weights(draw, synthetic, rng, flip):
-    return draw.X, draw.y, compute_sample_weight("balanced", draw.y)
+    return TrainingSet(draw.X, draw.y, compute_sample_weight("balanced", draw.y))
 
 
-def random(draw, synthetic, rng, flip):
+def random(draw, synthetic, rng, flip, **how):
     labels = missing_labels(draw.y)
-    return _append(draw, draw.X[draw_rows(draw.y, labels, rng)], labels)
+    return _append(draw, draw.X[draw_rows(draw.y, labels, rng)], labels, **how)
 
 
 def _augmented(draw, labels, rng, flip):
@@ -128,6 +164,25 @@ def _smote(draw, rng):
 
 def smote(draw, synthetic, rng, flip):
     return _append(draw, *_smote(draw, rng))
+
+
+def conditions_moved(draw, synthetic, rng, flip):
+    """Give copies the colour, light and low frequencies of images of the largest class."""
+    labels = missing_labels(draw.y)
+    classes, counts = np.unique(draw.y, return_counts=True)
+    majority = np.flatnonzero(draw.y == classes[counts.argmax()])
+    copies = draw.X[draw_rows(draw.y, labels, rng)]
+    return _append(draw, photometry.transfer(copies, draw.X[rng.choice(majority, len(labels))]),
+                   labels)  # fmt: skip
+
+
+def true_mark(draw, synthetic, rng, flip):
+    """Draw the true mark on half of the copies: an upper bound, which knows the shortcut."""
+    made = random(draw, synthetic, rng, flip)
+    n = len(draw.X)
+    if draw.shift:
+        made.X[n:] = shifts.spread(draw.shift, made.X[n:], shifts.SHARE_AT_TEST, rng)[0]
+    return made
 
 
 def translations(draw, synthetic, rng, flip):
@@ -161,16 +216,20 @@ def without_translations(draw, synthetic, rng, flip):
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to build a training set.
+    """A way to train on an imbalanced set.
 
     Parameters
     ----------
     make : callable
-        ``make(draw, synthetic or None, rng, flip) -> X, y, weights``.
+        ``make(draw, synthetic or None, rng, flip) -> TrainingSet``.
     sampler : str or None
         Name of the sampler whose synthetic samples it uses.
     keeps : float
         Share of the sampler's translations that are kept in the training set.
+    steps_only : bool
+        Whether it changes the steps of a training, which a logistic regression has not.
+    shift_only : bool
+        Whether it is for tasks with a shift.
     version : int
         Version of its code. Increase it if its training sets change, so that old results are
         ignored.
@@ -179,22 +238,44 @@ class Arm:
     make: object
     sampler: str | None = None
     keeps: float = 1.0
+    steps_only: bool = False
+    shift_only: bool = False
     version: int = 1
 
 
-REFERENCE = "random"
+REFERENCE, UPPER_BOUND = "random", "true mark"
+WITHOUT = ", no translations"
 # Increase a version if melanet's code changes a sampler's output without changing its recipe: the
 # recipe is part of a result's key, the code is not.
 VERSIONS = {"default": 2, "paper": 1}
-ARMS = {
-    "nothing": Arm(nothing),
+PLAIN_ARMS = {
+    "nothing": Arm(plain),
+    "prior-corrected": Arm(partial(plain, prior_corrected=True)),
     "class weights": Arm(class_weights),
     REFERENCE: Arm(random),
+    "random, photometric": Arm(partial(random, photometric=True)),
     "random, augmented copies": Arm(augmented_copies),
+    "deferred re-balancing": Arm(partial(plain, deferred=True), steps_only=True),
+    "mixup": Arm(partial(plain, mix="mixup")),
+    "Remix": Arm(partial(plain, mix="Remix")),
     "SMOTE": Arm(smote),
+    "conditions moved": Arm(conditions_moved),
+}
+
+
+def sampler_arms(name):
+    """Return the arms of a sampler: its samples, and the same without their translations."""
+    return {
+        name: Arm(translations, name),
+        name + WITHOUT: Arm(without_translations, name, 0.0, version=2),
+    }
+
+
+ARMS = {
+    **PLAIN_ARMS,
+    UPPER_BOUND: Arm(true_mark, shift_only=True),
     "paper": Arm(translations, "paper"),
-    "default": Arm(translations, "default"),
+    **sampler_arms("default"),
     "default, half copies": Arm(half_copies, "default", 0.5),
     "default, half SMOTE": Arm(half_smote, "default", 0.5),
-    "default, no translations": Arm(without_translations, "default", 0.0, version=2),
 }

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from helping import warps
-from helping.arms import Arm, Synthetic, missing_labels
+from helping.arms import Arm, Synthetic, TrainingSet, missing_labels
 
 FEW_STEPS = ("few steps", {"steps": 20})  # a sampler that has hardly learnt anything
 
@@ -47,7 +47,7 @@ BAD_SETS = {
 
 def _append_bad_set(make, draw, synthetic, rng, flip):
     bad = make(draw, rng)
-    return np.concatenate([draw.X, bad.X]), np.concatenate([draw.y, bad.y]), None
+    return TrainingSet(np.concatenate([draw.X, bad.X]), np.concatenate([draw.y, bad.y]))
 
 
 BAD_ARMS = {name: Arm(partial(_append_bad_set, make)) for name, make in BAD_SETS.items()}

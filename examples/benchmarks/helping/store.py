@@ -55,6 +55,13 @@ class Store:
                     line = b"\n" + line
             file.write(line)
 
+    def _path(self, key):
+        return self.folder / "synthetic" / f"{key}.npz"
+
+    def has_synthetic(self, key):
+        """Return whether the synthetic samples of a key are stored."""
+        return self._path(key).exists()
+
     def synthetic(self, key, make):
         """Read the synthetic samples of a key, or generate and store them.
 
@@ -65,13 +72,13 @@ class Store:
         make : callable
             Function that returns a `Synthetic`.
         """
-        path = self.folder / "synthetic" / f"{key}.npz"
+        path = self._path(key)
         if not path.exists():
             made = make()
             path.parent.mkdir(exist_ok=True)
             partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
             with partial.open("wb") as file:
-                facts = json.dumps(made.facts)
+                facts = json.dumps(made.facts, default=float)
                 np.savez_compressed(
                     file, X=made.X, y=made.y, sources=made.sources, kinds=made.kinds, facts=facts
                 )

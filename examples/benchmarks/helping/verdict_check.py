@@ -9,10 +9,11 @@ from helping import running, tasks
 from helping.arms import REFERENCE
 from helping.bad_sets import BAD_SETS
 from helping.report import number, table
-from helping.results import COLUMNS
+from helping.running import COLUMNS
 from helping.store import Store, digest
 
 VERDICTS = ("use", "use with care", "do not use")
+_COLUMNS = COLUMNS[:2]  # the small network's
 BAND = 0.005  # smaller effects count as no effect
 
 
@@ -87,14 +88,14 @@ def with_effects(records, results):
     found = []
     for record in records:
         differences = []
-        for augmented in COLUMNS:
+        for column in _COLUMNS:
             cells = [
-                results.values(record["task"], arm, augmented, "balanced_accuracy")
+                results.values(record["task"], arm, column, "balanced_accuracy")
                 for arm in (record["set"], REFERENCE)
             ]
             if all(record["seed"] in cell for cell in cells):
                 differences.append(cells[0][record["seed"]] - cells[1][record["seed"]])
-        if len(differences) == len(COLUMNS):
+        if len(differences) == len(_COLUMNS):
             found.append({**record, "effect": float(np.mean(differences))})
     return found
 

@@ -78,8 +78,8 @@ def augment(images, rng, *, flip=None, noise=0.0):
         Images; they are not changed in place.
     rng : numpy.random.Generator
         Random generator.
-    flip : "horizontal" or None
-        "horizontal" mirrors half of the images.
+    flip : {"horizontal", "both"} or None
+        "horizontal" mirrors half of the images, "both" also turns half of them upside down.
     noise : float, default=0
         Standard deviation of Gaussian noise, in grey levels.
 
@@ -89,9 +89,12 @@ def augment(images, rng, *, flip=None, noise=0.0):
     """
     n, side, _, channels = images.shape
     values = images.astype("float32")
-    if flip == "horizontal":
+    if flip in ("horizontal", "both"):
         toss = rng.random(n) < 0.5
         values[toss] = values[toss, :, ::-1]
+    if flip == "both":
+        toss = rng.random(n) < 0.5
+        values[toss] = values[toss, ::-1]
     warp_ids = rng.integers(_BANK, size=n)
     order = np.argsort(warp_ids, kind="stable")
     ends = np.searchsorted(warp_ids[order], np.arange(_BANK + 1))

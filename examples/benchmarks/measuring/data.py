@@ -84,32 +84,49 @@ def load_parts(data, side, final=False):
     Parts
     """
     folder = find_folder(data)
-    if (folder / "train").is_dir():
-        train, test = (_list(folder / part) for part in ("train", "test"))
-    else:
-        paths, labels, names = _list(folder)
-        kept, held_out = _split(paths, labels, 3)
-        train, test = ((paths[rows], labels[rows], names) for rows in (kept, held_out))
-    paths, labels, names = train
-    keep = np.array([Path(p).stem not in DUPLICATES for p in paths])
-    paths, labels = paths[keep], labels[keep]
-    rare = _rare_label(labels, names, folder.name)
-    y = labels == rare
-    limit = DRAWN.get(folder.name, {}).get(names[rare])
+    (paths, y), (test_paths, test_y), names = find_pictures(folder)
+    limit = DRAWN.get(folder.name, {}).get(names[1])
     if final:
-        own, others, other_y = np.arange(len(y)), test[0], test[1] == rare
+        own, others, other_y = np.arange(len(y)), test_paths, test_y
     else:
-        own, other = _split(paths, y, 2)
+        own, other = split(paths, y, 2)
         others, other_y = paths[other], y[other]
         limit = limit and limit // 2
     if limit:
         shuffled = np.random.default_rng(0).permutation(own[y[own]])
         own = np.sort(np.concatenate([own[~y[own]], shuffled[:limit]]))
-    X, oracle_X = _read(paths[own], side), _read(others, side)
-    if _is_grey(X) and _is_grey(oracle_X):
+    X, oracle_X = read_pictures(paths[own], side), read_pictures(others, side)
+    if is_grey(X) and is_grey(oracle_X):
         X, oracle_X = X[..., :1], oracle_X[..., :1]
     groups = np.array([patient(p) for p in others])
-    return Parts(X, y[own], oracle_X, other_y, groups, (names[1 - rare], names[rare]))
+    return Parts(X, y[own], oracle_X, other_y, groups, names)
+
+
+def find_pictures(folder):
+    """Return the paths of a data set's training and test part, and whether each is rare.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        As for `load_parts`.
+
+    Returns
+    -------
+    (paths, y), (test_paths, test_y), (common name, rare name)
+        No training picture is a duplicate of a test picture.
+    """
+    if (folder / "train").is_dir():
+        train, test = (_list(folder / part) for part in ("train", "test"))
+    else:
+        paths, labels, names = _list(folder)
+        kept, held_out = split(paths, labels, 3)
+        train, test = ((paths[rows], labels[rows], names) for rows in (kept, held_out))
+    paths, labels, names = train
+    keep = np.array([Path(p).stem not in DUPLICATES for p in paths])
+    paths, labels = paths[keep], labels[keep]
+    rare = _rare_label(labels, names, folder.name)
+    names = (names[1 - rare], names[rare])
+    return (paths, labels == rare), (test[0], test[1] == rare), names
 
 
 def _list(folder):
@@ -129,18 +146,20 @@ def _rare_label(labels, names, data):
     return int(np.bincount(labels).argmin())
 
 
-def _split(paths, labels, n_parts):
+def split(paths, labels, n_parts, part=0):
     """Return rows of all parts but one, and of that one; no patient is in both."""
     groups = [patient(p) for p in paths]
     folds = StratifiedGroupKFold(n_parts, shuffle=True, random_state=0)
-    return next(folds.split(paths, labels, groups))
+    return list(folds.split(paths, labels, groups))[part]
 
 
-def _read(paths, side):
+def read_pictures(paths, side):
+    """Return pictures of shape (n, side, side, 3), uint8."""
     from melanet.images import load_images
 
     return load_images(paths, side)
 
 
-def _is_grey(images):
+def is_grey(images):
+    """Return whether all pictures are grey."""
     return bool((images == images[..., :1]).all())
