@@ -96,7 +96,7 @@ def _describe(results, plan, half, command):
     final = any(t.final for t in tasks)
     lines = [
         f"Scale: {plan.scale.name}; half of the tasks: {half}; "
-        f"{plan.scale.seeds} draws of each task (the ten-class task: one).",
+        f"draws of each task: {plan.scale.seeds} (the ten-class task: 1).",
         f"`{command}`",
         "Settings may be chosen on the development half alone:\n\n" + halves,
         f"Classifiers: {columns}. All arms of a draw share images, initial weights and number of "
@@ -125,8 +125,9 @@ def _comparisons(results):
             counts = f"{len(found['auc']['won'])} / {len(found['auc']['lost'])}"
             rows.append([arm, *(interval(found[name]) for name in _COMPARED), counts])
         draws = max(results.against(a, column, "auc")["n"] for a in results.arms)
+        n_tasks = sum(bool(results.values(t, REFERENCE, column, "auc")) for t in results.tasks)
         yield (
-            f"{column.capitalize()}, {draws} draws of {len(results.tasks)} tasks: mean difference "
+            f"{column.capitalize()}; draws: {draws}, tasks: {n_tasks}. Mean difference "
             "and its 95 % interval over tasks and draws.\n\n" + table(head, rows)
         )
     yield (
@@ -172,7 +173,7 @@ def _shortcuts(results):
             ]
             if rows:
                 draws = len(results.values(task, REFERENCE, column, "auc"))
-                yield f"{task}, {column}, {draws} draws:"
+                yield f"{task}, {column}; draws: {draws}."
                 yield table(["arm", *(_SHORT[name] for name in names)], rows)
 
 
@@ -219,7 +220,7 @@ def _translations(results):
                 found = results.against(arm, column, "auc", arm + WITHOUT)
                 yield (
                     f"AUC of {arm!r} minus the same set with every translation replaced by a copy, "
-                    f"{column}: {interval(found)}, {found['n']} draws."
+                    f"{column}: {interval(found)}; draws: {found['n']}."
                 )
 
 
