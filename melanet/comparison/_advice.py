@@ -51,7 +51,8 @@ def choose(comparison: Comparison, model: str, scoring: str, summary: Summary) -
 
     A remedy is beaten if another is better on their common folds with a p-value below .05, after
     Holm's correction for the comparisons with all others. Remedies are tried in the order of
-    their cost, so that noise leads to the cheapest one.
+    their cost, so that noise leads to the cheapest one. Whether a tuned threshold decides better
+    than .5 is asked first and alone, as that comparison is the same on all data.
 
     Returns
     -------
@@ -71,6 +72,11 @@ def choose(comparison: Comparison, model: str, scoring: str, summary: Summary) -
         decision.append((remedy, DECISION))
         if tunes and remedy != NOTHING:
             decision.append((remedy, TUNED))
+    plain, tuned = (NOTHING, DECISION), (NOTHING, TUNED)
+    if plain in decision and tuned in decision:
+        test, _ = comparison.paired(model, tuned, plain)
+        if test.mean > 0 and test.p_value < LEVEL:
+            decision.remove(plain)
     first, second = (_unbeaten(comparison, model, arms) for arms in (ranking, decision))
     return Choice(name_arm(first), name_arm(second), first, second)
 

@@ -254,7 +254,7 @@ def _summarise(plan, complete):
         positive=None if data.positive is None else to_python(data.classes[data.positive]),
         n_folds=len(folds),
         n_repeats=1 + max(fold.repeat for fold in folds),
-        ratio=float(np.mean([len(fold.test) / len(fold.fit) for fold in folds])),
+        ratio=float(np.mean([len(f.test) / (len(f.fit) + len(f.threshold)) for f in folds])),
         rare_tested=int(min((data.codes[fold.test] == rare).sum() for fold in folds)),
         rarest=to_python(data.classes[rare]),
         unit="images" if data.is_images else "rows",

@@ -319,7 +319,7 @@ class Comparison:
                 r["translation_warning"] for r in self.records(remedy) if "translation_warning" in r
             ]
             if told and remedy != THRESHOLD:
-                notes.append(f"{remedy} warned on {len(told)} folds, at first: {told[0]}")
+                notes.append(f"{remedy} warned in {len(told)} of its folds, at first: {told[0]}")
         kinds: dict[str, int] = {}
         for record in self._records.values():
             for part in (record, *record["fits"].values()):

@@ -32,12 +32,14 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
 th { vertical-align: bottom; } th:first-child, td:first-child, td.note { text-align: left; }
+td:first-child { white-space: nowrap; } td.note { color: #555; }
+.panels { display: flex; flex-wrap: wrap; gap: 0 2rem; }
 tr.chosen td { background: #e8f3ec; }
 figure { margin: 1rem 0; } figcaption, .small { color: #555; font-size: .85rem; }
 svg text { font: 13px system-ui, sans-serif; fill: #1b1b1b; }
 img { max-width: 100%; height: auto; image-rendering: pixelated; }
 """
-_LEFT, _WIDTH, _ROW, _TOP = 210, 640, 24, 34  # of a panel, in pixels
+_LEFT, _WIDTH, _ROW, _TOP = 200, 540, 24, 34  # of a panel, in pixels
 _CELL, _LARGEST = 64, 128  # pixels to which pictures are enlarged or reduced
 
 
@@ -62,7 +64,9 @@ def write_page(comparison: Comparison, summary: Summary, scoring: str, path: Pat
         f"<p class=advice>{_text(comparison.advice_)}</p>",
         f"<p><b>{_text(NOT_FOR_DIAGNOSIS)}</b></p>",
         "<h2>Differences, with 95 % intervals</h2>",
+        "<div class=panels>",
         *(_panel(title, intervals) for title, intervals in comparison.intervals().items()),
+        "</div>",
     ]
     for model in comparison.models:
         parts += [f"<h2>Scores before {_text(model)}</h2>", _table(comparison, model, scoring)]
@@ -100,18 +104,24 @@ def _table(comparison: Comparison, model: str, scoring: str) -> str:
     shown = [m for m in MEASURES if any(not math.isnan(row[m]) for row in rows)]
     chosen = (comparison.best_[model] or {}).values()
     heads = ["remedy", *(MEASURES[m] for m in shown)]
-    heads += [f"p, {MEASURES[scoring]}", "p, balanced accuracy", "seconds", "folds", ""]
+    heads += [f"p, {MEASURES[scoring]}", "p, balanced accuracy", "seconds", "folds"]
     lines = ["".join(f"<th>{_text(head)}</th>" for head in heads)]
     for row in rows:
-        cells = [_text(row["remedy"]), *(_number(row[m]) for m in shown)]
+        name = f"<td>{_text(row['remedy'])}</td>"
+        if not row["n_folds"]:
+            note = f"<td class=note colspan={len(heads) - 1}>{_text(row['note'])}</td>"
+            lines.append(f"<tr>{name}{note}</tr>")
+            continue
+        cells = [*(_number(row[m]) for m in shown)]
         cells += [_number(row[f"{m}_p_holm"]) for m in (scoring, DECISION)]
-        cells += [f"{row['seconds']:.3g}" if row["n_folds"] else "", str(row["n_folds"])]
+        cells += [f"{row['seconds']:.2g}" if row["seconds"] < 10 else f"{row['seconds']:.0f}"]
+        cells += [str(row["n_folds"])]
         marked = any(
-            name == row["remedy"] or name.startswith(f"{row['remedy']} with") for name in chosen
+            one == row["remedy"] or one.startswith(f"{row['remedy']} with") for one in chosen
         )
         kind = " class=chosen" if marked else ""
         body = "".join(f"<td>{cell}</td>" for cell in cells)
-        lines.append(f"<tr{kind}>{body}<td class=note>{_text(row['note'])}</td></tr>")
+        lines.append(f"<tr{kind}>{name}{body}</tr>")
     return f"<div class=wide><table><tr>{lines[0]}</tr>{''.join(lines[1:])}</table></div>"
 
 
@@ -127,7 +137,7 @@ def _panel(title: str, intervals: Mapping[str, tuple[float, float, float]]) -> s
     low, high = low - margin, high + margin
 
     def x(value: float) -> float:
-        return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - 12)
+        return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - 30)
 
     height = _TOP + _ROW * len(intervals) + 26
     bottom = height - 24
@@ -156,10 +166,8 @@ def _panel(title: str, intervals: Mapping[str, tuple[float, float, float]]) -> s
 
 def _ticks(low: float, high: float) -> Sequence[float]:
     step = 10.0 ** math.floor(math.log10(high - low))
-    for factor in (1, 0.5, 0.2):
-        if (high - low) / (step * factor) >= 3:
-            step *= factor
-            break
+    # The finest round step with at most six ticks.
+    step = min(s for s in (step * f for f in (0.1, 0.2, 0.5, 1, 2)) if (high - low) / s <= 6)
     first = math.ceil(low / step)
     return [round(i * step, 10) for i in range(first, math.floor(high / step) + 1)]
 
