@@ -151,8 +151,8 @@ def run_all(
     """
     tasks = plan_tasks(remedies, folds)
     left = [(remedy, i) for remedy, i in tasks if (remedy.name, i) not in store.done]
-    if not left:
-        return True
+    if not left or time.time() > deadline:
+        return not left
     bases = {model.name: model.prepare(data.X) for model in models}
     in_process = any(model.in_process for model in models)
 
