@@ -31,7 +31,7 @@ def read(folder, size):
 
     found = load_image_folder(folder)
     X = load_images(found.paths, size)[..., 0]  # the three channels are equal
-    patients = [_PATIENT.match(Path(path).name)[0] for path in found.paths]
+    patients = [_PATIENT.search(Path(path).name)[0] for path in found.paths]
     return X, np.array(found.target_names)[found.target], np.array(patients)
 
 
