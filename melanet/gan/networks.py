@@ -19,9 +19,20 @@ GENERATORS = ("unet", "resnet")
 _conv2d = partial(layers.Conv2D, data_format="channels_last")
 
 
-def _initializers(seed):
-    """Yield seeded Glorot initializers; unseeded ones would draw from Python's `random`."""
-    return (keras.initializers.GlorotUniform(seed=seed * 1009 + i) for i in count())
+def _weights(seed):
+    """Yield the name and the seeded Glorot initializer of each layer.
+
+    Unseeded ones would draw from Python's `random`. All networks have the same names, because
+    TensorFlow keeps memory for each that it has seen (docs/decisions/compiled-models.md).
+    """
+    for i in count():
+        initializer = keras.initializers.GlorotUniform(seed=seed * 1009 + i)
+        yield {"name": f"weights{i}", "kernel_initializer": initializer}
+
+
+def _norms(**options):
+    """Yield instance normalisations with fixed names, see `_weights`."""
+    return (InstanceNormalization(name=f"norm{i}", **options) for i in count())
 
 
 def _smaller_side(shape):
@@ -90,22 +101,18 @@ def unet_generator(
     """
     if depth is None:
         depth = min(4, max(1, _smaller_side(shape).bit_length() - 2))
-    init = _initializers(seed)
+    weights, norms = _weights(seed), _norms()
     inputs = keras.Input(shape)
     x, crop = _pad(inputs, 2**depth)
     skips = []
     for level in range(depth):
-        x = _conv2d(
-            filters * 2**level, 4, strides=2, padding="same", kernel_initializer=next(init)
-        )(x)
-        x = InstanceNormalization()(layers.LeakyReLU(0.2)(x))
+        x = _conv2d(filters * 2**level, 4, strides=2, padding="same", **next(weights))(x)
+        x = next(norms)(layers.LeakyReLU(0.2)(x))
         skips.append(x)
     for level in reversed(range(depth - 1)):
-        x = UpsamplingConv2D(
-            filters * 2**level, 4, activation="relu", kernel_initializer=next(init)
-        )(x)
-        x = layers.Concatenate()([InstanceNormalization()(x), skips[level]])
-    x = UpsamplingConv2D(shape[-1], 4, activation="tanh", kernel_initializer=next(init))(x)
+        x = UpsamplingConv2D(filters * 2**level, 4, activation="relu", **next(weights))(x)
+        x = layers.Concatenate()([next(norms)(x), skips[level]])
+    x = UpsamplingConv2D(shape[-1], 4, activation="tanh", **next(weights))(x)
     return keras.Model(inputs, crop(x), name=name)
 
 
@@ -157,28 +164,23 @@ def resnet_generator(
     """
     if depth is None:
         depth = 2 if _smaller_side(shape) >= 24 else 1
-    init = _initializers(seed)
+    weights, norms = _weights(seed), _norms(axis=-1)
 
     def conv(x, width, size, **options):
         options = {"padding": "same", "use_bias": False, **options}
-        return _conv2d(width, size, kernel_initializer=next(init), **options)(x)
-
-    def norm(x):
-        return InstanceNormalization(axis=-1)(x)
+        return _conv2d(width, size, **next(weights), **options)(x)
 
     inputs = keras.Input(shape)
     x, crop = _pad(inputs, 2**depth)
-    x = layers.ReLU()(norm(conv(x, filters, 5)))
+    x = layers.ReLU()(next(norms)(conv(x, filters, 5)))
     for level in range(1, depth + 1):
-        x = layers.ReLU()(norm(conv(x, filters * 2**level, 3, strides=2)))
+        x = layers.ReLU()(next(norms)(conv(x, filters * 2**level, 3, strides=2)))
     for _ in range(blocks):
-        y = layers.ReLU()(norm(conv(x, x.shape[-1], 3)))
-        x = layers.Add()([x, norm(conv(y, x.shape[-1], 3))])
+        y = layers.ReLU()(next(norms)(conv(x, x.shape[-1], 3)))
+        x = layers.Add()([x, next(norms)(conv(y, x.shape[-1], 3))])
     for level in reversed(range(depth)):
-        x = UpsamplingConv2D(filters * 2**level, 3, use_bias=False, kernel_initializer=next(init))(
-            x
-        )
-        x = layers.ReLU()(norm(x))
+        x = UpsamplingConv2D(filters * 2**level, 3, use_bias=False, **next(weights))(x)
+        x = layers.ReLU()(next(norms)(x))
     x = conv(x, shape[-1], 5, use_bias=True, activation="tanh")
     return keras.Model(inputs, crop(x), name=name)
 
@@ -232,10 +234,10 @@ def edit_generator(
     True
     """
     factor = max(1, round(_smaller_side(shape) / side)) if side else 1
-    init = _initializers(seed)
+    weights = _weights(seed)
 
     def conv(x, width, size=3, **options):
-        options = {"padding": "same", "kernel_initializer": next(init), **options}
+        options = {"padding": "same", **next(weights), **options}
         return layers.LeakyReLU(0.2)(_conv2d(width, size, **options)(x))
 
     def enlarge(x):
@@ -248,14 +250,12 @@ def edit_generator(
     half = conv(padded, filters, 4, strides=2)
     x = conv(half, 2 * filters, 4, strides=2)
     for _ in range(blocks):
-        y = _conv2d(2 * filters, 3, padding="same", kernel_initializer=next(init))(
-            conv(x, 2 * filters)
-        )
+        y = _conv2d(2 * filters, 3, padding="same", **next(weights))(conv(x, 2 * filters))
         x = layers.LeakyReLU(0.2)(layers.Add()([x, y]))
     x = conv(layers.Concatenate()([enlarge(x), half]), filters)
     x = conv(layers.Concatenate()([enlarge(x), padded]), max(4, filters // 2))
-    edit = crop(_conv2d(shape[-1], 3, padding="same", kernel_initializer="zeros")(x))
-    return keras.Model(inputs, ApplyEdit(factor)([inputs, edit]), name=name)
+    edit = crop(_conv2d(shape[-1], 3, padding="same", kernel_initializer="zeros", name="edit")(x))
+    return keras.Model(inputs, ApplyEdit(factor, name="apply_edit")([inputs, edit]), name=name)
 
 
 def patch_discriminator(
@@ -303,16 +303,14 @@ def patch_discriminator(
     """
     if depth is None:
         depth = min(4, max(1, _smaller_side(shape).bit_length() - 2))
-    init = _initializers(seed)
+    weights, norms = _weights(seed), _norms()
     inputs = x = keras.Input(shape)
     for level in range(depth):
-        x = _conv2d(
-            filters * 2**level, 4, strides=2, padding="same", kernel_initializer=next(init)
-        )(x)
+        x = _conv2d(filters * 2**level, 4, strides=2, padding="same", **next(weights))(x)
         x = layers.LeakyReLU(0.2)(x)
         if level:
-            x = InstanceNormalization()(x)
-    x = _conv2d(1, 4, padding="same", kernel_initializer=next(init))(x)
+            x = next(norms)(x)
+    x = _conv2d(1, 4, padding="same", **next(weights))(x)
     return keras.Model(inputs, x, name=name)
 
 
@@ -354,19 +352,19 @@ def map_discriminator(
     >>> map_discriminator([(8, 8, 16), (4, 4, 32)]).output_shape
     [(None, 8, 8, 1), (None, 4, 4, 1)]
     """
-    init = _initializers(seed)
+    weights = _weights(seed)
     inputs = [keras.Input(tuple(shape)) for shape in shapes]
     outputs = []
     for x in inputs:
         for size in (1, 3):
-            x = _conv2d(filters, size, padding="same", kernel_initializer=next(init))(x)
+            x = _conv2d(filters, size, padding="same", **next(weights))(x)
             x = layers.LeakyReLU(0.2)(x)
-        outputs.append(_conv2d(1, 1, kernel_initializer=next(init))(x))
+        outputs.append(_conv2d(1, 1, **next(weights))(x))
     return keras.Model(inputs, outputs, name=name)
 
 
-def _dense(x, units, init):
-    return layers.LeakyReLU(0.2)(layers.Dense(units, kernel_initializer=next(init))(x))
+def _dense(x, units, weights):
+    return layers.LeakyReLU(0.2)(layers.Dense(units, **next(weights))(x))
 
 
 def dense_generator(
@@ -396,10 +394,10 @@ def dense_generator(
     >>> dense_generator((20,)).output_shape
     (None, 20)
     """
-    init = _initializers(seed)
+    weights = _weights(seed)
     inputs = keras.Input(shape)
-    x = _dense(_dense(inputs, filters, init), filters, init)
-    x = layers.Dense(shape[0], kernel_initializer=next(init))(x)
+    x = _dense(_dense(inputs, filters, weights), filters, weights)
+    x = layers.Dense(shape[0], **next(weights))(x)
     outputs = layers.Activation("tanh")(layers.Add()([inputs, x]))
     return keras.Model(inputs, outputs, name=name)
 
@@ -431,10 +429,10 @@ def dense_discriminator(
     >>> dense_discriminator((20,)).output_shape
     (None, 1)
     """
-    init = _initializers(seed)
+    weights = _weights(seed)
     inputs = keras.Input(shape)
-    x = _dense(_dense(inputs, filters, init), filters, init)
-    return keras.Model(inputs, layers.Dense(1, kernel_initializer=next(init))(x), name=name)
+    x = _dense(_dense(inputs, filters, weights), filters, weights)
+    return keras.Model(inputs, layers.Dense(1, **next(weights))(x), name=name)
 
 
 def build_four(

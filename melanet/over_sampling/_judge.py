@@ -89,19 +89,20 @@ class _JudgeBatches(keras.utils.PyDataset):
 
 
 def _build_network(shape, n_classes, seed):
-    def init(i):
-        return keras.initializers.GlorotUniform(seed=seed + i)
+    def weights(i):  # of a fixed name, see docs/decisions/compiled-models.md
+        initializer = keras.initializers.GlorotUniform(seed=seed + i)
+        return {"kernel_initializer": initializer, "name": f"weights{i}"}
 
     inputs = x = keras.Input(shape)
     for i, width in enumerate((16, 32, 64)):
         convolution = layers.Conv2D(
-            width, 3, padding="same", data_format="channels_last", kernel_initializer=init(i)
+            width, 3, padding="same", data_format="channels_last", **weights(i)
         )
         x = layers.ReLU()(convolution(x))
         if min(x.shape[1:3]) >= 4:
             x = layers.MaxPooling2D(data_format="channels_last")(x)
-    x = layers.Dense(64, activation="relu", kernel_initializer=init(8))(layers.Flatten()(x))
-    outputs = layers.Dense(n_classes, activation="softmax", kernel_initializer=init(9))(x)
+    x = layers.Dense(64, activation="relu", **weights(8))(layers.Flatten()(x))
+    outputs = layers.Dense(n_classes, activation="softmax", **weights(9))(x)
     return keras.Model(inputs, outputs)
 
 
