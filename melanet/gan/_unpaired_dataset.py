@@ -216,7 +216,7 @@ class UnpairedFiles(UnpairedDataset):
     augment : callable or None, default=None
         Applied to both sets.
     value_range : (float, float) or None, default=None
-        Limits of the values of grey files of more than 8 bits, see `melanet.images.load_images`.
+        Limits of the values of grey files of more than 8 bits, see `melanet.datasets.load_images`.
     workers : int, default=2
         Number of reading threads.
     **kwargs

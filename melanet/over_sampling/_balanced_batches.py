@@ -61,7 +61,7 @@ class BalancedBatches(keras.utils.PyDataset):
         alike are replaced by copies of real images of the class, of which every second is
         augmented a little.
     value_range : (float, float) or None, default=None
-        Limits of the values of grey files of more than 8 bits, see `melanet.images.load_images`.
+        Limits of the values of grey files of more than 8 bits, see `melanet.datasets.load_images`.
     **kwargs
         Passed to ``keras.utils.PyDataset``.
 

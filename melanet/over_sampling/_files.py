@@ -131,7 +131,7 @@ def oversample_files(
         model, or 256.
     value_range : (float, float) or None, default=None
         Limits of the values of grey files of more than 8 bits, such as (0, 4095), see
-        `melanet.images.load_images`. The images written have 8 bits.
+        `melanet.datasets.load_images`. The images written have 8 bits.
     seed : int, default=0
         Seed of everything.
     checkpoint_seconds : float, default=60

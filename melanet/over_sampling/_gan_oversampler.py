@@ -608,13 +608,12 @@ class GANOversampler(BaseOverSampler):
             label: Matching(**config) for label, config in zip(labels, card["matchings"]) if config
         }
         sampler.sampling_strategy_ = _counts_from_json(card["needs"])
-        reports = card.get("reports") or {"labels": [], "values": []}  # older files have none
-        sampler.reports_ = {
-            label: ClassReport(**report)
-            for label, report in zip(
-                _archive.labels_from_json(reports["labels"]).tolist(), reports["values"]
-            )
-        }
+        reports, sampler.reports_ = card.get("reports"), {}
+        if isinstance(reports, dict):  # older files have none
+            filled = _archive.labels_from_json(reports["labels"]).tolist()
+            sampler.reports_ = {
+                label: ClassReport(**report) for label, report in zip(filled, reports["values"])
+            }
         sampler.source_indices_ = np.array(card["source_indices"], int)
         sampler.source_kind_ = np.array(card["source_kind"], "U11")
         sampler.n_features_in_ = card["n_features_in"]

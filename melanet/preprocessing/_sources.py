@@ -109,7 +109,7 @@ class PictureFiles:
     size : int or (int, int)
         Side of a square, or height and width, that images are resized to.
     value_range : (float, float) or None, default=None
-        Limits of the values of grey files of more than 8 bits, see `melanet.images.load_images`.
+        Limits of the values of grey files of more than 8 bits, see `melanet.datasets.load_images`.
     depth : melanet.images.Depth or None, default=None
         Record of the bits that files of more than 8 bits use, shared by parts of a set.
 

@@ -27,7 +27,7 @@ def untrained(width):
 
 
 def without_training(width, label=1, **options):
-    return quick(pretrained={label: untrained(width)}, **options)
+    return quick(pretrained={label: untrained(width)}, steps=None, **options)
 
 
 def mixed(n=80, rare=20):
