@@ -71,9 +71,12 @@ class _JudgeBatches(keras.utils.PyDataset):
         super().__init__()
         rng = np.random.default_rng([seed, steps])
         rows, n_classes = [], int(codes.max()) + 1
+        fewest, most = (-(-n // n_classes) for n in (_MIN_COPIES, steps * batch_size))
         for code in range(n_classes):
             own = np.flatnonzero(codes == code)
-            rows.append(np.resize(own, max(len(own), -(-_MIN_COPIES // n_classes))))
+            if len(own) > most:
+                own = rng.permutation(own)[:most]
+            rows.append(np.resize(own, max(len(own), fewest)))
         self.ends = np.cumsum([len(part) for part in rows])
         self.images = augment(images[np.concatenate(rows)], rng)
         self.steps, self.seed, self.batch_size = steps, seed, batch_size
