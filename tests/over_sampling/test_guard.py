@@ -209,15 +209,6 @@ def test_the_failing_recipe_on_real_lesions_is_refused(isic2016):
     assert set(sampler.source_kind_) == {"copy"}
 
 
-@pytest.mark.slow
-def test_edits_of_real_lesions_pass(isic2016, recwarn):
-    X, y = isic2016
-    sampler = GANOversampler(flip="both", random_state=0, quality="draft")
-    sampler.fit_resample(X, y)
-    assert not [w for w in recwarn if issubclass(w.category, TranslationWarning)]
-    assert (sampler.source_kind_ == "translation").mean() > 0.5
-
-
 @pytest.fixture(scope="module")
 def isic2016():
     """Return the training lesions of ISIC 2016 at 64x64 and their labels."""
