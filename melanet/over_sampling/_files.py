@@ -113,8 +113,8 @@ def oversample_files(
         Names of the sources in the manifest, one for each path; None takes `paths`. A name that
         is not UTF-8 is written byte for byte: read with ``errors="surrogateescape"``.
     groups : array-like of shape (n,) or None, default=None
-        Lesion or patient of each image, for the manifest: whoever splits originals and synthetic
-        images keeps the images of a group on one side.
+        Lesion or patient of each image, for the manifest, so that a later split can keep the
+        originals and synthetic images of a group on one side.
     models : dict or None, default=None
         label -> CycleGAN or file of one, to use instead of training; of classes that get images.
     sampling_strategy : float, str or dict, default="auto"
