@@ -179,7 +179,7 @@ def fetch_isic_archive(
 
 
 def _take(images, n, random_state):
-    """Return n images: the first ones, or, with a seed, a draw that does not depend on their order."""
+    """Return the first n images, or, with a seed, a draw that does not depend on their order."""
     if random_state is None or len(images) <= n:
         return images[:n]
     images = sorted(images, key=lambda image: image.isic_id)
