@@ -347,6 +347,7 @@ def plot_intervals(
     >>> len(figure.axes)
     1
     """
+    _check_path(path)
     if not panels or not all(panels.values()):
         raise ValueError(f"panels must hold intervals to draw. Received: {panels!r}")
     n_columns = min(2, len(panels))

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ _BACKENDS = (
 )
 
 
-def add_size_and_seed(add: Callable[..., Any]) -> None:
-    """Add the arguments ``--size`` and ``--seed``."""
-    help = f"image side ({DEFAULT_HELP})"
-    add("--size", type=whole_number(1), default=256, metavar="PIXELS", help=help)
+def add_size_and_seed(add: Callable[..., Any], size: int = 256, least: int = 1) -> None:
+    """Add the arguments ``--size``, with a default and a least value, and ``--seed``."""
+    help = f"side that images are resized to ({DEFAULT_HELP})"
+    add("--size", type=whole_number(least), default=size, metavar="PIXELS", help=help)
     add_seed(add)
 
 
@@ -61,7 +61,7 @@ def add_quality(add: Callable[..., Any]) -> None:
         "--quality",
         choices=("draft", "default", "high"),
         default="default",
-        help=f"length of the default recipe's training ({DEFAULT_HELP})",
+        help=f"length of the GAN's training by the default recipe ({DEFAULT_HELP})",
     )
     add(
         "--features",
@@ -169,7 +169,7 @@ class Listing(NamedTuple):
         Files, and the names of their classes.
     groups : ndarray of str of shape (n,) or None
         Lesion or patient of each image; None if nothing is known.
-    group_columns : list of str
+    group_columns : dict of str -> ndarray of str of shape (n,)
         Columns of a table that say so.
     folder : Path
         Folder that the files' names are relative to.
@@ -178,7 +178,7 @@ class Listing(NamedTuple):
     paths: np.ndarray
     labels: np.ndarray
     groups: np.ndarray | None
-    group_columns: list[str]
+    group_columns: dict[str, np.ndarray]
     folder: Path
 
 
@@ -213,7 +213,36 @@ def list_source(source: str | Path, subset: str = "train", groups: str | None = 
             f"--groups names a column of a CSV file. Received: --groups {groups} for {source}, "
             "which is a folder" + ("" if path.is_dir() else " or does not exist")
         )
-    return Listing(*list_folder(str(source), subset), None, [], path)
+    return Listing(*list_folder(str(source), subset), None, {}, path)
+
+
+def load_pictures(
+    paths: np.ndarray, size: int | Sequence[int], value_range: tuple[float, float] | None
+) -> np.ndarray:
+    """Load images; see `melanet.images.load_images`.
+
+    Warns
+    -----
+    melanet.exceptions.ScaleWarning
+        If values use a part of the files' bits.
+    """
+    import warnings
+
+    from melanet.exceptions import ScaleWarning
+    from melanet.images import Depth, check_size, likely_range, read_pictures
+
+    depth = Depth(len(paths))
+    images = read_pictures(list(paths), check_size(size), value_range, depth)
+    brightest = int(images.max(initial=0))
+    if not depth.n_deep and likely_range(8, 0, brightest) is not None:
+        warnings.warn(
+            f"The images are nearly black: their values of 0 to 255 reach {brightest}. Files of 8 "
+            "bits are read as they are; if their contrast was lost when they were written, write "
+            "them anew with values that use all bits",
+            ScaleWarning,
+            stacklevel=2,
+        )
+    return images
 
 
 def add_groups(add: Callable[..., Any], use: str) -> None:

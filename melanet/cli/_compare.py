@@ -5,40 +5,36 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from melanet.cli._common import (
-    CLASSES_HELP,
     DEFAULT_HELP,
-    add_seed,
+    SOURCE_HELP,
+    add_groups,
+    add_quality,
+    add_size_and_seed,
+    add_value_range,
     count_classes,
-    list_folder,
+    list_source,
+    load_pictures,
+    parse_features,
     seconds,
     whole_number,
 )
 
-if TYPE_CHECKING:
-    import numpy as np
-
 _PAGE, _RESULTS, _SCORES, _WORK = "report.html", "results.csv", "scores.csv", "work"
+_GAN = "GANOversampler"
 _ESTIMATORS = {"features": "frozen features", "network": "small network"}
 
 
 def add_arguments(add: Callable[..., Any]) -> None:
     """Add the command's arguments to a parser; `add` is its ``add_argument``."""
-    add("source", metavar="SRC", help=f"{CLASSES_HELP}, or a CSV file with columns path and label")
+    add("source", metavar="SRC", help=SOURCE_HELP)
     add(
         "--out",
         default="melanet-comparison",
         metavar="DIR",
         help=f"folder for {_PAGE}, {_RESULTS}, {_SCORES} and unfinished work ({DEFAULT_HELP})",
-    )
-    add(
-        "--side",
-        type=whole_number(8),
-        default=64,
-        metavar="PIXELS",
-        help=f"side that images are resized to ({DEFAULT_HELP})",
     )
     add(
         "--remedies",
@@ -47,12 +43,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
         help="built-in remedies, separated by semicolons, such as 'nothing; SMOTE; "
         f"GANOversampler' ({DEFAULT_HELP})",
     )
-    add(
-        "--quality",
-        choices=("draft", "default", "high"),
-        default="default",
-        help=f"length of GANOversampler's training ({DEFAULT_HELP})",
-    )
+    add_quality(add)
     add(
         "--estimator",
         choices=("auto", *_ESTIMATORS, "both"),
@@ -60,7 +51,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
         help="classifier: logistic regression on frozen features, a small network, or both "
         "(default: features if ImageNet weights are in Keras' cache)",
     )
-    add("--groups", metavar="COLUMN", help="column of the CSV file with patients or lesions")
+    add_groups(add, "which no fold splits")
     add(
         "--folds",
         type=whole_number(2),
@@ -77,24 +68,31 @@ def add_arguments(add: Callable[..., Any]) -> None:
     )
     add("--max-seconds", type=seconds, metavar="S", help="begin no fit after this time")
     add("--dry-run", action="store_true", help="estimate the time and stop")
-    add_seed(add)
+    add_value_range(add)
+    add_size_and_seed(add, 64, 8)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare, print the table and the advice, and write them; see `melanet.compare`."""
+    import numpy as np
+
     from melanet import NOT_FOR_DIAGNOSIS, compare
     from melanet.comparison import estimate_seconds
-    from melanet.datasets import load_images
+    from melanet.comparison._cost import describe_estimate
     from melanet.utils._files import check_writable
 
     out = Path(arguments.out)
-    paths, y, groups = read_source(arguments.source, arguments.groups)
+    source = list_source(arguments.source, groups=arguments.groups)
+    y = source.labels
     count_classes(y, arguments.source)
-    remedies = parse_remedies(arguments.remedies, arguments.quality)
+    remedies = parse_remedies(
+        arguments.remedies, arguments.quality, parse_features(arguments.features)
+    )
     options: dict[str, Any] = {
         "remedies": remedies,
-        "groups": groups,
+        "groups": source.groups,
         "cv": (arguments.folds, arguments.repeats),
+        "value_range": (0, 255),  # of pictures, however dark they are
         "random_state": arguments.seed,
     }
     estimator = None
@@ -102,10 +100,13 @@ def run(arguments: argparse.Namespace) -> None:
         estimator = _ESTIMATORS.get(arguments.estimator) or list(_ESTIMATORS.values())
     if not arguments.dry_run:
         check_writable(*(out / name for name in (_PAGE, _RESULTS, _SCORES)))
-    X = load_images(paths, arguments.side)
+    if source.groups is not None:
+        n = len(np.unique(source.groups))
+        print(f"Folds split by {' and '.join(source.group_columns)}: {n} groups")
+    X = load_pictures(source.paths, arguments.size, arguments.value_range)
     if arguments.dry_run:
-        for name, needed in estimate_seconds(X, y, estimator, **options).items():
-            print(f"{name}: about {max(1, round(needed / 60))} min")
+        found = estimate_seconds(X, y, estimator, **options)
+        print(f"Estimate: {describe_estimate(found)}")
         return
     found = compare(
         X,
@@ -121,63 +122,50 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{found}\n\n{NOT_FOR_DIAGNOSIS}\nWrote {out / _PAGE}, {_RESULTS} and {_SCORES}")
 
 
-def read_source(source: str, column: str | None) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
-    """Return files, class names and groups of a folder of classes or a CSV file.
-
-    Raises
-    ------
-    ValueError
-        If a column is given for a folder, or lacks values.
-    """
-    from melanet.datasets import load_image_table
-    from melanet.utils._files import read_csv
-
-    if not Path(source).is_file():
-        if column is not None:
-            raise ValueError(
-                "--groups names a column of a CSV file. Received: a folder. List its files in a "
-                "CSV file with the columns path and label"
-            )
-        return *list_folder(source), None
-    found = load_image_table(source)
-    if column is None:
-        return found.paths, found.labels, None
-    groups = [row[column].strip() for _, row in read_csv(source, (column,))]
-    return found.paths, found.labels, groups
-
-
-def parse_remedies(text: str, quality: str) -> Any:
-    """Parse ``--remedies`` and ``--quality``.
+def parse_remedies(text: str, quality: str = "default", features: str | None = "auto") -> Any:
+    """Parse ``--remedies``, ``--quality`` and ``--features``.
 
     Parameters
     ----------
     text : str
         "all", or names of built-in remedies, separated by semicolons, since names hold commas.
-    quality : {"draft", "default", "high"}
-        Of `melanet.GANOversampler`; others than "default" replace the built-in one.
+    quality : {"draft", "default", "high"}, default="default"
+        Of `melanet.GANOversampler`; with other values than the defaults of this and the next
+        parameter, one with them replaces the built-in one.
+    features : str or None, default="auto"
+        Of `melanet.GANOversampler`.
 
     Returns
     -------
     "all", list of str or dict
         As `melanet.compare` takes them.
 
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or settings are given for a GANOversampler that is left out.
+
     Examples
     --------
     >>> from melanet.cli._compare import parse_remedies
-    >>> parse_remedies("nothing; SMOTE", "default")
+    >>> parse_remedies("nothing; SMOTE")
     ['nothing', 'SMOTE']
     """
     from melanet import GANOversampler
     from melanet.comparison import REMEDIES, find_remedy
 
-    names = list(REMEDIES) if text.strip() == "all" else [n.strip() for n in text.split(";")]
-    if quality == "default":
-        return "all" if text.strip() == "all" else names
-    names = [find_remedy(name) for name in names]
-    chosen: dict[str, Any] = {name: None for name in REMEDIES if name not in names}
-    if "GANOversampler" not in names:
-        raise ValueError(
-            f"--quality is for GANOversampler, which --remedies leaves out. Received: {quality}"
-        )
-    chosen["GANOversampler"] = None
-    return chosen | {f"GANOversampler, {quality}": GANOversampler(quality=quality)}
+    everything = text.strip() == "all"
+    names = list(REMEDIES) if everything else [find_remedy(n.strip()) for n in text.split(";")]
+    changed: dict[str, Any] = {}
+    if quality != "default":
+        changed["quality"] = quality
+    if features != "auto":
+        changed["features"] = features
+    if not changed:
+        return "all" if everything else names
+    if _GAN not in names:
+        given = " ".join(f"--{name} {value or 'none'}" for name, value in changed.items())
+        raise ValueError(f"{given} is for GANOversampler, which --remedies leaves out")
+    left_out: dict[str, Any] = {name: None for name in REMEDIES if name not in names}
+    name = ", ".join([_GAN, *(f"{key} {value or 'none'}" for key, value in changed.items())])
+    return left_out | {_GAN: None, name: GANOversampler(value_range=(0, 255), **changed)}

@@ -16,6 +16,7 @@ from melanet.cli._common import (
     check_outside,
     finite_number,
     list_source,
+    load_pictures,
 )
 
 _TABLE, _JSON, _PREDICTIONS = "report.csv", "report.json", "predictions.csv"
@@ -55,7 +56,6 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet import NOT_FOR_DIAGNOSIS
     from melanet.classifier import load_classifier
     from melanet.classifier._pictures import n_picture_channels, picture_samples
-    from melanet.images import load_images
     from melanet.metrics import screening_report
     from melanet.utils._files import check_writable
     from melanet.weights._published import CLASSES
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     classifier = load_classifier(arguments.model)
     n_picture_channels(classifier)
     paths, folders, groups, columns, _ = list_source(arguments.source, "test", arguments.groups)
-    X = load_images(paths, classifier.model_.input_shape[1:3], value_range=arguments.value_range)
+    X = load_pictures(paths, classifier.model_.input_shape[1:3], arguments.value_range)
     classes = [str(label) for label in CLASSES.get(classifier.published_, classifier.classes_)]
     codes = match_folders(folders, classes, arguments.label)
     column = find_positive(classes, arguments.positive, arguments.label)

@@ -274,8 +274,13 @@ def _quality(comparison, remedy):
 
 
 def _problems(comparison):
-    failed = [note for note in comparison.notes_ if ": failed in " in note]
-    return [f"Not all fits succeeded: {_join(failed)}"] if failed else []
+    failed: dict[str, list[str]] = {}
+    for note in comparison.notes_:
+        name, sign, text = note.partition(": failed in ")
+        if sign:
+            failed.setdefault(f"failed in {text}", []).append(name)
+    parts = [f"{_join(names)}: {text.rstrip('.')}" for text, names in failed.items()]
+    return [f"Not all fits succeeded: {'; '.join(parts)}"] if parts else []
 
 
 def _doing(reference):

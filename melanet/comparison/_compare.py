@@ -5,28 +5,18 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from melanet.comparison._comparison import Comparison, Summary
-from melanet.comparison._data import Data
-from melanet.comparison._estimators import Model, make_models
-from melanet.comparison._folds import Fold, make_folds
 from melanet.comparison._measures import RANKINGS
+from melanet.comparison._plan import make_plan
 from melanet.comparison._progress import Reporter
-from melanet.comparison._remedies import (
-    NOTHING,
-    THRESHOLD,
-    Remedy,
-    collect_remedies,
-    derive_seed,
-)
-from melanet.comparison._runs import Store, describe_settings, plan_tasks, run_all
+from melanet.comparison._runs import Store, describe_settings, run_tasks
 from melanet.utils._files import read_json, resumable
 from melanet.utils._typing import PathLike, RandomState
 from melanet.utils._validation import is_integer, to_python
@@ -63,7 +53,8 @@ def compare(
     estimator : classifier, str, list, dict or None, default=None
         Classifier with ``predict_proba``, a Keras model in ``keras.wrappers.SKLearnClassifier``,
         "frozen features" or "small network" for images, "gradient boosting" or
-        "logistic regression" for tables; several of them; or name -> classifier. Images are given
+        "logistic regression" for tables; several of them; or name -> classifier. A Keras model has
+        an output for each class, or one for the second of two classes. Images are given
         as rows of pixels to classifiers that do not take images. None takes, for images, logistic
         regression on features of VGG16 if its weights are in Keras' cache, and a small network
         with augmentation otherwise; for tables both.
@@ -93,7 +84,8 @@ def compare(
     random_state : int, RandomState instance or None, default=None
         Seed of folds, remedies and estimators.
     verbose : int, default=0
-        1 shows an estimate of the time and a progress bar.
+        1 shows a progress bar and, after the first fold of the plain remedies and a few steps of
+        each GAN, an estimate of the time.
 
     Returns
     -------
@@ -157,93 +149,18 @@ def compare(
         value_range=value_range,
         random_state=_kept_seed(random_state, work),
     )
-    store = Store(
-        work, describe_settings(plan.data, plan.models, plan.runs, plan.folds, cv, plan.seed)
-    )
-    reporter = Reporter(plan_tasks(plan.runs, plan.folds), store, verbose)
+    store = Store(work, describe_settings(plan, cv))
+    run = partial(run_tasks, plan, n_jobs=n_jobs, deadline=deadline, store=store)
+    reporter = Reporter(plan, store, verbose, n_jobs)
     with reporter, nullcontext() if store.folder is None else resumable(store.folder):
-        complete = run_all(
-            plan.data,
-            plan.models,
-            plan.runs,
-            plan.folds,
-            seed=plan.seed,
-            n_jobs=n_jobs,
-            deadline=deadline,
-            store=store,
-            report=reporter.update,
-        )
+        if verbose:
+            # The first fold shows how long the others will take.
+            run([(r, i) for r, i in plan.tasks if i == 0 and not r.slow], report=reporter.update)
+            if time.time() < deadline:
+                reporter.estimate()
+        complete = run(plan.tasks, report=reporter.update)
     models = [model.name for model in plan.models]
     return Comparison(models, plan.names, scoring, _summarise(plan, complete), store)
-
-
-@dataclass
-class Plan:
-    """All that a comparison will run.
-
-    Parameters
-    ----------
-    data : Data
-        The samples.
-    models : list of Model
-        Estimators.
-    names : list of str
-        Remedies in the results.
-    runs : list of Remedy
-        Remedies that are fitted; a tuned threshold needs no fits of its own.
-    folds : list of Fold
-        Folds.
-    seed : int
-        Seed.
-    """
-
-    data: Data
-    models: list[Model]
-    names: list[str]
-    runs: list[Remedy]
-    folds: list[Fold]
-    seed: int
-
-
-def make_plan(
-    X: Any,
-    y: Any,
-    estimator: Any = None,
-    *,
-    remedies: Any = "all",
-    groups: ArrayLike | None = None,
-    cv: Any = 5,
-    value_range: tuple[float, float] | None = None,
-    random_state: RandomState = None,
-) -> Plan:
-    """Check the arguments of `compare` and return what it will run."""
-    data = Data(X, y, groups, value_range)
-    found = collect_remedies(remedies, value_range)
-    models = make_models(estimator, data)
-    seed: Any = random_state
-    if not is_integer(seed, 0):
-        seed = check_random_state(seed).randint(2**31 - 1)
-    seed = int(seed)
-    folds = make_folds(
-        data.codes,
-        data.classes,
-        data.groups,
-        cv,
-        derive_seed(seed, "folds"),
-        set_aside=data.positive is not None or any(model.in_process for model in models),
-    )
-    names = [remedy.name for remedy in found]
-    runs = [remedy for remedy in found if remedy.name != THRESHOLD]
-    if data.positive is None and THRESHOLD in names:
-        names.remove(THRESHOLD)
-    elif THRESHOLD in names and NOTHING not in names:
-        runs.insert(0, Remedy(NOTHING))  # the same fits
-    if not names:
-        raise ValueError(
-            "remedies must hold more than a tuned threshold where there are more than two "
-            f"classes. Received: {data.classes.tolist()}"
-        )
-    return Plan(data, models, names, runs, folds, seed)
 
 
 def _summarise(plan, complete):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from melanet.comparison._compare import Plan, make_plan
 from melanet.comparison._data import Data
-from melanet.comparison._remedies import Remedy, gan_samplers
-from melanet.comparison._runs import plan_tasks, run_fold, total_seconds
+from melanet.comparison._plan import Plan, make_plan
+from melanet.comparison._remedies import NOTHING, Remedy, gan_samplers
+from melanet.comparison._runs import plan_scope, run_fold, total_seconds
 
 _SHORT, _LONG = 2, 22  # steps of the trainings that are timed
 
@@ -45,23 +46,64 @@ def estimate_seconds(X: Any, y: Any, estimator: Any = None, **options: Any) -> d
     ['nothing', 'SMOTE']
     """
     plan = make_plan(X, y, estimator, **options)
-    tasks = plan_tasks(plan.runs, plan.folds)
-    bases = {model.name: model.prepare(plan.data.X) for model in plan.models}
+    return estimate_plan(plan, {r.name: _time(r, plan) for r in plan.runs if not r.slow})
+
+
+def estimate_plan(plan: Plan, known: Mapping[str, float]) -> dict[str, float]:
+    """Return remedy -> seconds on all of its folds.
+
+    Parameters
+    ----------
+    plan : Plan
+        The comparison.
+    known : dict
+        Name of a remedy -> seconds of one fold. The others train GANs, which are timed by a few
+        steps.
+    """
     found: dict[str, float] = {}
     for remedy in plan.runs:
-        n_folds = sum(other is remedy for other, _ in tasks)
-        once = 0.0
-        if remedy.slow:
-            once, each = _time_gan(remedy, plan)
-            each += _time(Remedy("nothing"), plan, bases)
+        n_folds = sum(other is remedy for other, _ in plan.tasks)
+        if remedy.name in known:
+            found[remedy.name] = n_folds * known[remedy.name]
         else:
-            each = _time(remedy, plan, bases)
-        found[remedy.name] = once + n_folds * each
+            # Of the estimators, about.
+            fits = min(known.values()) if known else _time(Remedy(NOTHING), plan)
+            with plan_scope(plan):
+                once, each = _time_gan(remedy, plan)
+            found[remedy.name] = once + n_folds * (each + fits)
     return found
 
 
-def _time(remedy, plan, bases):
-    record = run_fold(plan.data, plan.models, bases, remedy, 0, plan.folds[0], plan.seed)
+def describe_estimate(found: Mapping[str, float]) -> str:
+    """Return an estimate as a line, the longest remedies first.
+
+    Examples
+    --------
+    >>> from melanet.comparison._cost import describe_estimate
+    >>> describe_estimate({"nothing": 2.0, "GANOversampler": 600.0})
+    '10 min in all: GANOversampler 10 min, nothing 2 s'
+    """
+    names = sorted(found, key=lambda name: -found[name])
+    parts = ", ".join(f"{name} {format_seconds(found[name])}" for name in names)
+    return f"{format_seconds(sum(found.values()))} in all: {parts}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a time in seconds, minutes or hours.
+
+    Examples
+    --------
+    >>> from melanet.comparison._cost import format_seconds
+    >>> format_seconds(0.2), format_seconds(600), format_seconds(9000)
+    ('under 1 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _time(remedy, plan):
+    record = run_fold(plan.data, plan.models, plan.bases, remedy, 0, plan.folds[0], plan.seed)
     assert record is not None  # there is no deadline
     return total_seconds(record)
 

@@ -22,6 +22,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import ThreadpoolController
 
 from melanet.comparison._data import Data, flatten, join
+from melanet.comparison._keras_classifier import KerasClassifier
 from melanet.comparison._remedies import NotApplicable, TrainingSet, seeded, smote
 from melanet.preprocessing import ImageForm, take
 from melanet.utils._labels import match_labels
@@ -192,15 +193,18 @@ def _of_user(name, estimator, data):
             "estimator must be fitted anew in every fold: wrap a Keras model as "
             f"keras.wrappers.SKLearnClassifier(model, fit_kwargs={{...}}). Received: {name!r}"
         )
+    if wrapped and is_classifier(estimator):
+        estimator = KerasClassifier(estimator.model, estimator.model_kwargs, estimator.fit_kwargs)
+        return Model(name, estimator, _unchanged, in_process=True)
     if not wrapped and not hasattr(estimator, "predict_proba"):
         raise ValueError(
             f"estimator must have predict_proba, since ranks and thresholds need it. Received: "
             f"{name!r}, which has none. Wrap it in sklearn.calibration.CalibratedClassifierCV"
         )
-    if not wrapped and not is_classifier(estimator):
+    if not is_classifier(estimator):
         raise ValueError(f"estimator must be a classifier. Received: {name!r}, {estimator!r}")
-    as_rows = data.is_images and not wrapped and not _takes_images(estimator)
-    network = wrapped or hasattr(estimator, "from_pretrained")
+    as_rows = data.is_images and not _takes_images(estimator)
+    network = hasattr(estimator, "from_pretrained")
     return Model(name, estimator, flatten if as_rows else _unchanged, in_process=network)
 
 
@@ -308,12 +312,7 @@ def _weight_classes(estimator, y):
 def _probabilities(estimator, X, classes):
     if not len(X):
         return np.zeros((0, len(classes)))
-    if hasattr(estimator, "predict_proba"):
-        values = np.asarray(estimator.predict_proba(X), float)
-    else:  # of Keras' wrapper, whose network is public
-        values = np.asarray(estimator.model_.predict(X, verbose=0), float)
-        if values.ndim == 1 or values.shape[1] == 1:
-            values = np.stack([1 - values.reshape(-1), values.reshape(-1)], axis=1)
+    values = np.asarray(estimator.predict_proba(X), float)
     if not np.isfinite(values).all():
         raise ValueError("predict_proba returned values that are not finite")
     own = getattr(estimator, "classes_", classes)

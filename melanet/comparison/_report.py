@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from melanet import NOT_FOR_DIAGNOSIS
 from melanet._version import __version__
 from melanet.comparison._measures import DECISION, MEASURES
-from melanet.images import difference_map, picture_grid, resize
+from melanet.images import data_url, difference_map, fit_cells, picture_grid
 from melanet.utils._files import atomic_path
 from melanet.utils._typing import PathLike
 
@@ -35,7 +31,8 @@ th { vertical-align: bottom; } th:first-child, td:first-child, td.note { text-al
 td:first-child { white-space: nowrap; } td.note { color: #555; }
 .panels { display: flex; flex-wrap: wrap; gap: 0 2rem; }
 tr.chosen td { background: #e8f3ec; }
-figure { margin: 1rem 0; } figcaption, .small { color: #555; font-size: .85rem; }
+figure { margin: 1rem 0; max-width: 100%; overflow-x: auto; }
+figcaption, .small { color: #555; font-size: .85rem; }
 svg text { font: 13px system-ui, sans-serif; fill: #1b1b1b; }
 img { max-width: 100%; height: auto; image-rendering: pixelated; }
 """
@@ -159,7 +156,8 @@ def _panel(title: str, intervals: Mapping[str, tuple[float, float, float]]) -> s
             shapes.append(f"<circle cx={x(mean):.1f} cy={y} r=5 fill='#0072b2' />")
     return (
         f"<figure><svg viewBox='0 0 {_WIDTH} {height}' width={_WIDTH} role=img "
-        f"style='max-width:100%;height:auto'><title>{_text(title)}</title>"
+        f"style='width:100%;min-width:27rem;max-width:{_WIDTH}px;height:auto'>"
+        f"<title>{_text(title)}</title>"
         f"<text x=0 y=16 font-weight=bold>{_text(title)}</text>{''.join(shapes)}</svg></figure>"
     )
 
@@ -173,23 +171,11 @@ def _ticks(low: float, high: float) -> Sequence[float]:
 
 
 def _pictures(sources: np.ndarray, made: np.ndarray) -> str:
-    rows = [_fit(images) for images in (sources, made, difference_map(sources, made))]
-    grid = Image.fromarray(picture_grid(rows))
-    file = io.BytesIO()
-    grid.save(file, "PNG")
-    data = base64.b64encode(file.getvalue()).decode()
+    shown = sources, made, difference_map(sources, made)
+    grid = picture_grid([fit_cells(images, _CELL, _LARGEST) for images in shown])
     return (
-        f"<figure><img alt='sources, translations and edits' src='data:image/png;base64,{data}'>"
+        f"<figure><img alt='sources, translations and edits' src='{data_url(grid)}'>"
         "<figcaption>From the training rows of the first fold. Above: sources. Middle: their "
         "translations into the rare class. Below: the edits, red where a translation is brighter "
         "and blue where it is darker.</figcaption></figure>"
     )
-
-
-def _fit(images: np.ndarray) -> np.ndarray:
-    height, width = images.shape[1:3]
-    if max(height, width) > _LARGEST:
-        factor = _LARGEST / max(height, width)
-        return resize(images, (max(1, round(height * factor)), max(1, round(width * factor))))
-    scale = max(1, round(_CELL / min(height, width)))
-    return images.repeat(scale, 1).repeat(scale, 2)

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from melanet.comparison._data import Data
 from melanet.comparison._estimators import Model
 from melanet.comparison._folds import Fold
 from melanet.comparison._measures import measure, tune_threshold
+from melanet.comparison._plan import Plan
 from melanet.comparison._remedies import (
     NotApplicable,
     Remedy,
@@ -35,6 +36,7 @@ from melanet.utils._files import Journal, read_json, write_json
 from melanet.utils._typing import PathLike
 
 _N_PICTURES = 12  # pairs of source and translation kept of each sampler
+_FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning)
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 Record = dict[str, Any]
@@ -130,36 +132,30 @@ def run_fold(
     return record
 
 
-def run_all(
-    data: Data,
-    models: Sequence[Model],
-    remedies: Sequence[Remedy],
-    folds: Sequence[Fold],
+def run_tasks(
+    plan: Plan,
+    tasks: Sequence[tuple[Remedy, int]],
     *,
-    seed: int,
     n_jobs: int | None,
     deadline: float,
     store: Store,
-    report: Callable[[Record, float], None],
+    report: Callable[[Record], None],
 ) -> bool:
-    """Run every remedy on its folds, the plain ones first, and keep the records in a store.
+    """Run remedies on folds in the given order, and keep the records in a store.
 
     Returns
     -------
     bool
         Whether everything was run before the deadline.
     """
-    tasks = plan_tasks(remedies, folds)
     left = [(remedy, i) for remedy, i in tasks if (remedy.name, i) not in store.done]
     if not left or time.time() > deadline:
         return not left
-    bases = {model.name: model.prepare(data.X) for model in models}
-    in_process = any(model.in_process for model in models)
-
-    run = partial(run_fold, data, models, bases, seed=seed, deadline=deadline)
-    with reproducible() if in_process or any(r.slow for r, _ in left) else nullcontext():
+    data, folds, seed = plan.data, plan.folds, plan.seed
+    run = partial(run_fold, data, plan.models, plan.bases, seed=seed, deadline=deadline)
+    with plan_scope(plan):
         plain = [(r, i) for r, i in left if not r.slow]
-        parallel = n_jobs not in (None, 1) and not in_process and len(plain) > 1
+        parallel = n_workers(plan, n_jobs) > 1 and len(plain) > 1
         if parallel:
             results = joblib.Parallel(n_jobs, return_as="generator")(
                 joblib.delayed(run)(remedy, i, folds[i]) for remedy, i in plain
@@ -176,17 +172,23 @@ def run_all(
     return all((remedy.name, i) in store.done for remedy, i in tasks)
 
 
-def plan_tasks(remedies: Sequence[Remedy], folds: Sequence[Fold]) -> list[tuple[Remedy, int]]:
-    """Return the pairs of remedy and fold, in the order in which they are run."""
-    plain = [(r, i) for i in range(len(folds)) for r in remedies if not r.slow]
-    first = [i for i, fold in enumerate(folds) if fold.repeat == 0]
-    return plain + [(r, i) for i in first for r in remedies if r.slow]
+def n_workers(plan: Plan, n_jobs: int | None) -> int:
+    """Return the number of processes for plain remedies; networks stay in the caller's."""
+    if n_jobs is None or any(model.in_process for model in plan.models):
+        return 1
+    return int(joblib.effective_n_jobs(n_jobs))
+
+
+def plan_scope(plan: Plan) -> AbstractContextManager[None]:
+    """Return a context in which all that a plan trains repeats bit for bit."""
+    networks = any(model.in_process for model in plan.models) or any(r.slow for r in plan.runs)
+    return reproducible() if networks else nullcontext()
 
 
 def _keep(record, store, report):
     if record is not None:
         store.add(record)
-        report(record, store.seconds)
+        report(record)
 
 
 def _look_at(data, fold, store, seed, record, training):
@@ -325,25 +327,19 @@ def total_seconds(record: Record) -> float:
     return record["seconds"] + sum(fit["seconds"] for fit in record["fits"].values())
 
 
-def describe_settings(
-    data: Data,
-    models: Sequence[Model],
-    remedies: Sequence[Remedy],
-    folds: Sequence[Fold],
-    cv: Any,
-    seed: int,
-) -> dict[str, Any]:
+def describe_settings(plan: Plan, cv: Any) -> dict[str, Any]:
     """Return all that the records depend on, as JSON values for `Store`."""
+    data = plan.data
     return {
         "version": __version__,
         "X": joblib.hash(data.X),
         "y": joblib.hash(data.labels.tolist()),
         "groups": None if data.groups is None else joblib.hash(data.groups.tolist()),
         "cv": _text(cv) if isinstance(cv, (int, tuple)) else type(cv).__name__,
-        "folds": joblib.hash([(f.fit.tolist(), f.test.tolist()) for f in folds]),
-        "random_state": seed,
-        "estimator": {model.name: _text(model.estimator) for model in models},
-        "remedies": {r.name: None if r.sampler is None else _text(r.sampler) for r in remedies},
+        "folds": joblib.hash([(f.fit.tolist(), f.test.tolist()) for f in plan.folds]),
+        "random_state": plan.seed,
+        "estimator": {model.name: _text(model.estimator) for model in plan.models},
+        "remedies": {r.name: None if r.sampler is None else _text(r.sampler) for r in plan.runs},
     }
 
 
@@ -362,7 +358,8 @@ def _noted(record: Record) -> Iterator[None]:
             counts = Counter(
                 warning.category.__name__
                 for warning in caught
-                if not issubclass(warning.category, TranslationWarning)
+                # Deprecations are for developers, and are not shown by default either.
+                if not issubclass(warning.category, (TranslationWarning, *_FOR_DEVELOPERS))
             )
             if counts:
                 record["warnings"] = dict(counts)

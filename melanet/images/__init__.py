@@ -5,7 +5,9 @@ from melanet.images._depth import Depth, likely_range
 from melanet.images._io import (
     check_paths,
     check_size,
+    data_url,
     describe_error,
+    encode_png,
     for_each,
     load_images,
     open_picture,
@@ -16,7 +18,7 @@ from melanet.images._io import (
 )
 from melanet.images._members import open_file, open_hdf5
 from melanet.images._pixels import displayed_size
-from melanet.images._transform import difference_map, picture_grid, resize, to_rgb
+from melanet.images._transform import difference_map, fit_cells, picture_grid, resize, to_rgb
 
 __all__ = [
     "FLIPS",
@@ -25,9 +27,12 @@ __all__ = [
     "Jitter",
     "check_paths",
     "check_size",
+    "data_url",
     "describe_error",
     "difference_map",
     "displayed_size",
+    "encode_png",
+    "fit_cells",
     "flip_images",
     "for_each",
     "likely_range",

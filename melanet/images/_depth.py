@@ -41,13 +41,11 @@ class Depth:
     ----------
     n_files : int
         Number of files of the set.
-    scalable : bool, default=True
-        Whether the user can give a `value_range`.
     """
 
-    def __init__(self, n_files: int, scalable: bool = True):
+    def __init__(self, n_files: int):
         self._n_files, self._n_read, self._n_deep = n_files, 0, 0
-        self._peak, self._bits, self._scalable, self._warned = 0, 0, scalable, False
+        self._peak, self._bits, self._scalable, self._warned = 0, 0, True, False
         self._lock = threading.Lock()
 
     def see(self, n_bits: int, peak: int, grey: bool) -> None:
@@ -56,6 +54,11 @@ class Depth:
             self._n_deep += 1
             self._peak, self._bits = max(self._peak, peak), max(self._bits, n_bits)
             self._scalable &= grey
+
+    @property
+    def n_deep(self) -> int:
+        """Number of files of more than 8 bits."""
+        return self._n_deep
 
     def check(self, n_read: int) -> None:
         """Warn if the files use a part of their bits, once enough of them, or all, are read.

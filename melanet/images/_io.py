@@ -1,6 +1,8 @@
 """Image files: decoding by several threads, validation, and atomic writing."""
 
+import base64
 import contextlib
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +64,18 @@ def save_picture(pixels: NDArray[np.uint8], path: PathLike, scale: int = 1) -> N
         image = image.resize(size, Image.Resampling.NEAREST)
     with atomic_path(path) as partial:
         image.save(partial)
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return pixels of shape (height, width, 3) as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=3)
+    return file.getvalue()
+
+
+def data_url(pixels: NDArray[np.uint8]) -> str:
+    """Return pixels of shape (height, width, 3) as a data URL of a PNG."""
+    return f"data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}"
 
 
 def load_images(

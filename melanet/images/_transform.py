@@ -72,6 +72,39 @@ def resize(images: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float
     return resized
 
 
+def fit_cells(images: NDArray[np.float32], cell: int, largest: int) -> NDArray[np.float32]:
+    """Enlarge small images by a whole factor, and reduce large ones, to be looked at.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels), float32
+        Images in any range.
+    cell : int
+        Pixels to which the shorter side is enlarged, about.
+    largest : int
+        Pixels to which the longer side is reduced.
+
+    Returns
+    -------
+    ndarray of shape (n, new height, new width, channels), float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.images import fit_cells
+    >>> fit_cells(np.zeros((1, 8, 8, 1), "float32"), 64, 128).shape
+    (1, 64, 64, 1)
+    >>> fit_cells(np.zeros((1, 128, 256, 1), "float32"), 64, 128).shape
+    (1, 64, 128, 1)
+    """
+    height, width = images.shape[1:3]
+    if max(height, width) > largest:
+        factor = largest / max(height, width)
+        return resize(images, (max(1, round(height * factor)), max(1, round(width * factor))))
+    scale = max(1, round(cell / min(height, width)))
+    return images.repeat(scale, 1).repeat(scale, 2)
+
+
 def downscale(samples: np.ndarray, side: int = 64) -> np.ndarray:
     """Return large images at a smaller size for comparison; others, and rows of a table, as is."""
     large = samples.ndim == 4 and min(samples.shape[1:3]) > side

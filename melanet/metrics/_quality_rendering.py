@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from melanet.images import picture_grid, resize
+from melanet.images import fit_cells, picture_grid
 from melanet.metrics._translation_measures import LEAST_CLASS_AUC
 
 if TYPE_CHECKING:
@@ -153,11 +153,8 @@ def _draw_class(title, rows, framed, font):
         text = f"{title} (no finite sample)"
         ImageDraw.Draw(block).text((6, 6), text, fill="black", font=font)
         return block
-    rows = {name: _fit(images) for name, images in rows.items()}
+    rows = {name: fit_cells(images, _CELL, _LARGEST) for name, images in rows.items()}
     height, width = next(iter(rows.values())).shape[1:3]
-    scale = max(1, round(_CELL / min(height, width)))
-    rows = {name: images.repeat(scale, 1).repeat(scale, 2) for name, images in rows.items()}
-    height, width = height * scale, width * scale
     grid = Image.fromarray(picture_grid(list(rows.values()), pad=_PAD))
     title_width = int(font.getlength(title)) + 12
     block = Image.new("RGB", (max(_MARGIN + grid.width, title_width), grid.height + 28), "white")
@@ -173,11 +170,3 @@ def _draw_class(title, rows, framed, font):
                 box = (left - _PAD, top - _PAD, left + width + _PAD - 1, top + height + _PAD - 1)
                 draw.rectangle(box, outline=_FRAME, width=_PAD)
     return block
-
-
-def _fit(images: np.ndarray) -> np.ndarray:
-    height, width = images.shape[1:3]
-    if max(height, width) <= _LARGEST:
-        return images
-    factor = _LARGEST / max(height, width)
-    return resize(images, (max(1, round(height * factor)), max(1, round(width * factor))))

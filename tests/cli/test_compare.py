@@ -7,7 +7,7 @@ import keras
 import pytest
 from commands import read_rows, run, run_failing, write_classes
 
-from melanet.cli._compare import parse_remedies, read_source
+from melanet.cli._compare import parse_remedies
 from melanet.features._networks import VGG16_FILE
 
 REMEDIES = "nothing; nothing, tuned threshold; class weights; SMOTE of features"
@@ -28,7 +28,7 @@ def weights(tmp_path, monkeypatch):
 
 def test_a_folder_is_compared_written_and_resumed(folder, weights, tmp_path, capsys):
     out = tmp_path / "out"
-    command = ["compare", folder, "--out", out, "--side", 16, "--remedies", REMEDIES]
+    command = ["compare", folder, "--out", out, "--size", 16, "--remedies", REMEDIES]
     command += ["--folds", 3, "--repeats", 2]
     run(*command)
     printed = capsys.readouterr().out
@@ -64,34 +64,43 @@ def test_a_folder_is_compared_written_and_resumed(folder, weights, tmp_path, cap
 
 def test_a_dry_run_estimates_and_writes_nothing(folder, weights, tmp_path, capsys):
     out = tmp_path / "out"
-    run("compare", folder, "--out", out, "--side", 16, "--remedies", "nothing", "--dry-run")
-    assert re.search(r"^nothing: about \d+ min$", capsys.readouterr().out, re.MULTILINE)
+    run("compare", folder, "--out", out, "--size", 16, "--remedies", "nothing", "--dry-run")
+    assert re.search(
+        r"^Estimate: (under )?\d+ s in all: nothing (under )?\d+ s$", capsys.readouterr().out, re.M
+    )
     assert not out.exists()
 
 
-def test_a_csv_file_names_groups(folder, tmp_path, capsys):
+def test_a_csv_file_splits_by_its_groups(folder, weights, tmp_path, capsys):
     files = sorted(folder.rglob("*.png"))
     table = tmp_path / "table.csv"
-    lines = [f"{file},{file.parent.name},p{i // 2}" for i, file in enumerate(files)]
-    table.write_text("path,label,patient\n" + "\n".join(lines) + "\n")
-    paths, y, groups = read_source(str(table), "patient")
-    assert list(paths) == [str(file) for file in files]
-    assert list(y) == [file.parent.name for file in files]
-    assert groups == [f"p{i // 2}" for i in range(len(files))]
-    assert "person" in run_failing(capsys, "compare", table, "--groups", "person", "--dry-run")
+    lines = [f"{file},{file.parent.name},p{i // 2},q" for i, file in enumerate(files)]
+    table.write_text("path,label,patient_id,site\n" + "\n".join(lines) + "\n")
+    command = ["compare", table, "--size", 16, "--remedies", "nothing", "--folds", 2]
+    out = tmp_path / "out"
+    run(*command, "--repeats", 1, "--out", out)
+    n = -(-len(files) // 2)
+    assert f"Folds split by patient_id: {n} groups" in capsys.readouterr().out
+    assert json.loads((out / "work" / "settings.json").read_text())["groups"] is not None
+    assert "person" in run_failing(capsys, *command, "--groups", "person", "--dry-run")
+    # One site holds all of each class.
+    assert "site" not in run_failing(capsys, *command, "--groups", "site", "--dry-run").split()
     assert "--groups names a column" in run_failing(capsys, "compare", folder, "--groups", "a")
 
 
 def test_names_and_qualities_of_remedies(folder, capsys, tmp_path):
-    assert parse_remedies("all", "default") == "all"
+    assert parse_remedies("all") == "all"
     found = parse_remedies("nothing; ganoversampler", "draft")
     assert found["SMOTE"] is None
     assert found["GANOversampler"] is None
     assert "nothing" not in found
-    assert found["GANOversampler, draft"].quality == "draft"
-    with pytest.raises(ValueError, match="--quality is for GANOversampler"):
+    assert found["GANOversampler, quality draft"].quality == "draft"
+    without = parse_remedies("all", features=None)["GANOversampler, features none"]
+    assert without.features is None
+    assert without.quality == "default"
+    with pytest.raises(ValueError, match="--quality high is for GANOversampler"):
         parse_remedies("nothing; SMOTE", "high")
     error = run_failing(
-        capsys, "compare", folder, "--remedies", "nothing; SMOT", "--side", 16, "--out", tmp_path
+        capsys, "compare", folder, "--remedies", "nothing; SMOT", "--size", 16, "--out", tmp_path
     )
     assert "did you mean 'SMOTE'" in error

@@ -84,6 +84,15 @@ def test_too_few_rare_samples_name_no_winner(summary):
     assert "repeats of the folds (5 folds were run)" in steady.advice_
 
 
+def test_remedies_that_failed_alike_are_named_together():
+    found = compared({NOTHING: (0.8, 0.7, 0.7), "a": (0.8, 0.7, 0.7), "b": (0.8, 0.7, 0.7)})
+    for record in found._store.records:
+        if record["remedy"] != NOTHING:
+            record["fits"]["m"] = {"error": "ValueError: no", "seconds": 0.1}
+    again = Comparison(["m"], found.remedies, "auc", SUMMARY, found._store)
+    assert "Not all fits succeeded: a and b: failed in 25 folds: ValueError: no." in again.advice_
+
+
 def test_one_fold_tells_nothing():
     found = compared({NOTHING: (0.6, 0.6, 0.6), OVER: (0.9, 0.9, 0.9)}, n_folds=1)
     assert found.best_ == {"m": None}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from itertools import combinations
 
 import numpy as np
@@ -167,6 +168,26 @@ def test_a_gan_trains_once_on_each_fold_of_the_first_repeat(table):
         for r in ("mine", NOTHING)
     )
     assert rows.loc[("a", "mine"), "auc_difference"] == pytest.approx((a - b[:2]).mean())
+
+
+def test_the_time_is_estimated_first_and_changes_nothing(table, capsys):
+    X, y = table
+    options = {
+        "remedies": {"mine": GANOversampler(steps=2), "SMOTE": None, **NO_GAN},
+        "cv": (2, 2),
+        "random_state": 0,
+    }
+    silent = compare(X, y, LOGISTIC, **options)
+    assert capsys.readouterr().out == ""
+    shown = compare(X, y, LOGISTIC, **options, verbose=1)
+    printed = capsys.readouterr().out
+    estimate = next(line for line in printed.splitlines() if line.startswith("Estimate: "))
+    named = re.findall(r"[:,] ([a-zA-Z -]+?) (?:under )?\d", estimate)
+    assert {"mine", NOTHING, WEIGHTS, UNDER, OVER} <= set(named)
+    assert "SMOTE" not in named
+    pd.testing.assert_frame_equal(
+        silent.scores_.drop(columns="seconds"), shown.scores_.drop(columns="seconds")
+    )
 
 
 def test_images_are_rows_of_pixels_to_classifiers_of_rows(digits):

@@ -4,6 +4,7 @@ import gzip
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -571,3 +572,16 @@ def test_a_benchmark_names_a_backend_that_cannot_be_loaded(tmp_path):
     (line,) = done.stderr.splitlines()
     assert line.startswith("does_it_help.py: Keras cannot load its backend")
     assert not (tmp_path / "out").exists()
+
+
+def test_benchmarks_that_import_keras_check_the_backend_before():
+    checked = 0
+    for script in Path(does_it_help.__file__).parent.glob("*.py"):
+        text = script.read_text()
+        at_top = re.search(
+            r"^(import keras|from melanet(\.\w+)? import .*(GAN|MelaNet))", text, re.M
+        )
+        if at_top and script.name != "write_keras2_files.py":  # runs with Keras 2
+            assert re.search(r"^check_start\(", text[: at_top.start()], re.M), script.name
+            checked += 1
+    assert checked >= 6
