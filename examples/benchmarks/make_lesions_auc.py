@@ -7,9 +7,9 @@ regression on the mean and the standard deviation of each colour channel, which 
 lesion.
 """
 
-import os
+from helping.start import check_start
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+check_start()  # before Keras is imported
 
 import platform
 import time

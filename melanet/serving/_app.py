@@ -19,12 +19,13 @@ from starlette.requests import ClientDisconnect
 
 from melanet import NOT_FOR_DIAGNOSIS
 from melanet._version import __version__
-from melanet.images import to_rgb
+from melanet.images import data_url, difference_map, to_rgb
 from melanet.serving._api_docs import reference_page
 from melanet.serving._batcher import Batcher, QueueFull
-from melanet.serving._images import data_url, draw_examples, draw_overlay
+from melanet.serving._images import draw_examples, draw_overlay
 from melanet.serving._service import ModelService
 from melanet.serving._uploads import Limits, RequestError, decode_image, receive_files
+from melanet.utils._validation import check_value_range
 
 if TYPE_CHECKING:
     from melanet.classifier import MelaNet
@@ -62,6 +63,7 @@ def create_app(
     *,
     translator: "CycleGAN | None" = None,
     labels: Mapping[Any, str] | Sequence[str] | None = None,
+    value_range: tuple[float, float] | None = None,
     limits: Limits | None = None,
     allowed_hosts: Sequence[str] | None = None,
 ) -> FastAPI:
@@ -81,6 +83,9 @@ def create_app(
         in the order of ``model.classes_``, for a model whose columns have no names. None
         uses the classes themselves; for the published weights, "Non-melanoma" and "Melanoma", as
         in the released endpoint.
+    value_range : (float, float) or None, default=None
+        Values of black and white in grey uploads of more than 8 bits, such as (0, 4095), as in
+        the training; None takes the limits of their bits.
     limits : melanet.serving.Limits or None, default=None
         Limits of sizes, numbers and times; None uses the defaults.
     allowed_hosts : sequence of str or None, default=None
@@ -95,7 +100,7 @@ def create_app(
     Raises
     ------
     ValueError
-        If `model`, `translator` and `labels` do not fit.
+        If `model`, `translator` and `labels` do not fit, or `value_range` is not increasing.
     ImportError
         Without the extra ``melanet[app]``.
 
@@ -109,7 +114,9 @@ def create_app(
     >>> import uvicorn
     >>> uvicorn.run(app, port=8000)  # doctest: +SKIP
     """
-    endpoint = _Endpoint(ModelService(model, translator, labels), limits or Limits())
+    service = ModelService(model, translator, labels)
+    scale = None if value_range is None else check_value_range(value_range)
+    endpoint = _Endpoint(service, limits or Limits(), scale)
     app = FastAPI(
         title="melanet",
         version=__version__,
@@ -179,8 +186,10 @@ def _add_error_handlers(app):
 class _Endpoint:
     """Request handlers, with the model thread and the decoder threads that they share."""
 
-    def __init__(self, service: ModelService, limits: Limits):
-        self.service, self.limits = service, limits
+    def __init__(
+        self, service: ModelService, limits: Limits, value_range: tuple[float, float] | None
+    ):
+        self.service, self.limits, self.value_range = service, limits, value_range
         self.n_receiving = 0  # requests whose bodies are arriving
 
     @asynccontextmanager
@@ -212,7 +221,8 @@ class _Endpoint:
         """Respond as the released endpoint does, with a notice added.
 
         `overlay` adds the image with a Grad-CAM heat map for the class named in `overlay_label`;
-        `translation` adds the image before and after the translation. All are PNGs as data URLs.
+        `translation` adds the image before and after the translation, and the edits: red where it
+        became brighter and blue where it became darker. All are PNGs as data URLs.
         """
         if translation and self.service.translator is None:
             raise RequestError(
@@ -263,7 +273,7 @@ class _Endpoint:
     async def _predict(self, file: BinaryIO, overlay: bool) -> dict[str, Any]:
         size = self.service.input_size
         sizes = (size, _MAX_SHOWN) if overlay else (size,)
-        images = await self._in_decoder(decode_image, file, sizes, self.limits)
+        images = await self._decode(file, sizes)
         sample = self.service.classifier_sample(images[0])
         jobs = [self.batcher.submit("predict", sample)]
         if overlay:
@@ -278,13 +288,20 @@ class _Endpoint:
     async def _translate(self, file: BinaryIO) -> dict[str, Any]:
         assert self.service.translator is not None
         size = self.service.translator.sample_shape[:2]
-        (image,) = await self._in_decoder(decode_image, file, (size,), self.limits)
+        (image,) = await self._decode(file, (size,))
         before = self.service.translator_sample(image)
         after = await asyncio.wrap_future(self.batcher.submit("translate", before))
-        before, after = [
-            await self._in_decoder(data_url, pixels) for pixels in to_rgb(np.stack([before, after]))
-        ]
-        return {"translation": {"before": before, "after": after}}
+        images = {"before": before[None], "after": after[None]}
+        images["edits"] = difference_map(images["before"], images["after"])
+        return {
+            "translation": {
+                name: await self._in_decoder(data_url, to_rgb(image)[0])
+                for name, image in images.items()
+            }
+        }
+
+    async def _decode(self, file, sizes):
+        return await self._in_decoder(decode_image, file, sizes, self.limits, self.value_range)
 
     async def _in_decoder(self, function, *arguments):
         """Run a function in a decoder thread, so that the event loop stays responsive."""

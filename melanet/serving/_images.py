@@ -1,15 +1,11 @@
-"""Images in responses: PNG files, data URLs, overlays and drawn examples."""
-
-import base64
-import io
+"""Images in responses: overlays and drawn examples."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
 from melanet.classifier import overlay
 from melanet.datasets import make_lesions
-from melanet.images import resize
+from melanet.images import data_url, encode_png, resize
 
 _EXAMPLES_PER_CLASS = 3
 
@@ -22,7 +18,9 @@ def draw_examples() -> list[tuple[str, bytes]]:
         )[0]
         for label, weights in (("benign", (1, 0)), ("malignant", (0, 1)))
     }
-    return [(label, _png(X[i])) for i in range(_EXAMPLES_PER_CLASS) for label, X in drawn.items()]
+    return [
+        (label, encode_png(X[i])) for i in range(_EXAMPLES_PER_CLASS) for label, X in drawn.items()
+    ]
 
 
 def draw_overlay(image: ArrayLike, heatmap: NDArray[np.float32]) -> str:
@@ -30,14 +28,3 @@ def draw_overlay(image: ArrayLike, heatmap: NDArray[np.float32]) -> str:
     pixels = np.asarray(image)[None]
     heatmaps = resize(heatmap[None, ..., None], pixels.shape[1:3])[..., 0].clip(0, 1)
     return data_url(overlay(pixels, heatmaps)[0])
-
-
-def data_url(pixels: NDArray[np.uint8]) -> str:
-    """Return pixels of shape (height, width, 3) as a data URL of a PNG."""
-    return "data:image/png;base64," + base64.b64encode(_png(pixels)).decode()
-
-
-def _png(pixels):
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=3)
-    return file.getvalue()

@@ -22,6 +22,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     labels: Mapping[Any, str] | Sequence[str] | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> None:
     """Serve a classifier over HTTP until interrupted. Not for diagnosis.
 
@@ -39,6 +40,8 @@ def serve(
         Port to listen on; 0 takes a free one.
     labels : dict, sequence of str or None, default=None
         Names of the classes; see `melanet.serving.create_app`.
+    value_range : (float, float) or None, default=None
+        Values of black and white in grey uploads of more than 8 bits.
 
     Raises
     ------
@@ -58,7 +61,13 @@ def serve(
         classifier = load_classifier(model)
         gan = None if translator is None else CycleGAN.from_pretrained(translator)
         hosts = [*_LOCAL, "[::1]", host] if _is_local(host) else None
-        app = create_app(classifier, translator=gan, labels=labels, allowed_hosts=hosts)
+        app = create_app(
+            classifier,
+            translator=gan,
+            labels=labels,
+            value_range=value_range,
+            allowed_hosts=hosts,
+        )
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on")
         address, port = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address

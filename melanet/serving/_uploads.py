@@ -166,7 +166,10 @@ def _files_of(form: FormData, field: str, max_files: int) -> list[UploadFile]:
 
 
 def decode_image(
-    file: BinaryIO, sizes: Sequence[tuple[int, int] | int], limits: Limits
+    file: BinaryIO,
+    sizes: Sequence[tuple[int, int] | int],
+    limits: Limits,
+    value_range: tuple[float, float] | None = None,
 ) -> list[Image.Image]:
     """Decode an image file at one or more sizes.
 
@@ -179,6 +182,9 @@ def decode_image(
         the aspect ratio.
     limits : Limits
         Limit of pixels.
+    value_range : (float, float) or None, default=None
+        Values of black and white in grey files of more than 8 bits; None takes the limits of their
+        bits. Other files do not need it.
 
     Returns
     -------
@@ -194,11 +200,13 @@ def decode_image(
         file.seek(0)
         with open_picture(file, FORMATS) as image:
             height, width = _check_image(image, limits)
-        images, depth = [], Depth(1, scalable=False)
+            if not image.mode.startswith("I"):  # not grey, or not of more than 8 bits
+                value_range = None
+        images, depth = [], Depth(1)
         for size in sizes:
             file.seek(0)
             target = _fit_longer_side(size, height, width) if isinstance(size, int) else size
-            images.append(read_picture(file, target, depth=depth))
+            images.append(read_picture(file, target, value_range, depth))
         depth.check(1)  # a warning in the server's log
         return images
     except (RequestError, MemoryError):

@@ -25,12 +25,19 @@ def test_arguments_are_passed_to_serve(monkeypatch):
     _serve.run(parse("--model", "a.melanet"))
     _serve.run(
         parse(
-            "--model", "m", "--translator", "t", "--host", "::1", "--port", "0", "--labels", "a,b"
+            *("--model", "m", "--translator", "t", "--host", "::1", "--port", "0"),
+            *("--labels", "a,b", "--value-range", "0,4095"),
         )
     )
     assert calls == [
-        (("a.melanet", None), {"host": "127.0.0.1", "port": 8000, "labels": None}),
-        (("m", "t"), {"host": "::1", "port": 0, "labels": ["a", "b"]}),
+        (
+            ("a.melanet", None),
+            {"host": "127.0.0.1", "port": 8000, "labels": None, "value_range": None},
+        ),
+        (
+            ("m", "t"),
+            {"host": "::1", "port": 0, "labels": ["a", "b"], "value_range": (0, 4095)},
+        ),
     ]
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from melanet.cli import main
 from melanet.cli._oversample import oversample_folder
 from melanet.cli._train_classifier import read_synthetic, run
+from melanet.exceptions import ScaleWarning
 
 
 @pytest.fixture
@@ -163,7 +164,7 @@ def test_whole_groups_of_a_table_are_validated_on(work, monkeypatch, capsys):
         (["patients.csv", "--groups", "ward"], "must have the columns path, label, ward"),
         (
             ["patients.csv", "--groups", "patient_id", "--validation", "src"],
-            "--groups controls how SRC is split",
+            "--groups names a column of a CSV file. Received: --groups patient_id for src",
         ),
     ],
 )
@@ -173,6 +174,48 @@ def test_groups_that_cannot_be_used_are_refused(work, monkeypatch, capsys, words
     with pytest.raises(SystemExit):
         main(["train-classifier", *words, "--out", "m.melanet", "--backbone", "small"])
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("column", ["patient_id", "ward"])
+def test_groups_are_not_trained_on_and_validated_on(work, monkeypatch, capsys, column):
+    table = patients(work)
+    head, *lines = table.read_text().replace("patient_id", column).splitlines()
+    options = [] if column == "patient_id" else ["--groups", column]
+    for share, error in ((False, "the split is known"), (True, f"Received: {column} P3 in both")):
+        held = [line for line in lines if line.endswith("P3")]
+        rest = [line for line in lines if line not in held]
+        if share:
+            rest.append(held.pop(0))
+        table.write_text("\n".join([head, *rest]) + "\n")
+        (work / "held.csv").write_text("\n".join([head, *held]) + "\n")
+        monkeypatch.setattr("melanet.MelaNet.fit", _stop)
+        words = ["train-classifier", str(table), "--validation", str(work / "held.csv"), *options]
+        with pytest.raises(SystemExit):
+            main([*words, "--backbone", "small", "--size", "8", "--out", str(work / "m.melanet")])
+        assert error in capsys.readouterr().err
+
+
+def test_a_dark_folder_of_8_bits_gets_advice_that_can_be_followed(work, monkeypatch):
+    for path in (work / "src").rglob("*.png"):
+        Image.fromarray(np.asarray(Image.open(path)) // 16).save(path)
+    ranges = []
+
+    def fit(self, X, y, validation_data):
+        ranges.append(self.value_range)
+        _stop(self, X, y, validation_data)
+
+    monkeypatch.setattr("melanet.MelaNet.fit", fit)
+    words = ["train-classifier", str(work / "src"), "--backbone", "small", "--size", "8"]
+    with pytest.raises(SystemExit), pytest.warns(ScaleWarning) as warned:
+        main([*words, "--out", str(work / "m.melanet")])
+    texts = {str(warning.message) for warning in warned}
+    assert all("nearly black: their values of 0 to 255 reach" in text for text in texts)
+    assert not any("value_range" in text or "--value-range" in text for text in texts)
+    assert ranges == [(0, 255)]
+
+
+def _stop(self, X, y, validation_data):
+    raise ArithmeticError("the split is known")
 
 
 def test_synthetic_images_of_a_table_are_trained_on_without_those_of_held_groups(work, monkeypatch):

@@ -65,20 +65,24 @@ def test_collapse_is_measured_against_the_class(digits):
         ({"unchanged": 20}, "20% of the translations hardly differ from their sources"),
         ({"refused": 51}, "51% are not recognised as the class"),
         ({"measures": {"evidence": 0.5, "told": 0.9, "told_sources": 0.6}}, None),
-        ({"measures": {"evidence": 0.3}}, "they carry only 0.30 of the evidence of the class"),
+        (
+            {"measures": {"evidence": 0.3}},
+            "the translations carry only 0.30 of the evidence of the class",
+        ),
         (
             {"measures": {"evidence": 0.1, "evidence_high": 0.2}},
-            "they do not move towards the class: they carry 0.10 of its evidence (at most 0.20)",
+            "the translations do not move towards the class: they carry 0.10 of its evidence "
+            "(at most 0.20)",
         ),
         (
             {"measures": {"told": 0.99, "told_sources": 0.6}},
-            "they are told from real samples of the class with an AUC of 0.99, "
+            "the translations are told from real samples of the class with an AUC of 0.99, "
             "their sources with 0.60",
         ),
         ({"measures": {"told": 0.99, "told_sources": 0.95}}, None),
         (
             {"measures": {"diversity": 0.1}},
-            "they are only 0.10 times as diverse as the real samples",
+            "the translations are only 0.10 times as diverse as the real samples",
         ),
     ],
 )

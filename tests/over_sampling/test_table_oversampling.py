@@ -316,3 +316,14 @@ def test_a_training_for_each_of_very_many_classes_is_foretold(monkeypatch):
     told = [str(w.message) for w in caught if w.category is CostWarning]
     assert len(told) == 1
     assert told[0].startswith("28 classes are to be filled up")
+
+
+def test_categorical_features_of_images_are_refused():
+    images = np.zeros((12, 8, 8), "uint8")
+    y = [0] * 8 + [1] * 4
+    sampler = GANOversampler(categorical_features=[0], steps=1)
+    with pytest.raises(ValueError, match=r"is for tables.*images, X of shape \(12, 8, 8\)"):
+        sampler.fit_resample(images, y)
+    rows = GANOversampler(categorical_features=[0], image_shape=(8, 8), steps=1)
+    with pytest.raises(ValueError, match=r"is for tables.*X of shape \(12, 64\)"):
+        rows.fit_resample(images.reshape(12, 64), y)

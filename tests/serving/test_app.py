@@ -70,6 +70,14 @@ def test_translation_is_that_of_the_cyclegan(url, translator, pictures, encoded)
     made = translator.translate(pictures[2:3].astype("float32") / 127.5 - 1)[0]
     expected = np.clip((made + 1) * 127.5, 0, 255)
     np.testing.assert_allclose(pixels(body["translation"]["after"]), expected, atol=1.01)
+    change = (expected - pictures[2]).mean(axis=-1)
+    edits = pixels(body["translation"]["edits"]).astype(int)
+    strongest = np.unravel_index(np.abs(change).argmax(), change.shape)
+    assert edits[strongest].tolist() == ([255, 0, 0] if change[strongest] > 0 else [0, 0, 255])
+    red, blue = edits[..., 1] < edits[..., 0], edits[..., 1] < edits[..., 2]
+    clear = np.abs(change) > np.abs(change).max() / 50
+    np.testing.assert_array_equal(red[clear], change[clear] > 0)
+    np.testing.assert_array_equal(blue[clear], change[clear] < 0)
     assert "overlay" not in body
 
 

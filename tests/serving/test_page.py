@@ -61,7 +61,7 @@ def test_an_uploaded_image_is_predicted_explained_and_translated(page, url, pict
     for entry in answer["predictions"]:
         assert entry["label"] in page.inner_text("#predictions")
         assert f"{100 * entry['probability']:.1f} %" in page.inner_text("#predictions")
-    for name in ("overlay", "before", "after"):
+    for name in ("overlay", "before", "after", "edits"):
         assert page.evaluate(f"document.getElementById('{name}').naturalWidth") == 16
     assert "mole.png" in page.inner_text("#status")
     assert "Not for diagnosis" in page.inner_text("#status")
@@ -122,7 +122,7 @@ def test_the_page_fits_a_phone(browser, url, picture):
     page.goto(url)
     page.get_by_label("Choose a file").set_input_files(picture)
     page.wait_for_selector(SHOWN)
-    for selector in ("body", ".notice", "#overlay", "#compare", "#slider"):
+    for selector in ("body", ".notice", "#overlay", "#compare", "#slider", "#edits"):
         box = page.locator(selector).bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 320

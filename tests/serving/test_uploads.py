@@ -345,5 +345,28 @@ def test_broken_http_ends_only_its_connection(strict):
 def test_an_upload_that_uses_few_of_its_16_bits_is_logged():
     file = io.BytesIO()
     Image.fromarray(np.full((8, 8), 4095, "uint16")).save(file, "PNG")
-    with pytest.warns(ScaleWarning, match="use 12 of them.*save the files"):
+    with pytest.warns(ScaleWarning, match="use 12 of them.*--value-range 0,4095"):
         decode_image(file, [(8, 8)], Limits())
+
+
+def test_the_range_of_grey_uploads_of_16_bits_is_given(model, serve):
+    deep, shallow = io.BytesIO(), io.BytesIO()
+    ramp = np.arange(64, dtype="uint16").reshape(8, 8) * 65  # 0 to 4095
+    Image.fromarray(ramp).save(deep, "PNG")
+    Image.fromarray((ramp / 4095 * 255).round().astype("uint8")).save(shallow, "PNG")
+    app = create_app(model, value_range=(0, 4095))
+    with serve(app) as address:
+        answers = [
+            requests.post(f"{address}/api/predict", files={"image": file.getvalue()}, timeout=60)
+            for file in (deep, shallow)
+        ]
+        Image.fromarray(ramp + 1).save(brighter := io.BytesIO(), "PNG")
+        refused = requests.post(
+            f"{address}/api/predict", files={"image": brighter.getvalue()}, timeout=60
+        )
+    first, second = (answer.json()["predictions"] for answer in answers)
+    assert first == second
+    assert refused.status_code == 422
+    assert "value_range=(0, 4095) must hold its values" in refused.json()["error"]
+    with pytest.raises(ValueError, match="value_range"):
+        create_app(model, value_range=(4095, 0))

@@ -57,12 +57,15 @@ function show(answer, name) {
   at("overlay").alt = `Heat map over ${name}`;
   at("overlay-label").textContent = answer.overlay_label;
   at("overlay").onload = () => { // translators return squares; show them in the image's aspect ratio
-    at("compare").style.aspectRatio = `${at("overlay").naturalWidth} / ${at("overlay").naturalHeight}`;
+    const ratio = `${at("overlay").naturalWidth} / ${at("overlay").naturalHeight}`;
+    for (const name of ["compare", "edits"]) at(name).style.aspectRatio = ratio;
   };
-  at("translation").hidden = !answer.translation;
+  for (const name of ["translation", "edits-part"]) at(name).hidden = !answer.translation;
   if (answer.translation) {
     at("before").src = answer.translation.before;
     at("after").src = answer.translation.after;
+    at("edits").src = answer.translation.edits;
+    at("edits").alt = `Edits of ${name}`;
     slide(50);
   }
   at("result").hidden = false;
