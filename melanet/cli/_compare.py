@@ -105,8 +105,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"Folds split by {' and '.join(source.group_columns)}: {n} groups")
     X = load_pictures(source.paths, arguments.size, arguments.value_range)
     if arguments.dry_run:
-        found = estimate_seconds(X, y, estimator, **options)
-        print(f"Estimate: {describe_estimate(found)}")
+        needed = estimate_seconds(X, y, estimator, **options)
+        print(f"Estimate: {describe_estimate(needed)}")
         return
     found = compare(
         X,
