@@ -1,12 +1,16 @@
 """Layers that Keras lacks: instance normalisation, fused up-sampling, padding, edits."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
+from scipy.stats import chi2
 
 _PACKAGE = "melanet"  # part of the layers' names in saved files
+_USUAL_COLOURS = 0.9  # share of normally distributed colours that are edited in full
+_MOST_DAMPED = 10.0  # greatest divisor of an edit
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
@@ -274,9 +278,12 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class ApplyEdit(keras.layers.Layer):
-    """Add an edit to an image: ``clip(image + strength * tanh(edit), -1, 1)``.
+    """Add an edit to an image: ``clip(image + strength * tanh(edit) / p, -1, 1)``.
 
-    The strength is a weight, 1 at first, that is not trained.
+    The divisor p of a pixel is 1 for usual colours and up to 10 for others, such as those of a
+    sticker: p is the squared Mahalanobis distance of its colour, over the one that 90 % of a
+    normal distribution lie within. Strength, mean and whitening of the colours are weights that
+    are not trained; at first the strength is 1 and all colours are usual.
 
     Parameters
     ----------
@@ -300,10 +307,13 @@ class ApplyEdit(keras.layers.Layer):
         self.factor = factor
 
     def build(self, input_shape: Any) -> None:
-        """Create the weight."""
-        self.strength = self.add_weight(
-            name="strength", shape=(), initializer="ones", trainable=False
-        )
+        """Create the weights."""
+        n = input_shape[0][-1]
+        weight = functools.partial(self.add_weight, initializer="zeros", trainable=False)
+        self.strength = weight(name="strength", shape=(), initializer="ones")
+        self.mean = weight(name="mean", shape=(n,))
+        self.whitening = weight(name="whitening", shape=(n, n))
+        self._usual = float(chi2.ppf(_USUAL_COLOURS, n))
 
     def call(self, inputs: Any) -> Any:
         """Enlarge the edit, and add it."""
@@ -315,7 +325,14 @@ class ApplyEdit(keras.layers.Layer):
             edit = ops.image.resize(
                 edit, size, interpolation="bilinear", data_format="channels_last"
             )
-        return ops.clip(image + edit[:, :height, :width], -1.0, 1.0)
+        edit = edit[:, :height, :width] / ops.cast(self.divisor(image), edit.dtype)
+        return ops.clip(image + edit, -1.0, 1.0)
+
+    def divisor(self, image: Any) -> Any:
+        """Return the divisor of each pixel's edit, of shape (n, H, W, 1)."""
+        white = ops.matmul(ops.cast(image, "float32") - self.mean, self.whitening)
+        distance = ops.sum(ops.square(white), axis=-1, keepdims=True)
+        return ops.clip(distance / self._usual, 1.0, _MOST_DAMPED)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape of the image."""

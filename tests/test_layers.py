@@ -202,6 +202,24 @@ def test_a_strength_multiplies_edits(rng):
     assert not layer.trainable_weights
 
 
+def test_edits_of_unusual_colours_are_damped(rng):
+    colours = np.array([[0.0, 0.0], [0.4, 0.1], [-0.9, 0.9], [0.9, 0.9]], "float32")
+    mean, covariance = np.array([0.1, 0.0]), np.array([[0.09, 0.04], [0.04, 0.05]])
+    layer = ApplyEdit()
+    image = np.broadcast_to(colours[:, None, None], (4, 3, 3, 2))
+    edit = rng.uniform(-0.1, 0.1, image.shape).astype("float32")
+    layer.build([image.shape, edit.shape])
+    layer.mean.assign(mean)
+    layer.whitening.assign(np.linalg.cholesky(np.linalg.inv(covariance)))
+    distances = [(c - mean) @ np.linalg.inv(covariance) @ (c - mean) for c in colours]
+    divisors = np.clip(np.array(distances) / (2 * np.log(10)), 1, 10)  # chi-squared, 2 degrees
+    assert divisors[0] == 1
+    assert divisors[2] == 10
+    assert 1 < divisors[3] < 10
+    expected = np.clip(image + np.tanh(edit) / divisors[:, None, None, None], -1, 1)
+    np.testing.assert_allclose(numpy_of(layer([image, edit])), expected, atol=1e-5)
+
+
 def test_a_small_edit_is_enlarged_and_cropped(rng):
     image, edit = np.zeros((1, 5, 7, 1), "float32"), rng.normal(0, 0.3, (1, 3, 4, 1))
     result = numpy_of(ApplyEdit(factor=2)([image, edit.astype("float32")]))[0, ..., 0]

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
-from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -23,8 +22,6 @@ _N_HEADS = 3
 _N_VERSIONS = 4  # changed copies of each real image that the heads learn from
 _REGULARIZATION = 1e-3  # inverse strength, as scikit-learn's C, for standardised features
 _MAX_IMAGES = 1000  # real images of each class that are learnt from
-_USUAL = 0.9  # share of normally distributed colours that cost nothing extra to edit
-_DEAREST = 10.0  # times the usual price
 
 
 @dataclass(frozen=True)
@@ -67,12 +64,8 @@ class ClassGuide:
         """Shapes (h, w, c) of the maps."""
         return [tuple(output.shape[1:]) for output in self.network.model.outputs]
 
-    def build(self) -> tuple[keras.Model, keras.Model, keras.Model]:
-        """Return new frozen models: images to scaled maps, those to logits, images to prices.
-
-        The price of editing a pixel is 1 for usual colours of the two classes, and up to 10 for
-        others, such as those of a sticker: they do not make the class, so they should stay.
-        """
+    def build(self) -> tuple[keras.Model, keras.Model]:
+        """Return new frozen models: images to scaled maps, and those to logits."""
         trunk = self.network.build()
         maps = [_Scale(name=f"scale{i}")(x) for i, x in enumerate(trunk.outputs)]
         features = keras.Model(trunk.inputs[0], maps)
@@ -81,12 +74,10 @@ class ClassGuide:
         joined = layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
         logits = layers.Dense(self.weights.shape[1], dtype="float32")(joined)
         scorer = keras.Model(inputs, logits)
-        images = keras.Input(trunk.inputs[0].shape[1:])
-        price = keras.Model(images, _Price(name="price")(images))
-        features.trainable = scorer.trainable = price.trainable = False
-        return features, scorer, price
+        features.trainable = scorer.trainable = False
+        return features, scorer
 
-    def assign(self, features: keras.Model, scorer: keras.Model, price: keras.Model) -> None:
+    def assign(self, features: keras.Model, scorer: keras.Model) -> None:
         """Copy the weights into models that `build` returned."""
         places = dict(zip([f"scale{i}" for i in range(len(self.scales))], self.scales))
         own = iter(self.network.model.variables)
@@ -100,7 +91,6 @@ class ClassGuide:
         widths = [output.shape[-1] for output in self.network.model.outputs]
         weights = self.weights / np.repeat(self.scales, widths)[:, None]
         scorer.layers[-1].set_weights([weights, self.biases])
-        price.get_layer("price").set_weights(self.colours)
 
     def logits(self, images: np.ndarray) -> NDArray[np.float32]:
         """Return the mean logit of class B of each image, an ndarray of shape (n,)."""
@@ -119,24 +109,6 @@ class _Scale(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
-
-
-class _Price(layers.Layer):
-    """Map colours to 1, or to more in proportion to their squared Mahalanobis distance."""
-
-    def build(self, input_shape):
-        n = input_shape[-1]
-        self.mean = self.add_weight(name="mean", shape=(n,), trainable=False)
-        self.whitening = self.add_weight(name="whitening", shape=(n, n), trainable=False)
-        self.usual = float(chi2.ppf(_USUAL, n))
-
-    def call(self, inputs):
-        white = ops.matmul(ops.cast(inputs, "float32") - self.mean, self.whitening)
-        distance = ops.sum(ops.square(white), axis=-1, keepdims=True)
-        return ops.clip(distance / self.usual, 1.0, _DEAREST)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], 1)
 
 
 def fit_guide(

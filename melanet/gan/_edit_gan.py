@@ -32,13 +32,14 @@ class Guide(Protocol):
     def map_shapes(self) -> list[tuple[int, ...]]:
         """Shapes (h, w, c) of the maps."""
 
-    def build(self) -> tuple[keras.Model, keras.Model, keras.Model]:
-        """Return new models.
+    @property
+    def colours(self) -> tuple[Any, Any]:
+        """Mean (c,) and whitening matrix (c, c) of the colours of both classes."""
 
-        Images to a list of maps, those to logits of class B, and images to a price of each pixel.
-        """
+    def build(self) -> tuple[keras.Model, keras.Model]:
+        """Return new models: images to a list of maps, and those to logits of class B."""
 
-    def assign(self, features: keras.Model, scorer: keras.Model, price: keras.Model) -> None:
+    def assign(self, features: keras.Model, scorer: keras.Model) -> None:
         """Copy the weights into models that `build` returned."""
 
 
@@ -47,11 +48,11 @@ class EditGAN(CycleGAN):
 
     The discriminator sees maps of features. The generator's loss is the discriminator's score of
     the translation, averaged over the maps, ``class_weight`` times the cross-entropy of class B
-    by the guide, and ``edit_weight`` times the price of the edit: the mean of
-    ``p * (|e| + 4 * e**2)`` over its values e, where p is the guide's price of the pixel, and its
-    total variation. The square makes a large edit dear, such as one that removes an object. Both
-    players have the hinge loss. There is no way back: an edit that costs keeps the image, which
-    is what cycle consistency is for.
+    by the guide, and ``edit_weight`` times the price of the edit: the mean of ``|e| + 4 * e**2``
+    over its values e, and its total variation, before the edits of unusual colours are damped
+    (`melanet.layers.ApplyEdit`). The square makes a large edit dear, such as one that removes an
+    object. Both players have the hinge loss. There is no way back: an edit that costs keeps the
+    image, which is what cycle consistency is for.
 
     Parameters
     ----------
@@ -63,8 +64,6 @@ class EditGAN(CycleGAN):
         Frozen model from images to a list of maps.
     scorer : keras.Model
         Frozen model from the maps to logits of class B, of shape (n, n_heads).
-    price : keras.Model
-        Frozen model from images to prices (n, H, W, 1).
     class_weight, edit_weight : float
         Weights of the losses.
 
@@ -106,20 +105,18 @@ class EditGAN(CycleGAN):
         discriminator: keras.Model,
         features: keras.Model,
         scorer: keras.Model,
-        price: keras.Model,
         class_weight: float,
         edit_weight: float,
     ):
         super().__init__(generator, None, None, discriminator, cycle_weight=0, identity_weight=0)
-        self.features, self.scorer, self.price = features, scorer, price
+        self.features, self.scorer = features, scorer
         self.class_weight, self.edit_weight = class_weight, edit_weight
 
-    def set_strength(self, strength: float) -> None:
-        """Multiply all edits by a factor from now on.
-
-        The price shrinks edits; a factor above 1 makes up for it.
-        """
-        self.generator_ab.layers[-1].strength.assign(strength)
+    def set_colours(self, mean: Any, whitening: Any) -> None:
+        """Set the usual colours; edits of others are damped, see `melanet.layers.ApplyEdit`."""
+        layer = self.generator_ab.layers[-1]
+        layer.mean.assign(mean)
+        layer.whitening.assign(whitening)
 
     def compile(self, optimizer: Any = None, **kwargs: Any) -> None:
         """Configure the training; see ``keras.Model.compile``."""
@@ -169,9 +166,10 @@ class EditGAN(CycleGAN):
         logits = ops.cast(self.scorer(fake, training=False), "float32")
         class_loss = ops.mean(ops.softplus(-logits), axis=-1)
         edit = ops.cast(translated, "float32") - ops.cast(a, "float32")
+        edit = edit * self.generator_ab.layers[-1].divisor(a)
         size = ops.abs(edit) + _SQUARE_PRICE * ops.square(edit)
         edit_loss = (
-            sample_mean(self.price(a, training=False) * size)
+            sample_mean(size)
             + absolute_error(edit[:, 1:], edit[:, :-1])
             + absolute_error(edit[:, :, 1:], edit[:, :, :-1])
         )

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import count
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from melanet.layers import (
     ApplyEdit,
@@ -256,6 +256,17 @@ def edit_generator(
     x = conv(layers.Concatenate()([enlarge(x), padded]), max(4, filters // 2))
     edit = crop(_conv2d(shape[-1], 3, padding="same", kernel_initializer="zeros", name="edit")(x))
     return keras.Model(inputs, ApplyEdit(factor, name="apply_edit")([inputs, edit]), name=name)
+
+
+def set_edit_strength(generator: keras.Model, strength: float) -> None:
+    """Set the number that multiplies all edits of an `edit_generator`."""
+    generator.layers[-1].strength.assign(strength)
+
+
+def edit_strength(generator: keras.Model) -> float | None:
+    """Return the number that multiplies all edits; None for another generator."""
+    strength = getattr(generator.layers[-1], "strength", None)
+    return None if strength is None else float(ops.convert_to_numpy(strength))
 
 
 def patch_discriminator(

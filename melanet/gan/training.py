@@ -110,13 +110,12 @@ def _build(
     if recipe.generator == "edit":
         guide = _checked(guide)
         pair = _initial_networks(recipe, shape, guide, seed)
-        features, scorer, price = guide.build()
+        features, scorer = guide.build()
         model = EditGAN(
             pair["generator_ab"],
             pair["discriminator_b"],
             features,
             scorer,
-            price,
             class_weight=recipe.class_weight,
             edit_weight=recipe.edit_weight,
         )
@@ -253,7 +252,8 @@ def leased_training(
         for network_name, network in initial.items():
             copy_variables(network, getattr(cyclegan, network_name))
         if isinstance(cyclegan, EditGAN) and guide is not None:
-            guide.assign(cyclegan.features, cyclegan.scorer, cyclegan.price)
+            guide.assign(cyclegan.features, cyclegan.scorer)
+            cyclegan.set_colours(*guide.colours)
         decay_steps = n_steps if recipe.decay else 0
         reset_optimizer(
             cyclegan.optimizer, learning_rate=recipe.learning_rate, decay_steps=decay_steps
@@ -274,7 +274,7 @@ def leased_training(
             if bar is not None:
                 bar.stop()
         if isinstance(cyclegan, EditGAN):
-            cyclegan.set_strength(recipe.edit_strength)
+            networks.set_edit_strength(cyclegan.generator_ab, recipe.edit_strength)
         if checkpoint:
             history = checkpoint.history  # with the epochs before a resume
         losses = {k: [float(v) for v in values] for k, values in history.items()}

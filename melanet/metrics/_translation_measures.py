@@ -19,7 +19,7 @@ from melanet.utils._typing import RandomState
 # Classes that held-out real samples tell apart less well leave nothing to measure evidence by.
 LEAST_CLASS_AUC = 0.6
 _STRENGTH = 1e-2  # C of the logistic regressions
-_FEWEST = 10  # real samples and translations; fewer say too little
+FEWEST = 10  # real samples and translations; fewer say too little
 _MEASURES = (
     *("evidence", "evidence_low", "evidence_high", "towards", "class_auc"),
     *("p_sources", "p_translations", "p_real"),
@@ -50,7 +50,7 @@ def translation_measures(
     dict
         The measures of both; empty if there are fewer samples.
     """
-    if min(len(np.asarray(real)), len(np.asarray(translations))) < _FEWEST:
+    if min(len(np.asarray(real)), len(np.asarray(translations))) < FEWEST:
         return {}
     data = (real, others, translations, sources)
     evidence = class_evidence(*data, random_state=random_state)

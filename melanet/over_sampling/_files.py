@@ -37,6 +37,7 @@ from melanet.over_sampling._generation import (
 from melanet.over_sampling._guidance import guide_for, with_features
 from melanet.over_sampling._judge import Judge, train_judge
 from melanet.over_sampling._presets import Recipe, names_features, resolve_recipe
+from melanet.over_sampling._strength import temper
 from melanet.preprocessing import PictureFiles
 from melanet.utils import reproducible
 from melanet.utils._chunks import samples_that_fit
@@ -348,6 +349,7 @@ class _FolderWriter:
                 callbacks=[checkpoint],
                 verbose=self.verbose,
             )
+            temper(cyclegan, self.files, plan.source_rows, plan.target_rows, self.recipe)
             with atomic_path(file) as partial:
                 cyclegan.generator_ab.save(partial)
             checkpoint.forget()

@@ -14,6 +14,7 @@ from melanet.exceptions import TranslationWarning
 from melanet.features import FeatureNetwork
 from melanet.gan import CycleGAN
 from melanet.gan._unpaired_dataset import balanced_draws
+from melanet.gan.networks import edit_strength
 from melanet.gan.training import leased_training
 from melanet.images import Augmentation
 from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
@@ -21,6 +22,7 @@ from melanet.over_sampling._guidance import guide_for
 from melanet.over_sampling._judge import Judge
 from melanet.over_sampling._matching import Matching
 from melanet.over_sampling._presets import Recipe
+from melanet.over_sampling._strength import temper
 from melanet.over_sampling._translator import Checks, Translator, translate
 from melanet.preprocessing import SampleSource
 from melanet.utils import reproducible
@@ -170,8 +172,8 @@ class ClassGenerator:
     matching : Matching or None
         Correction of the translations.
     measures : dict
-        Class evidence, realism and diversity of the probed translations, see `Guard`; measures
-        that are undefined or switched off are missing.
+        Class evidence, realism and diversity of the probed translations, see `Guard`, and the
+        ``strength`` of edits; measures that are undefined or switched off are missing.
     refused : bool
         Whether all translations are replaced by copies because of them.
     """
@@ -187,7 +189,8 @@ class ClassGenerator:
         self.samples, self.plan, self.recipe = samples, plan, recipe
         self.n_translations = plan.n_samples - round(recipe.copies * plan.n_samples)
         self.matching: Matching | None = None
-        self.measures: dict[str, float] = {}
+        strength = edit_strength(cyclegan.generator_ab)
+        self.measures: dict[str, float] = {} if strength is None else {"strength": strength}
         checks = Checks()
         if judge is not None:
             checks.accepts = lambda x, sources: judge.accepts(
@@ -426,6 +429,7 @@ def fill_classes(
                         )
                     )
                     cyclegan, estimate = training.cyclegan, []
+                    temper(cyclegan, samples, plan.source_rows, plan.target_rows, recipe)
                     filled.cyclegans[plan.label] = training.copy()
                     filled.histories[plan.label] = training.history
                 generator = ClassGenerator(samples, plan, cyclegan, recipe, judge)

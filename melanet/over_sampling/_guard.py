@@ -22,6 +22,33 @@ _MAX_SOURCES = 300  # of which neighbours are sought; enough for a median
 _ALARM = 0.2  # share of failed translations that is worth a warning
 
 
+class GuardFeatures:
+    """Features of images, from filters that are learnt on real images without labels.
+
+    Parameters
+    ----------
+    sources : ndarray of shape (n, H, W, C)
+        Images that are translated.
+    real : ndarray of shape (m, H, W, C)
+        Real images of the class.
+
+    Attributes
+    ----------
+    sources, real : ndarray of shape (n, d) and (m, d)
+        Their features, see `PatchFeatures`.
+    """
+
+    def __init__(self, sources: np.ndarray, real: np.ndarray):
+        self._network = PatchFeatures()
+        both = np.concatenate([downscale(sources), downscale(real)])
+        features = self._network.fit_transform(both)
+        self.sources, self.real = features[: len(sources)], features[len(sources) :]
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return the features of other images, an ndarray of shape (k, d)."""
+        return self._network.transform(downscale(images))
+
+
 class Guard:
     """Check the translations into one class.
 
@@ -82,12 +109,9 @@ class Guard:
         """
         if self._real.ndim == 2 or not len(translations):
             return {}
-        before, real, made = (downscale(x) for x in (sources, self._real, translations))
-        network = PatchFeatures()
-        features = network.fit_transform(np.concatenate([before, real]))
-        own, others = features[len(before) :], features[: len(before)]
-        rows = np.arange(len(made))
-        measures = translation_measures(own, others, network.transform(made), rows, random_state=0)
+        features = GuardFeatures(sources, self._real)
+        made, rows = features(translations), np.arange(len(translations))
+        measures = translation_measures(features.real, features.sources, made, rows, random_state=0)
         return {name: value for name, value in measures.items() if np.isfinite(value)}
 
     def diversity(self, translations: np.ndarray) -> dict[str, float]:

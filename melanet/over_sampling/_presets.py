@@ -102,7 +102,7 @@ _EDIT: dict[str, Any] = {
     "shift": 0.125,
     "class_weight": 1.0,
     "edit_weight": 0.7,
-    "edit_strength": 1.25,
+    "edit_strength": 1.3,
     "edit_side": 64,
     "match": False,
     "copies": 0.25,

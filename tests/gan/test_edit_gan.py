@@ -39,7 +39,9 @@ def gan(guide):
     pair = networks.build_edit_pair(SHAPE, guide.map_shapes, 4, 4, None, 0)
     frozen = guide.build()
     guide.assign(*frozen)
-    return EditGAN(*pair, *frozen, class_weight=0.5, edit_weight=2.0)
+    model = EditGAN(*pair, *frozen, class_weight=0.5, edit_weight=2.0)
+    model.set_colours(*guide.colours)
+    return model
 
 
 def test_untrained_edits_leave_images_as_they_are(gan):
@@ -61,9 +63,10 @@ def test_losses_agree_with_numpy(gan):
     ) / len(right)
     adversarial = -np.mean([w.mean() for w in wrong])
     class_loss = np.log1p(np.exp(-gan.scorer.predict_on_batch(maps[1]))).mean()
-    edit = fake - a
-    price = gan.price.predict_on_batch(a)
-    edit_loss = (price * (np.abs(edit) + 4 * edit**2)).mean()
+    colours = gan.generator_ab.layers[-1]
+    white = (a - np.asarray(colours.mean)) * np.asarray(colours.whitening)
+    edit = (fake - a) * np.clip(white**2 / 1.6449**2, 1, 10)  # 90 % lie within 1.64 sd
+    edit_loss = (np.abs(edit) + 4 * edit**2).mean()
     edit_loss += sum(np.abs(np.diff(edit, axis=axis)).mean() for axis in (1, 2))
     expected = discriminator + adversarial + 0.5 * class_loss + 2.0 * edit_loss
     np.testing.assert_allclose(float(keras.ops.mean(total)), expected, rtol=1e-4)
@@ -78,16 +81,14 @@ def test_losses_agree_with_numpy(gan):
 def test_training_changes_generator_and_discriminator_alone(guide, gan):
     frozen = [
         v.numpy().copy() if hasattr(v, "numpy") else np.asarray(v)
-        for model in (gan.features, gan.scorer, gan.price)
+        for model in (gan.features, gan.scorer)
         for v in model.variables
     ]
     before = [w.copy() for w in gan.discriminator_b.get_weights()]
     from melanet import UnpairedImages
 
     gan.fit(UnpairedImages(A, B, batch_size=2), epochs=1, verbose=0)
-    after = [
-        np.asarray(v) for model in (gan.features, gan.scorer, gan.price) for v in model.variables
-    ]
+    after = [np.asarray(v) for model in (gan.features, gan.scorer) for v in model.variables]
     assert all((a == b).all() for a, b in zip(frozen, after, strict=True))
     assert any((a != b).any() for a, b in zip(before, gan.discriminator_b.get_weights()))
     assert (gan.translate(A) != A).any()
