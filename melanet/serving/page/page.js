@@ -132,10 +132,6 @@ async function start() {
   try {
     served = await (await fetch("/health")).json();
     at("version").textContent = served.version;
-    if (served.labels.length === 2) {
-      const [from, to] = served.labels;
-      at("translation-title").textContent = `From ${from} to ${to}`;
-    }
     const { examples } = await (await fetch("/api/examples")).json();
     at("examples").replaceChildren(...examples.map(({ url, label }, i) => {
       const name = `Example ${i + 1}, ${label}`;
