@@ -31,12 +31,12 @@ th { vertical-align: bottom; } th:first-child, td:first-child, td.note { text-al
 td:first-child { white-space: nowrap; } td.note { color: #555; }
 .panels { display: flex; flex-wrap: wrap; gap: 0 2rem; }
 tr.chosen td { background: #e8f3ec; }
-figure { margin: 1rem 0; max-width: 100%; overflow-x: auto; }
+figure { margin: 1rem 0; max-width: 100%; }
 figcaption, .small { color: #555; font-size: .85rem; }
 svg text { font: 13px system-ui, sans-serif; fill: #1b1b1b; }
 img { max-width: 100%; height: auto; image-rendering: pixelated; }
 """
-_LEFT, _WIDTH, _ROW, _TOP = 200, 540, 24, 34  # of a panel, in pixels
+_LEFT, _WIDTH, _ROW, _TOP = 200, 450, 24, 34  # of a panel, in pixels
 _CELL, _LARGEST = 64, 128  # pixels to which pictures are enlarged or reduced
 
 
@@ -156,8 +156,7 @@ def _panel(title: str, intervals: Mapping[str, tuple[float, float, float]]) -> s
             shapes.append(f"<circle cx={x(mean):.1f} cy={y} r=5 fill='#0072b2' />")
     return (
         f"<figure><svg viewBox='0 0 {_WIDTH} {height}' width={_WIDTH} role=img "
-        f"style='width:100%;min-width:27rem;max-width:{_WIDTH}px;height:auto'>"
-        f"<title>{_text(title)}</title>"
+        f"style='max-width:100%;height:auto;overflow:visible'><title>{_text(title)}</title>"
         f"<text x=0 y=16 font-weight=bold>{_text(title)}</text>{''.join(shapes)}</svg></figure>"
     )
 

@@ -152,7 +152,7 @@ class GANOversampler(BaseOverSampler):
         Seed. The same seed gives the same bits on one machine and thread count. No global random
         generator is used.
     verbose : int, default=0
-        1 shows a progress bar.
+        1 names the steps, and shows a progress bar of the training.
 
     Attributes
     ----------
@@ -400,6 +400,8 @@ class GANOversampler(BaseOverSampler):
             result.room[start : start + len(made)] = form.decode(made)
 
         plans = plan_classes(y, needs, seed, self.sources)
+        if self.verbose and recipe.reject and needs:
+            print("Training the judge of translations", flush=True)
         judge = train_judge(samples, y, recipe.flip, seed) if recipe.reject and needs else None
         filled = fill_classes(
             samples, plans, recipe, pretrained, judge, write, network, self.verbose

@@ -416,6 +416,8 @@ def fill_classes(
                 cyclegan = cyclegans.get(plan.label)
                 if cyclegan is None:
                     both = samples[plan.source_rows], samples[plan.target_rows]
+                    if verbose and recipe.generator == "edit":
+                        print("Preparing the network that guides the training", flush=True)
                     guide = guide_for(recipe, *both, network, plan.training_seed)
                     training = stack.enter_context(
                         leased_training(
@@ -432,6 +434,9 @@ def fill_classes(
                     temper(cyclegan, samples, plan.source_rows, plan.target_rows, recipe)
                     filled.cyclegans[plan.label] = training.copy()
                     filled.histories[plan.label] = training.history
+                if verbose:
+                    n = plan.n_samples
+                    print(f"Translating and checking {n} samples of {plan.label}", flush=True)
                 generator = ClassGenerator(samples, plan, cyclegan, recipe, judge)
                 report = ClassReport(measures=generator.measures)
                 for part in chunk_slices(plan.n_samples, samples.shape[1:]):

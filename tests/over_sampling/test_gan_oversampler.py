@@ -3,6 +3,7 @@ import gc
 import json
 import pickle
 import random
+import re
 import zipfile
 from collections import Counter
 
@@ -340,7 +341,9 @@ def test_silent_unless_verbose(digits, capfd):
     quick(sampling_strategy={2: 8}).fit_resample(X, y)
     assert capfd.readouterr().out == ""
     quick(sampling_strategy={2: 8}, verbose=1).fit_resample(X, y)
-    assert "class 2" in capfd.readouterr().out
+    printed = capfd.readouterr().out
+    assert "class 2" in printed
+    assert re.search(r"^Translating and checking \d+ samples of 2$", printed, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
