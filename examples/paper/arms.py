@@ -15,12 +15,27 @@ ARMS = {
     "random-over-sampling": "random over-sampling",
     "augment-5x": "Augment-5x: 5 augmented copies of every image",
     "augment-10x": "Augment-10x: 10 augmented copies of every image",
-    "gan": "MelaNet: benign images translated by the CycleGAN",
+    "gan": "MelaNet: benign images translated by the CycleGAN, GANOversampler(preset='paper')",
+    "default": "GANOversampler(): benign images edited, a quarter copies; no part of the paper",
     "codec-control": "control: over-sampled copies in the GAN's codec and stretch, untranslated",
 }
-# The arms of the notebooks: only the GAN balances the classes.
-RELEASED = ("vgg-gap", "augment-5x", "augment-10x", "gan")
+# The arms of the notebooks, where only the GAN balances the classes, and our default.
+RELEASED = ("vgg-gap", "augment-5x", "augment-10x", "gan", "default")
+# The arms where a training takes hours.
+FEW = ("vgg-gap", "random-over-sampling", "gan", "default")
+MADE = ("gan", "default")  # arms with images that a GAN made
 AGAINST = "random-over-sampling"
+
+
+def n_added(arm, y):
+    """Return how many images an arm adds to those labelled y."""
+    if arm.startswith("augment-"):
+        return _times(arm) * len(y)
+    return 0 if arm in ("vgg-gap", "class-weights") else int((y == BENIGN).sum())
+
+
+def _times(arm):
+    return int(arm.removeprefix("augment-").removesuffix("x"))
 
 
 def training_set(arm, X, y, synthetic, seed):
@@ -32,8 +47,8 @@ def training_set(arm, X, y, synthetic, seed):
         A key of `ARMS`.
     X, y : ndarray of shape (n, H, W, 3), uint8, and (n,), int
         Real training images; 0 is benign, 1 malignant.
-    synthetic : ndarray of shape (n_synthetic, H, W, 3), uint8
-        The GAN's malignant images. The arms that over-sample add the same number.
+    synthetic : ndarray of shape (n_synthetic, H, W, 3), uint8, or None
+        The malignant images of the arms "gan" and "default".
     seed : int
         Seed of copies and augmentation.
 
@@ -42,16 +57,16 @@ def training_set(arm, X, y, synthetic, seed):
     X, y : ndarray
         Training set, the real images first.
     """
-    if arm == "gan":
+    if arm in MADE:
         return np.concatenate([X, synthetic]), np.append(y, np.full(len(synthetic), MALIGNANT))
     if arm in ("random-over-sampling", "codec-control"):
-        rows = over_sampled_rows(y, len(synthetic), seed)
+        rows = over_sampled_rows(y, n_added(arm, y), seed)
         copies = X[rows]
         if arm == "codec-control":
             copies = encode_and_decode(copies)
         return np.concatenate([X, copies]), np.append(y, y[rows])
     if arm.startswith("augment-"):
-        times = int(arm.removeprefix("augment-").removesuffix("x"))
+        times = _times(arm)
         rng = np.random.default_rng(seed)
         copies = [np.stack([augment(image, rng) for image in X]) for _ in range(times)]
         return np.concatenate([X, *copies]), np.tile(y, times + 1)

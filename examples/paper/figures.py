@@ -10,9 +10,11 @@ from melanet.utils._files import write_csv
 _LABELS = np.array(["benign", "malignant"])
 
 
-def translations(path, sources, translated):
-    """Plot benign images above their translations."""
-    plotting.plot_images([sources, translated], row_titles=["benign", "translated"], path=path)
+def translations(path, pairs):
+    """Plot benign images above their translations; `pairs` maps an arm to both."""
+    rows = [images for pair in pairs.values() for images in pair]
+    titles = [title for arm in pairs for title in ("benign", f"translated, {arm}")]
+    plotting.plot_images(rows, row_titles=titles, path=path)
 
 
 def grad_cam(path, model, X, y, seed=0, n=8):
@@ -27,13 +29,17 @@ def grad_cam(path, model, X, y, seed=0, n=8):
     plotting.plot_images([X[rows], overlays], titles=titles, path=path)
 
 
-def umap(path, features, y, synthetic_features, seed=0):
-    """Plot a layout of all features, without and with the synthetic images."""
-    every = np.concatenate([features, synthetic_features])
+def umap(path, features, y, synthetic, seed=0):
+    """Plot a layout of all features; `synthetic` maps an arm to its images' features."""
+    every = np.concatenate([features, *synthetic.values()])
     points = plotting.umap_embedding(every, random_state=seed)
-    labels = np.append(_LABELS[y], ["synthetic"] * len(synthetic_features))
     n = len(y)
-    panels = {"real": (points[:n], labels[:n]), "real and synthetic": (points, labels)}
+    panels = {"real": (points[:n], _LABELS[y])}
+    for arm, part in synthetic.items():
+        own = points[n : n + len(part)]
+        labels = np.append(_LABELS[y], [f"synthetic, {arm}"] * len(part))
+        panels[f"with {arm}"] = np.concatenate([points[: len(y)], own]), labels
+        n += len(part)
     plotting.plot_embedding(panels, path=path)
 
 
@@ -54,8 +60,8 @@ def distances(path, synthetic, groups, *, n_draws=1000, seed=0):
     ----------
     path : path-like
         Table to write.
-    synthetic : ndarray of shape (n, n_features)
-        Features of the synthetic images.
+    synthetic : dict
+        Arm -> features of its synthetic images, of shape (n, n_features).
     groups : dict
         Name of a set of real images -> (features, labels).
 
@@ -68,7 +74,7 @@ def distances(path, synthetic, groups, *, n_draws=1000, seed=0):
     for name, (features, y) in groups.items():
         real = [features[y == label] for label in (0, 1)]
         for title, points, label in (
-            ("synthetic malignant", synthetic, None),
+            *((f"synthetic, {arm}", points, None) for arm, points in synthetic.items()),
             ("real benign", real[0], 0),
             ("real malignant", real[1], 1),
         ):

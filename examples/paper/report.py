@@ -7,7 +7,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 import keras
-from results import CAPTION, DIFFERENCE_CAPTION, pivot, read_table
+from results import (
+    CAPTION,
+    DIFFERENCE_CAPTION,
+    DISTANCE_CAPTION,
+    KEYS,
+    PAPER_CAPTION,
+    beside_the_paper,
+    pivot,
+    read_table,
+    shorten,
+)
 
 from melanet import NOT_FOR_DIAGNOSIS, __version__
 from melanet.metrics import paper_table_1
@@ -66,18 +76,20 @@ def write_report(path, *, about, command, settings, warnings, stages, tables, fi
         *(f'<p class="notice">{html.escape(text)}</p>' for text in warnings),
         _table(["", ""], about),
         "<h2>Results on the test set</h2>",
-        _table(*pivot(results, ("arm", "protocol"))),
+        _table(*pivot(results, KEYS)),
         _paragraph(CAPTION),
     ]
     if differences:
         body += [
             "<h2>Paired differences</h2>",
-            _table(*pivot(differences, ("arm", "protocol"))),
+            _table(*pivot(differences, KEYS)),
             _paragraph(DIFFERENCE_CAPTION),
         ]
-    body += ["<h2>Each run</h2>", _table(*_shorten(runs))]
-    body += ["<h2>Are the translations nearer to malignant images?</h2>"]
-    body += [_paragraph(_DISTANCES), _table(*_shorten(distances)), "<h2>Figures</h2>"]
+    body += ["<h2>Beside the paper's table</h2>", _table(*beside_the_paper(results))]
+    body += [_paragraph(PAPER_CAPTION)]
+    body += ["<h2>Each run</h2>", _table(*shorten(runs))]
+    body += ["<h2>Are synthetic images nearer to malignant ones?</h2>"]
+    body += [_table(*shorten(distances)), _paragraph(DISTANCE_CAPTION), "<h2>Figures</h2>"]
     for file, caption in figures:
         data = base64.b64encode(Path(file).read_bytes()).decode()
         text = html.escape(caption)
@@ -104,15 +116,6 @@ def write_report(path, *, about, command, settings, warnings, stages, tables, fi
         partial.write_text(page, encoding="utf-8")
 
 
-_DISTANCES = (
-    "The mean over images of the mean Euclidean distance to the real benign images minus that to "
-    "the real malignant ones; positive means nearer to malignant. 95 % bootstrap interval over "
-    "images. Distances are between the pooled features (MelaNet.embed) of the network that was "
-    "trained on real images only, the arm vgg-gap. It has seen the training images, so the test "
-    "images are the fairer comparison. No distance is measured in the UMAP figure."
-)
-
-
 def _paragraph(text):
     return f"<p>{html.escape(text)}</p>"
 
@@ -123,19 +126,6 @@ def _table(header, body):
 
     rows = "".join(f"<tr>{cells('td', row)}</tr>" for row in body)
     return f'<div class="wide"><table><tr>{cells("th", header)}</tr>{rows}</table></div>'
-
-
-def _shorten(table):
-    """Return the header and the cells of a table, numbers with three decimals."""
-    header = list(table[0])
-    return header, [[_shorten_number(row[name]) for name in header] for row in table]
-
-
-def _shorten_number(text):
-    try:
-        return f"{float(text):.3f}".rstrip("0").rstrip(".") if "." in text else text
-    except ValueError:
-        return text
 
 
 def _paper_table():

@@ -30,7 +30,13 @@ class Stages:
         self.log = []  # (name, seconds, whether it was skipped)
         self._keys = {}
 
-    def run(self, name, make, settings, after=()):
+    def plan(self):
+        """Return stages that only log what they expect, and know the same inputs."""
+        planned = _Plan(self.folder)
+        planned._keys = dict(self._keys)
+        return planned
+
+    def run(self, name, make, settings, after=(), expected=0.0):
         """Run a stage, unless it is complete.
 
         Parameters
@@ -43,18 +49,17 @@ class Stages:
             JSON-serializable settings that the results depend on.
         after : sequence of str
             Names of the stages whose results it reads.
+        expected : float, default=0.0
+            Seconds that it is expected to take, for `plan`.
 
         Returns
         -------
         Path
             The folder with the results.
         """
-        inputs = json.dumps([settings, [self._keys[other] for other in after]], sort_keys=True)
-        key = self._keys[name] = hashlib.sha256(inputs.encode()).hexdigest()
-        final = self.folder / name
-        note = read_json(final / _NOTE, {})
-        if note.get("key") == key and all((final / file).is_file() for file in note["files"]):
-            self.log.append((name, note["seconds"], True))
+        key, final, seconds = self._look_up(name, settings, after)
+        if seconds is not None:
+            self.log.append((name, seconds, True))
             return final
         partial = final.with_name(f".{final.name}.partial")
         begun = read_json(partial / _NOTE, {})
@@ -73,6 +78,26 @@ class Stages:
         shutil.rmtree(final, ignore_errors=True)
         partial.replace(final)
         self.log.append((name, seconds, False))
+        return final
+
+    def _look_up(self, name, settings, after):
+        """Return the key and the folder of a stage, and the seconds it took if it is complete."""
+        inputs = json.dumps([settings, [self._keys[other] for other in after]], sort_keys=True)
+        key = self._keys[name] = hashlib.sha256(inputs.encode()).hexdigest()
+        final = self.folder / name
+        note = read_json(final / _NOTE, {})
+        complete = note.get("key") == key and all(
+            (final / file).is_file() for file in note["files"]
+        )
+        return key, final, note["seconds"] if complete else None
+
+
+class _Plan(Stages):
+    """Stages that are not run; the log holds (name, expected seconds, whether complete)."""
+
+    def run(self, name, make, settings, after=(), expected=0.0):
+        _, final, seconds = self._look_up(name, settings, after)
+        self.log.append((name, expected, seconds is not None))
         return final
 
 

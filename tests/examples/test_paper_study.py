@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from paths import ROOT
@@ -16,18 +17,20 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from melanet.metrics import screening_report
 
-ARMS = ["vgg-gap", "random-over-sampling", "gan"]
+ARMS = ["vgg-gap", "random-over-sampling", "gan", "default"]
 PAPER = ROOT / "examples" / "paper"
 sys.path.insert(0, str(PAPER))
 
 import arms  # noqa: E402
+import classifiers  # noqa: E402
+import costs  # noqa: E402
 import figures  # noqa: E402
 import intervals  # noqa: E402
 import pictures  # noqa: E402
+import protocols  # noqa: E402
 import results  # noqa: E402
 import stages  # noqa: E402
 import study  # noqa: E402
-from protocols import Study  # noqa: E402
 
 
 def rows(path):
@@ -40,7 +43,8 @@ TINY = f"""
 import sys
 sys.path.insert(0, {str(PAPER)!r})
 import arms, study
-study.SCALES["smoke"] = study.Scale(16, 1, 1, "small", 1, n_train=24, n_test=16)
+budgets = {{"small": study.Budget(1)}}
+study.SCALES["smoke"] = study.Scale(16, 1, 1, 2, "small", budgets, n_train=24, n_test=16)
 arms.ARMS = {{name: arms.ARMS[name] for name in {ARMS}}}
 sys.exit(study.main(sys.argv[1:]))
 """
@@ -65,7 +69,7 @@ def run_failing(capsys, *words):
 def test_a_killed_study_resumes_and_keeps_finished_stages(tmp_path):
     out = tmp_path / "study"
     first = start(out)
-    done = out / "stages" / "sound" / "seed-0" / "vgg-gap" / "stage.json"
+    done = out / "stages" / "sound" / "seed-0" / "small" / "vgg-gap" / "stage.json"
     limit = time.monotonic() + 240
     while not done.exists() and first.poll() is None and time.monotonic() < limit:
         time.sleep(0.1)
@@ -81,14 +85,15 @@ def test_a_killed_study_resumes_and_keeps_finished_stages(tmp_path):
     printed, errors = second.communicate(timeout=400)
     assert second.returncode == 0, errors
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    assert "[sound/seed-0/vgg-gap]" not in printed
-    assert "[sound/seed-0/gan]" in printed
+    assert "[sound/seed-0/small/vgg-gap]" not in printed
+    assert "[sound/seed-0/small/gan]" in printed
     assert not list(out.rglob(".*partial*"))
 
     third = start(out)
     printed, errors = third.communicate(timeout=120)
     assert third.returncode == 0, errors
     assert not re.findall(r"^\[", printed, re.MULTILINE)  # no stage is run twice
+    assert printed.count(" complete") == 3 + len(ARMS)  # the GANs and the arms, in the plan
     check_results(out)
 
 
@@ -96,7 +101,7 @@ def check_results(out):
     runs = rows(out / "runs.csv")
     assert [row["arm"] for row in runs] == ARMS
     for row in runs:
-        scores = rows(out / "stages" / "sound" / "seed-0" / row["arm"] / "scores.csv")
+        scores = rows(out / "stages" / "sound" / "seed-0" / "small" / row["arm"] / "scores.csv")
         y = [int(s["malignant"]) for s in scores]
         assert float(row["auc"]) == pytest.approx(
             roc_auc_score(y, [float(s["score"]) for s in scores])
@@ -125,7 +130,9 @@ def check_results(out):
         "training pictures",
         "test pictures",
     }
-    assert "Not for diagnosis" in (out / "results.md").read_text()
+    markdown = (out / "results.md").read_text()
+    for part in ("Not for diagnosis", "| gan | the paper |", "synthetic, default"):
+        assert part in markdown
 
 
 def test_weighted_measures_agree_with_scikit_learn():
@@ -177,7 +184,7 @@ def test_tables_give_groups_by_which_the_study_splits(tmp_path):
     assert [len(set(part.groups)) for part in (train, test)] == [20, 7]
     home = stages.Stages(tmp_path / "stages")
     *sets, _ = study.read_images(train, test, 16, home)
-    sound = Study("sound", study.SCALES["smoke"], None, home, *sets)
+    sound = protocols.Study("sound", study.SCALES["smoke"], None, home, *sets)
     for seed in range(3):
         rows, (X_held, _) = sound.split(seed)
         held = np.setdiff1d(np.arange(60), rows)
@@ -200,7 +207,7 @@ def test_differences_are_paired(tmp_path):
         folder.mkdir()
         lines = [f"{a},{b}" for a, b in zip(y, score)]
         (folder / "scores.csv").write_text("\n".join(["malignant,score", *lines]))
-        runs.append(("sound", arm, 0, folder))
+        runs.append(("sound", "small", arm, 0, folder))
     results.tabulate(runs, tmp_path / "out", n_draws=50)
     # With the same scores no bootstrap draw shows a difference.
     for row in rows(tmp_path / "out" / "differences.csv"):
@@ -220,11 +227,13 @@ def test_arms_have_the_papers_class_counts():
         np.testing.assert_array_equal(X_arm[: len(X)], X)
         assert X_arm.dtype == np.uint8
         counts[arm] = np.bincount(y_arm).tolist()
+        assert len(y_arm) == len(y) + arms.n_added(arm, y)
     assert counts == {
         "vgg-gap": [727, 173],
         "class-weights": [727, 173],
         "random-over-sampling": [727, 900],
         "gan": [727, 900],
+        "default": [727, 900],
         "codec-control": [727, 900],
     }
 
@@ -237,6 +246,7 @@ def test_augmentation_keeps_the_class_ratio(times):
     np.testing.assert_array_equal(X_arm[:12], X)
     np.testing.assert_array_equal(y_arm.reshape(-1, 12), [y] * (times + 1))
     assert len({picture.tobytes() for picture in X_arm}) == 12 * (times + 1)
+    assert len(X_arm) == 12 + arms.n_added(f"augment-{times}x", y)
 
 
 def test_the_control_is_random_over_sampling_with_the_stretch():
@@ -264,10 +274,10 @@ def test_the_gap_is_the_mean_distance_to_benign_minus_that_to_malignant(tmp_path
     synthetic = np.array([[10.0, 0], [0, 0]])
     features, y = np.concatenate([benign, malignant]), np.array([0, 0, 1, 1])
     groups = {"real": (features, y)}
-    found = figures.distances(tmp_path / "d.csv", synthetic, groups, n_draws=50)
+    found = figures.distances(tmp_path / "d.csv", {"gan": synthetic}, groups, n_draws=50)
     far, across = np.hypot(10, 2), np.hypot(10, 4)
     expected = {
-        "synthetic malignant": ((10 + far) / 2 - 2 + 1 - (10 + across) / 2) / 2,
+        "synthetic, gan": ((10 + far) / 2 - 2 + 1 - (10 + across) / 2) / 2,
         "real benign": 2 - (10 + across + far + far) / 4,  # not compared with itself
         "real malignant": (10 + far + across + far) / 4 - 4,
     }
@@ -319,6 +329,122 @@ def test_a_failed_stage_has_no_result_folder_and_finds_its_partial_files(tmp_pat
     assert json.loads((folder / "stage.json").read_text())["files"] == ["kept.txt", "whole.txt"]
 
 
+def test_a_plan_runs_nothing_and_knows_complete_stages(tmp_path):
+    def make(folder):
+        (folder / "a.txt").write_text("a")
+
+    job = stages.Stages(tmp_path)
+    job.run("first", make, {"n": 1})
+    for n, complete in ((1, True), (2, False)):
+        planned = job.plan()
+        planned.run("first", None, {"n": n}, expected=5)
+        planned.run("second", None, {}, after=["first"], expected=7)
+        assert planned.log == [("first", 5, complete), ("second", 7, False)]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["first"]
+
+
+def test_costs_are_added_up_by_kind_of_stage():
+    log = [
+        ("sound/seed-0/cyclegan", 600.0, True),
+        ("sound/seed-1/cyclegan", 600.0, False),
+        ("sound/seed-0/small/gan", 30.0, False),
+        ("sound/seed-1/small/gan", 30.0, False),
+        ("released/seed-0/cyclegan", 5400.0, True),
+    ]
+    first, *lines = [" ".join(line.split()) for line in costs.describe(log)]
+    assert "one core" in first
+    assert lines == [
+        "sound/cyclegan 1 x 10 min",
+        "sound/small/gan 2 x 30 s",
+        "released/cyclegan complete",
+        "in all, without tables and figures 11 min",
+    ]
+    double = costs.cyclegan(100, 128) - costs.cyclegan(0, 128)
+    assert double == pytest.approx(4 * (costs.cyclegan(100, 64) - costs.cyclegan(0, 64)))
+
+
+def test_few_arms_are_run_where_a_training_takes_hours():
+    sets = [(None, None, None)] * 2
+    for scale, few in (("small", True), ("full", False)):
+        sound, released = (
+            protocols.Study(name, study.SCALES[scale], None, None, *sets)
+            for name in ("sound", "released")
+        )
+        assert sound.arms("small", 1) == sound.arms("frozen-vgg16", 1) == list(arms.ARMS)
+        assert released.arms("frozen-vgg16", 0) == list(arms.RELEASED)
+        assert sound.arms("vgg16", 0) == list(arms.FEW if few else arms.ARMS)
+        assert sound.arms("vgg16", 1) == ([] if few else list(arms.ARMS))
+        assert released.arms("vgg16", 0) == ([] if few else list(arms.RELEASED))
+
+
+class Means:
+    """Features without a network: the means of the channels."""
+
+    def __call__(self, X):
+        return X.mean(axis=(1, 2))
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_the_regression_takes_the_strength_of_the_least_validation_loss(class_weight):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [60, 20])
+    X = rng.integers(0, 200, size=(80, 4, 4, 3)) + 15 * y[:, None, None, None]
+    held = np.arange(0, 80, 3)
+    rest = np.setdiff1d(np.arange(80), held)
+    model = classifiers.FrozenVGG16(Means(), class_weight)
+    model.fit(X[rest], y[rest], validation_data=(X[held], y[held]))
+    share = 0.5 if class_weight else y[rest].mean()
+    right = np.take_along_axis(model.predict_proba(X[held]), y[held][:, None], axis=1)[:, 0]
+    by_class = [-np.log(right[y[held] == label]).mean() for label in (0, 1)]
+    expected = (1 - share) * by_class[0] + share * by_class[1]
+    assert min(model.history_["val_loss"]) == pytest.approx(expected)
+    assert model.embed(X[:2]).shape == (2, 3)
+
+
+def test_frozen_features_are_those_of_vgg16_and_computed_once(monkeypatch):
+    keras.utils.set_random_seed(0)
+    reference = keras.applications.VGG16(
+        weights=None, include_top=False, pooling="avg", input_shape=(32, 32, 3)
+    )
+    monkeypatch.setattr(
+        classifiers._backbones,
+        "build",
+        lambda *args: keras.Sequential([reference, keras.layers.Dense(2)]),
+    )
+    X = np.random.default_rng(0).integers(256, size=(5, 32, 32, 3)).astype("uint8")
+    features = classifiers.FrozenFeatures(32, None)
+    found = features(X[[0, 1, 2, 0]])
+    np.testing.assert_array_equal(found[0], found[3])
+    bgr = X[:3, ..., ::-1].astype("float32") - np.float32([103.939, 116.779, 123.68])
+    np.testing.assert_allclose(found[:3], reference.predict(bgr, verbose=0), rtol=1e-4, atol=1e-5)
+    computed = []
+    compute = features._compute
+    monkeypatch.setattr(features, "_compute", lambda x: computed.append(x) or compute(x))
+    features(X[:3])
+    assert not computed
+    assert features(X).shape == (5, 512)
+    assert len(computed) == 1
+
+
+def test_the_papers_rows_stand_above_ours():
+    cells = {"mean": 0.5, "low": 0.4, "high": 0.6}
+    made = [
+        {"arm": arm, "classifier": "small", "protocol": "sound", "measure": name, **cells}
+        for arm in ("gan", "default")
+        for name in intervals.MEASURES
+    ]
+    header, body = results.beside_the_paper(made)
+    assert [row[:3] for row in body] == [
+        ["gan", "the paper", "released"],
+        ["gan", "small", "sound"],
+    ]
+    paper = dict(zip(header, body[0]))
+    assert paper["sensitivity at .5"].startswith(f"{53 / 75:.3f} [")
+    assert paper["specificity at .5"].startswith(f"{245 / 304:.3f} [")
+    assert paper["AUC"] == "0.812 [0.750, 0.874]"
+    assert results.hanley_mcneil(0.8, 75, 304) == pytest.approx(0.032, abs=5e-4)
+
+
 def test_toy_lesions_have_the_layout_of_isic_2016(tmp_path):
     pictures.draw_lesions(tmp_path, 16, {"train": 90, "test": 38})
     home = tmp_path / "isic2016"
@@ -362,7 +488,8 @@ def test_bad_input_is_rejected_in_one_line(tmp_path, capsys):
         (("--data", tmp_path / "none"), "or a folder of images"),
         (("--data", tmp_path / "empty"), "an empty folder"),
         (("--data", tmp_path / "one"), "Received: ['benign']"),
-        (("--backbone-weights", "x.h5"), "use --scale full"),
+        (("--classifiers", "vgg19"), "invalid choice: 'vgg19'"),
+        (("--backbone-weights", tmp_path / "x.h5"), "--backbone-weights FILE"),
         (
             ("--scale", "full", "--backbone-weights", tmp_path / "x.h5"),
             "--backbone-weights FILE",
