@@ -142,10 +142,11 @@ DIFFERENCE_CAPTION = (
 
 
 PAPER_CAPTION = (
-    "The paper's Table 1 as corrected (docs/table-1.md), above the same arms here; it has no others. Its column "
-    "“Sensitivity” is the NPV; sensitivity and specificity follow from its counts. Its intervals "
-    "are Hanley and McNeil's for the AUC and Wilson's for shares, with 75 malignant and 304 "
-    "benign test images. Other images, sizes and networks: the rows are no repetition."
+    "The paper's Table 1 as corrected (docs/table-1.md), above the same arms here; it has no "
+    "other arms. Its column “Sensitivity” is the NPV; sensitivity and specificity follow from its "
+    "counts. Its intervals are Hanley and McNeil's for the AUC and Wilson's for shares, with 75 "
+    "malignant and 304 benign test images. Other images, sizes and networks: the rows are no "
+    "repetition."
 )
 DISTANCE_CAPTION = (
     "The number behind the UMAP figure. The mean over images of the mean Euclidean distance to "
