@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from melanet.gan import CycleGAN
 from melanet.gan._unpaired_dataset import balanced_draws
-from melanet.over_sampling._generation import (
-    ClassGenerator,
+from melanet.over_sampling._generation import ClassGenerator
+from melanet.over_sampling._plans import (
     check_sample_shapes,
     image_size,
     load_cyclegans,

@@ -23,19 +23,17 @@ from melanet.features import FeatureNetwork
 from melanet.gan import CycleGAN
 from melanet.gan.training import train
 from melanet.images import check_paths, for_each, load_images, open_file, verify_picture
-from melanet.over_sampling._generation import (
-    ClassGenerator,
+from melanet.over_sampling._generation import ClassGenerator, ClassReport, Generated
+from melanet.over_sampling._guidance import guide_for, with_features
+from melanet.over_sampling._judge import Judge, train_judge
+from melanet.over_sampling._plans import (
     ClassPlan,
-    ClassReport,
-    Generated,
     check_needs,
     check_sample_shapes,
     image_size,
     load_cyclegans,
     plan_classes,
 )
-from melanet.over_sampling._guidance import guide_for, with_features
-from melanet.over_sampling._judge import Judge, train_judge
 from melanet.over_sampling._presets import Recipe, names_features, resolve_recipe
 from melanet.over_sampling._strength import temper
 from melanet.preprocessing import PictureFiles

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
-from dataclasses import asdict
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,32 +15,38 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from melanet.exceptions import CostWarning, ScaleWarning
 from melanet.gan import CycleGAN
 from melanet.images._augmentation import FLIPS
-from melanet.over_sampling._generation import (
-    ClassReport,
+from melanet.over_sampling._checks import (
+    check_costs,
+    compare_with_previous_fit,
+    refuse_missing_labels,
+    warn_of_unused,
+)
+from melanet.over_sampling._generation import fill_classes
+from melanet.over_sampling._guidance import with_features
+from melanet.over_sampling._judge import train_judge
+from melanet.over_sampling._plans import (
     check_needs,
     check_sample_shapes,
-    fill_classes,
     load_cyclegans,
     plan_classes,
 )
-from melanet.over_sampling._guidance import with_features
-from melanet.over_sampling._judge import train_judge
-from melanet.over_sampling._matching import Matching
 from melanet.over_sampling._presets import (
     PRESETS,
     QUALITIES,
-    names_features,
-    recipe_from_dict,
     resolve_recipe,
+)
+from melanet.over_sampling._saved_sampler import (
+    counts_from_json,
+    counts_to_json,
+    fitted_from_card,
+    fitted_to_card,
 )
 from melanet.over_sampling._tables import interpolated_copies, warn_of_hopeless_classes
 from melanet.over_sampling._translator import translate
 from melanet.preprocessing import (
     Extended,
-    ImageForm,
     TableForm,
     Targets,
     append_samples,
@@ -50,7 +54,6 @@ from melanet.preprocessing import (
     as_samples,
     categorical_columns,
     check_samples,
-    form_from_config,
     is_frame,
     read_form,
     same_kind,
@@ -60,19 +63,10 @@ from melanet.utils import _archive
 from melanet.utils._chunks import chunk_slices
 from melanet.utils._groups import check_groups
 from melanet.utils._labels import check_spelling, match_keys, match_labels
-from melanet.utils._memory import check_memory
 from melanet.utils._typing import PathLike
-from melanet.utils._validation import to_python
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 _KIND = "melanet.GANOversampler"  # of a saved sampler
-_BOOKKEEPING = 60  # bytes a new sample: the source, its kind, the label
-_MANY_TRAININGS = 20
-# Parameters without effect on the use of a CycleGAN; quality and features are others.
-_TRAINING = (
-    *("generator", "steps", "epochs", "max_seconds"),
-    *("batch_size", "learning_rate", "augment"),
-)
 
 
 class GANOversampler(BaseOverSampler):
@@ -335,7 +329,7 @@ class GANOversampler(BaseOverSampler):
             does and parameters of the training are given. CycleGANs of the previous fit are
             exempt, since that used these parameters.
         """
-        _refuse_missing_labels(y)
+        refuse_missing_labels(y)
         targets = Targets(y)
         array = as_numbers(X)
         with self._matching_strategy():
@@ -352,7 +346,7 @@ class GANOversampler(BaseOverSampler):
 
     def fit(self, X: Any, y: Any, **params: Any) -> GANOversampler:
         """Check X, y and the strategy, as imbalanced-learn's ``fit`` does; nothing is trained."""
-        _refuse_missing_labels(y)
+        refuse_missing_labels(y)
         with self._matching_strategy():
             return super().fit(X, y, **params)
 
@@ -381,15 +375,15 @@ class GANOversampler(BaseOverSampler):
         form = read_form(X, self.image_shape, self.value_range, categorical)
         recipe = self._resolve_recipe(form.tensor_shape)
         pretrained = load_cyclegans(self.pretrained, "pretrained", y)
-        self._compare_with_previous_fit(form, pretrained)
+        compare_with_previous_fit(self, form, pretrained, stacklevel=5)
         remedy = "Resize the images to the model's size, or leave the key out to train"
         check_sample_shapes(pretrained, "pretrained", form.tensor_shape, remedy)
         needs = check_needs(self.sampling_strategy_, y, pretrained)
-        self._warn_of_unused(needs, pretrained)
+        warn_of_unused(self, needs, pretrained, stacklevel=5)
         network = None
         if needs.keys() - pretrained.keys():
             recipe, network = with_features(recipe, form.tensor_shape, self.features)
-        _check_costs(X, needs, pretrained, form.dtype)
+        check_costs(X, needs, pretrained, form.dtype, stacklevel=4)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         samples = as_samples(form, X)
         if isinstance(form, TableForm):
@@ -434,44 +428,6 @@ class GANOversampler(BaseOverSampler):
                 f"{self.categorical_features!r} and images, X of shape {X.shape}. Leave it out"
             )
         return ()
-
-    def _compare_with_previous_fit(self, form, pretrained):
-        """Warn if CycleGANs of the previous fit now get images of another range."""
-        previous, known = getattr(self, "form_", None), getattr(self, "cyclegans_", {})
-        if not isinstance(previous, ImageForm) or not isinstance(form, ImageForm):
-            return
-        reused = [label for label, gan in pretrained.items() if known.get(label) is gan]
-        if reused and form.value_range != previous.value_range:
-            (a, b), (c, d) = previous.value_range, form.value_range
-            warnings.warn(
-                f"pretrained holds CycleGANs of the previous fit, on {previous.dtype} in "
-                f"value_range=({a:g}, {b:g}). Received: X of {form.dtype} in value_range=({c:g}, "
-                f"{d:g}). If both are on one scale, give value_range",
-                ScaleWarning,
-                stacklevel=6,
-            )
-
-    def _warn_of_unused(self, needs, pretrained):
-        """Warn of CycleGANs and options that nothing uses, unless the previous fit made them."""
-        known = getattr(self, "cyclegans_", {})
-        given = {label for label, gan in pretrained.items() if known.get(label) is not gan}
-        if idle := [to_python(label) for label in given if label not in needs]:
-            warnings.warn(
-                f"pretrained is of no use for classes that need no samples. Received: CycleGANs of "
-                f"{idle}, but samples are made of {_of_python(needs)}",
-                stacklevel=6,
-            )
-        if not needs or not given or needs.keys() - pretrained.keys():
-            return
-        unused = [name for name in _TRAINING if getattr(self, name) is not None]
-        unused += ["quality"] if self.quality != "default" else []
-        unused += ["features"] if names_features(self.features) else []
-        if unused:
-            warnings.warn(
-                f"{', '.join(unused)} can only be used in a training, and pretrained has a "
-                f"CycleGAN for every class that needs samples, {_of_python(needs)}. Leave them out",
-                stacklevel=6,
-            )
 
     def _resolve_recipe(self, shape):
         return resolve_recipe(
@@ -550,28 +506,8 @@ class GANOversampler(BaseOverSampler):
         check_is_fitted(self, "cyclegans_")
         instead = {"pretrained": None}  # the models themselves are written
         if isinstance(self.sampling_strategy, dict):
-            instead["sampling_strategy"] = _counts_to_json(self.sampling_strategy)
-        card = {
-            "params": _archive.json_params(self, **instead),
-            "form": self.form_.to_config(),
-            "recipe": self.recipe_.as_dict(),
-            "labels": _archive.labels_to_json(list(self.cyclegans_)),
-            "histories": list(self.history_.values()),
-            "matchings": [
-                matching and matching.to_config()
-                for matching in map(self.matchings_.get, self.cyclegans_)
-            ],
-            "reports": {
-                "labels": _archive.labels_to_json(list(self.reports_)),
-                "values": [asdict(report) for report in self.reports_.values()],
-            },
-            "needs": _counts_to_json(self.sampling_strategy_),
-            "source_indices": self.source_indices_,
-            "source_kind": self.source_kind_,
-            "n_features_in": self.n_features_in_,
-        }
-        if hasattr(self, "feature_names_in_"):
-            card["feature_names_in"] = self.feature_names_in_
+            instead["sampling_strategy"] = counts_to_json(self.sampling_strategy)
+        card = {"params": _archive.json_params(self, **instead), **fitted_to_card(self)}
         _archive.write_archive(path, _KIND, card, list(self.cyclegans_.values()))
 
     @classmethod
@@ -599,74 +535,12 @@ class GANOversampler(BaseOverSampler):
         card, models = _archive.read_archive(path, _KIND, CycleGAN.from_pretrained)
         params = card["params"]
         if isinstance(params.get("sampling_strategy"), dict):
-            params["sampling_strategy"] = _counts_from_json(params["sampling_strategy"])
-        labels = _archive.labels_from_json(card["labels"])
+            params["sampling_strategy"] = counts_from_json(params["sampling_strategy"])
         sampler = cls(**params)
-        sampler.form_ = form_from_config(card["form"])
-        sampler.recipe_ = recipe_from_dict(card["recipe"])
-        sampler.cyclegans_ = dict(zip(labels, models))
-        sampler.history_ = dict(zip(labels, card["histories"]))
-        sampler.matchings_ = {
-            label: Matching(**config) for label, config in zip(labels, card["matchings"]) if config
-        }
-        sampler.sampling_strategy_ = _counts_from_json(card["needs"])
-        reports, sampler.reports_ = card.get("reports"), {}
-        if isinstance(reports, dict):  # older files have none
-            filled = _archive.labels_from_json(reports["labels"]).tolist()
-            sampler.reports_ = {
-                label: ClassReport(**report) for label, report in zip(filled, reports["values"])
-            }
-        sampler.source_indices_ = np.array(card["source_indices"], int)
-        sampler.source_kind_ = np.array(card["source_kind"], "U11")
-        sampler.n_features_in_ = card["n_features_in"]
-        if "feature_names_in" in card:
-            sampler.feature_names_in_ = np.array(card["feature_names_in"], object)
+        fitted_from_card(sampler, card, models)
         return sampler
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _refuse_missing_labels(y):
-    labels = np.asarray(y, dtype=object)
-    if labels.ndim == 1:  # one-hot labels have no text
-        check_spelling("y", labels)
-
-
-def _of_python(needs):
-    return {to_python(label): n for label, n in needs.items()}
-
-
-def _counts_to_json(counts):
-    # JSON would turn labels into strings.
-    return {
-        "labels": _archive.labels_to_json(list(counts)),
-        "n_samples": [int(n) for n in counts.values()],
-    }
-
-
-def _counts_from_json(card):
-    return dict(zip(_archive.labels_from_json(card["labels"]).tolist(), card["n_samples"]))
-
-
-def _check_costs(X, needs, pretrained, dtype):
-    """Raise if the new samples do not fit into memory; warn of very many trainings."""
-    n_new = sum(needs.values())
-    sample_bytes = np.dtype(dtype).itemsize * int(np.prod(X.shape[1:], dtype=object))
-    check_memory(
-        n_new * (sample_bytes + _BOOKKEEPING),
-        f"The {n_new} new samples that sampling_strategy asks for",
-        "Ask for fewer, or use oversample_files or BalancedBatches, which work in parts",
-    )
-    n_trainings = len(needs.keys() - pretrained.keys())
-    if n_trainings > _MANY_TRAININGS:
-        warnings.warn(
-            f"{n_trainings} classes are to be filled up, and a CycleGAN is trained for each. Name "
-            "the classes that matter in sampling_strategy, or limit each training by max_seconds; "
-            "verbose=1 estimates the whole time. If y numbers or identifies samples, it does not "
-            "hold classes",
-            CostWarning,
-            stacklevel=5,
-        )

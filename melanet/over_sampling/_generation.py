@@ -2,7 +2,6 @@
 
 import contextlib
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,93 +20,18 @@ from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_re
 from melanet.over_sampling._guidance import guide_for
 from melanet.over_sampling._judge import Judge
 from melanet.over_sampling._matching import Matching
+from melanet.over_sampling._plans import ClassPlan
 from melanet.over_sampling._presets import Recipe
 from melanet.over_sampling._strength import temper
 from melanet.over_sampling._translator import Checks, Translator, translate
 from melanet.preprocessing import SampleSource
 from melanet.utils import reproducible
 from melanet.utils._chunks import chunk_slices, evenly_spaced, samples_that_fit
-from melanet.utils._labels import match_keys
-from melanet.utils._typing import PathLike
 from melanet.utils._validation import to_python
 
 _MAX_PROBED = 200  # sources whose translations show what the CycleGAN does
 _SEPARATE = 0.9  # AUC of held-out real samples above which the judge must recognise the class
 _MAX_COMPARED = 300  # real samples that these are compared with
-
-
-@dataclass(frozen=True)
-class ClassPlan:
-    """The synthetic samples that one class needs, and what they are made from.
-
-    Parameters
-    ----------
-    label : object
-        The class, as in y.
-    code : int
-        Its position among the sorted classes.
-    n_samples : int
-        Number of samples to make.
-    source_rows, target_rows : ndarray of int
-        Rows of the samples to translate, and of the class.
-    training_seed, generation_seed : int
-        Seeds. They depend on the class alone, not on what other classes need.
-    """
-
-    label: Any
-    code: int
-    n_samples: int
-    source_rows: np.ndarray
-    target_rows: np.ndarray
-    training_seed: int
-    generation_seed: int
-
-
-def plan_classes(
-    y: np.ndarray, needs: Mapping[Any, int], seed: int, sources: str = "majority"
-) -> list[ClassPlan]:
-    """Plan the synthetic samples of each class.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n,)
-        Labels.
-    needs : dict
-        label -> number of samples to make.
-    seed : int
-        Seed of all classes.
-    sources : {"majority", "all"}, default="majority"
-        Whether samples of the largest other class are translated, or those of all others. Of
-        equally large classes the first is taken.
-
-    Returns
-    -------
-    list of ClassPlan
-        In the order of `needs`.
-    """
-    classes, codes = np.unique(y, return_inverse=True)
-    counts = np.bincount(codes)
-    plans = []
-    for label, n_samples in needs.items():
-        code = int(np.flatnonzero(classes == label)[0])
-        rows = codes != code
-        if sources == "majority":
-            others = counts.copy()
-            others[code] = 0
-            rows = codes == others.argmax()
-        seeds = np.random.SeedSequence([seed, code]).generate_state(2)
-        plans.append(
-            ClassPlan(
-                label,
-                code,
-                int(n_samples),
-                np.flatnonzero(rows),
-                np.flatnonzero(codes == code),
-                int(seeds[0]) % 2**20,
-                int(seeds[1]),
-            )
-        )
-    return plans
 
 
 @dataclass
@@ -452,105 +376,3 @@ def fill_classes(
             filled.reports[plan.label] = report
             first += plan.n_samples
     return filled
-
-
-def load_cyclegans(
-    models: Mapping[Any, PathLike | CycleGAN] | None, parameter: str, y: np.ndarray
-) -> dict[Any, CycleGAN]:
-    """Load the CycleGANs that are not to be trained.
-
-    Parameters
-    ----------
-    models : dict or None
-        label -> CycleGAN or source of one, see `CycleGAN.from_pretrained`.
-    parameter : str
-        Name of the parameter, for the message.
-    y : ndarray of shape (n,)
-        Labels of the data.
-
-    Returns
-    -------
-    dict
-        label of `y` -> CycleGAN.
-
-    Raises
-    ------
-    ValueError
-        If `y` has no such class, or two keys name the same.
-    """
-    named = match_keys(parameter, models or {}, "classes of y", np.unique(y))
-    return {label: CycleGAN.from_pretrained(source) for label, source in named.items()}
-
-
-def image_size(
-    size: int | Sequence[int] | None, cyclegans: Mapping[Any, CycleGAN]
-) -> int | Sequence[int]:
-    """Return the size of image files: as given, or of the first CycleGAN, or 256."""
-    if size is not None:
-        return size
-    return next((gan.sample_shape[:2] for gan in cyclegans.values()), 256)
-
-
-def check_sample_shapes(
-    cyclegans: Mapping[Any, CycleGAN], parameter: str, sample_shape: tuple[int, ...], remedy: str
-) -> None:
-    """Raise ValueError unless all CycleGANs translate samples of a shape.
-
-    Parameters
-    ----------
-    cyclegans : dict
-        label -> CycleGAN.
-    parameter : str
-        Name of the parameter, for the message.
-    sample_shape : tuple of int
-        Shape of the samples.
-    remedy : str
-        What the user can do.
-    """
-    for label, cyclegan in cyclegans.items():
-        if cyclegan.sample_shape != tuple(sample_shape):
-            raise ValueError(
-                f"{parameter}[{to_python(label)!r}] translates samples of shape "
-                f"{cyclegan.sample_shape}. Received: samples of shape {tuple(sample_shape)}. "
-                f"{remedy}"
-            )
-
-
-def check_needs(
-    needs: Mapping[Any, float], y: np.ndarray, cyclegans: Mapping[Any, CycleGAN]
-) -> dict[Any, int]:
-    """Return the classes that need samples, after checking that each can be learnt.
-
-    Parameters
-    ----------
-    needs : dict
-        label -> number of samples to make.
-    y : ndarray of shape (n,)
-        Labels of the data.
-    cyclegans : dict
-        label -> CycleGAN that need not be trained.
-
-    Returns
-    -------
-    dict
-        label -> number of samples, without the classes that need none.
-
-    Raises
-    ------
-    ValueError
-        If a number is not whole, or a class to learn has fewer than two samples.
-    """
-    counts = Counter(y.tolist())
-    needs = {label: n for label, n in needs.items() if n}
-    for label, n in needs.items():
-        if n != int(n):
-            raise ValueError(
-                "sampling_strategy must ask for whole numbers of samples. "
-                f"Received: {n} more of class {to_python(label)!r}"
-            )
-        if counts[to_python(label)] < 2 and label not in cyclegans:
-            raise ValueError(
-                f"Class {to_python(label)!r} has 1 sample; at least 2 are needed to learn what the "
-                "class looks like. Collect more, or leave it out by sampling_strategy"
-            )
-    return {label: int(n) for label, n in needs.items()}

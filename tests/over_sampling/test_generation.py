@@ -7,13 +7,8 @@ from stand_ins import Inverting
 
 from melanet.exceptions import TranslationWarning
 from melanet.over_sampling import PRESETS
-from melanet.over_sampling._generation import (
-    ClassGenerator,
-    ClassReport,
-    check_needs,
-    load_cyclegans,
-    plan_classes,
-)
+from melanet.over_sampling._generation import ClassGenerator, ClassReport
+from melanet.over_sampling._plans import check_needs, load_cyclegans, plan_classes
 
 Y = np.repeat([0, 1], [8, 5])
 
