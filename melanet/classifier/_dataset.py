@@ -57,15 +57,19 @@ class ImageSubset(NamedTuple):
         Images.
     codes : ndarray of int of shape (n,)
         Classes 0 .. n_classes - 1.
+    weights : ndarray of shape (n,) or None, default=None
+        Weight of each; None stands for ones.
     """
 
     form: ImageForm
     X: np.ndarray
     codes: NDArray[np.intp]
+    weights: NDArray[np.float64] | None = None
 
     def take(self, rows: NDArray[np.intp]) -> "ImageSubset":
         """Return the images of some rows."""
-        return ImageSubset(self.form, self.X[rows], self.codes[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return ImageSubset(self.form, self.X[rows], self.codes[rows], weights)
 
     def reader(self, shape: tuple[int, ...]) -> ReadRows:
         """Return a function from rows to network inputs of `shape`.
@@ -84,8 +88,9 @@ class ImageSubset(NamedTuple):
         return read
 
     def class_shares(self) -> NDArray[np.float64]:
-        """Return the share of each class; no class is missing."""
-        return np.bincount(self.codes) / len(self.codes)
+        """Return the share of each class, of the weights; no class is missing."""
+        totals = np.bincount(self.codes, self.weights)
+        return totals / totals.sum()
 
 
 def hold_out(
@@ -168,6 +173,8 @@ class LabelledImages(keras.utils.PyDataset):
         Weight of a sample's loss, by its class.
     batch_size : int
         Images per batch; the last batch of an epoch may be smaller.
+    sample_weight : ndarray of shape (n,) or None, default=None
+        Weights that those of the classes are multiplied by.
     seed : int or None, default=None
         Seed of order and augmentation; None keeps the order and augments nothing.
     augment : callable or None, default=None
@@ -181,6 +188,7 @@ class LabelledImages(keras.utils.PyDataset):
         class_weights: ArrayLike,
         batch_size: int,
         *,
+        sample_weight: NDArray[np.float64] | None = None,
         seed: int | None = None,
         augment: Augment | None = None,
     ):
@@ -190,6 +198,8 @@ class LabelledImages(keras.utils.PyDataset):
         self.augment = augment
         self.targets = (np.asarray(codes)[:, None] == np.arange(len(weights))).astype("float32")
         self.weights = weights[codes]
+        if sample_weight is not None:
+            self.weights = (self.weights * sample_weight).astype("float32")
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
         self._draw_order()
 

@@ -237,6 +237,7 @@ class MelaNet(FittedNetwork):
         y: ArrayLike,
         *,
         groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> Self:
         """Train the network.
@@ -251,6 +252,9 @@ class MelaNet(FittedNetwork):
             are matched by their text: 9 is "9", and 1 is 1.0, "1.0" and True.
         groups : array-like of shape (n,) or None, default=None
             Patients or lesions. All samples of a group are held out for validation, or none.
+        sample_weight : array-like of shape (n,) or None, default=None
+            Weight of each sample in the loss, such as `melanet.GANOversampler`'s
+            `sample_weight_`; multiplied by the class weights. Samples of weight 0 are left out.
         validation_data : (X, y) or None, default=None
             Validation set to use in place of a part of X; not the test set. Its classes are
             weighted to the shares that they have in y, so that real data can validate an
@@ -271,6 +275,11 @@ class MelaNet(FittedNetwork):
             If the loss becomes infinite or NaN.
         """
         images, labels = self._check_X(X, y)
+        weights = _validation.check_weights(sample_weight, len(labels))
+        if weights is not None and not weights.all():  # they neither train nor validate
+            rows, checked = np.flatnonzero(weights), check_groups(groups, len(labels))
+            images, labels, weights = images[rows], labels[rows], weights[rows]
+            groups = None if checked is None else checked[rows]
         form = self._image_form(images, self.value_range)
         self._check_image_shape(images, form)
         classes, codes = _validation.check_labels(labels)
@@ -286,7 +295,7 @@ class MelaNet(FittedNetwork):
             f"The targets of {len(codes)} samples of {len(classes)} classes",
             "Check that y holds classes, not numbers or identifiers of samples",
         )
-        samples = ImageSubset(form, images, codes)
+        samples = ImageSubset(form, images, codes, weights)
         if validation_data is None:
             training, validation = self._split(samples, groups, split_seed)
         else:
@@ -403,11 +412,16 @@ class MelaNet(FittedNetwork):
                 training.codes,
                 class_weights,
                 self.batch_size,
+                sample_weight=training.weights,
                 seed=seed,
                 augment=Augmentation() if self.augment is True else self.augment or None,
             ),
             LabelledImages(
-                validation.reader(shape), validation.codes, validation_weights, self.batch_size
+                validation.reader(shape),
+                validation.codes,
+                validation_weights,
+                self.batch_size,
+                sample_weight=validation.weights,
             ),
         )
 

@@ -33,6 +33,25 @@ def check_labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.intp]]:
     return classes, codes
 
 
+def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
+    """Return a finite weight of 0 or more for each sample, or None."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight)
+    if weights.shape != (n,) or weights.dtype.kind not in "iufb":
+        raise ValueError(
+            f"sample_weight must hold a number for each sample, shape ({n},). "
+            f"Received: shape {weights.shape}, dtype {weights.dtype}"
+        )
+    weights = weights.astype("float64")
+    if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise ValueError(
+            "sample_weight must hold finite weights of 0 or more, not all of them zero. "
+            f"Received: {weights.min():g} to {weights.max():g}"
+        )
+    return weights
+
+
 def encode_labels(y: ArrayLike, classes: NDArray[Any], n: int) -> NDArray[np.intp]:
     """Return the codes of validation labels, which must name every class and no other."""
     labels = column_or_1d(y, warn=True)

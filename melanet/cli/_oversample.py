@@ -14,6 +14,7 @@ from melanet.cli._common import (
     add_value_range,
     check_outside,
     count_classes,
+    finite_number,
     list_source,
     parse_features,
     whole_number,
@@ -41,6 +42,20 @@ def add_arguments(add: Callable[..., Any]) -> None:
         "--preset", choices=("default", "paper"), default="default", help=f"recipe ({DEFAULT_HELP})"
     )
     add_quality(add)
+    add(
+        "--max-translations",
+        type=finite_number,
+        metavar="N",
+        help="greatest number of translations for each real image of a class; the rest are exact "
+        "copies (default: no limit)",
+    )
+    add(
+        "--gate",
+        action="store_const",
+        const="auto",
+        default=False,
+        help="train no GAN where the largest class shows no condition that the class lacks",
+    )
     add_groups(add, "for the manifest")
     help = "image side (default: the model's, or 256)"
     add("--size", type=whole_number(1), metavar="PIXELS", help=help)
@@ -59,6 +74,8 @@ def run(arguments: argparse.Namespace) -> None:
         preset=arguments.preset,
         quality=arguments.quality,
         features=parse_features(arguments.features),
+        max_translations=arguments.max_translations,
+        gate=arguments.gate,
         size=arguments.size,
         value_range=arguments.value_range,
         seed=arguments.seed,

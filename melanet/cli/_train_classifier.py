@@ -172,7 +172,7 @@ def read_synthetic(
         If they were made of other images.
     """
     from melanet.over_sampling import load_synthetic
-    from melanet.over_sampling._files import read_manifest
+    from melanet.over_sampling._manifest import read_manifest
     from melanet.utils._paths import file_key
 
     source = Path(arguments.source)

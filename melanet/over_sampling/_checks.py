@@ -16,7 +16,7 @@ from melanet.utils._validation import to_python
 
 _BOOKKEEPING = 60  # bytes a new sample: the source, its kind, the label
 _MANY_TRAININGS = 20
-# Parameters without effect on the use of a CycleGAN; quality and features are others.
+# Parameters without effect on the use of a CycleGAN; quality, gate and features are others.
 _TRAINING = (
     *("generator", "steps", "epochs", "max_seconds"),
     *("batch_size", "learning_rate", "augment"),
@@ -86,10 +86,17 @@ def warn_of_unused(
             f"{idle}, but samples are made of {shown}",
             stacklevel=stacklevel + 1,
         )
+    if given and sampler.max_translations == 0:
+        warnings.warn(
+            "pretrained is of no use without translations. Received: max_translations=0 and "
+            f"CycleGANs of {[to_python(label) for label in given]}",
+            stacklevel=stacklevel + 1,
+        )
     if not needs or not given or needs.keys() - pretrained.keys():
         return
     unused = [name for name in _TRAINING if getattr(sampler, name) is not None]
     unused += ["quality"] if sampler.quality != "default" else []
+    unused += ["gate"] if sampler.gate else []
     unused += ["features"] if names_features(sampler.features) else []
     if unused:
         warnings.warn(
@@ -102,7 +109,7 @@ def warn_of_unused(
 def check_costs(
     X: Any,
     needs: Mapping[Any, int],
-    pretrained: Mapping[Any, CycleGAN],
+    n_trainings: int,
     dtype: Any,
     stacklevel: int,
 ) -> None:
@@ -114,8 +121,8 @@ def check_costs(
         Real samples.
     needs : dict
         label -> number of samples to make.
-    pretrained : dict
-        label -> CycleGAN that need not be trained.
+    n_trainings : int
+        Number of CycleGANs to train.
     dtype : dtype
         Type of the new samples' values.
     stacklevel : int
@@ -128,7 +135,6 @@ def check_costs(
         f"The {n_new} new samples that sampling_strategy asks for",
         "Ask for fewer, or use oversample_files or BalancedBatches, which work in parts",
     )
-    n_trainings = len(needs.keys() - pretrained.keys())
     if n_trainings > _MANY_TRAININGS:
         warnings.warn(
             f"{n_trainings} classes are to be filled up, and a CycleGAN is trained for each. Name "

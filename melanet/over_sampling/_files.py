@@ -6,10 +6,10 @@ import os
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from imblearn.utils import check_sampling_strategy
@@ -22,10 +22,17 @@ from melanet.callbacks import Checkpoint
 from melanet.features import FeatureNetwork
 from melanet.gan import CycleGAN
 from melanet.gan.training import train
-from melanet.images import check_paths, for_each, load_images, open_file, verify_picture
-from melanet.over_sampling._generation import ClassGenerator, ClassReport, Generated
+from melanet.images import check_paths, for_each, open_file, verify_picture
+from melanet.over_sampling._gate import pass_gate
+from melanet.over_sampling._generation import (
+    ClassGenerator,
+    ClassReport,
+    Generated,
+    labels_to_learn,
+)
 from melanet.over_sampling._guidance import guide_for, with_features
 from melanet.over_sampling._judge import Judge, train_judge
+from melanet.over_sampling._manifest import MANIFEST, manifest_rows
 from melanet.over_sampling._plans import (
     ClassPlan,
     check_needs,
@@ -46,20 +53,18 @@ from melanet.utils._files import (
     can_write_text,
     check_new_folder,
     move_folder,
-    read_csv,
     resolve,
     resumable,
     write_csv,
     write_json,
 )
 from melanet.utils._groups import check_groups
-from melanet.utils._labels import check_spelling, match_keys, merge_spellings
+from melanet.utils._labels import check_spelling, match_keys
 from melanet.utils._parallel import read_compute_write
-from melanet.utils._paths import check_distinct_files, file_exists, file_key, stat_file
+from melanet.utils._paths import check_distinct_files, stat_file
 from melanet.utils._typing import PathLike
-from melanet.utils._validation import check_unmasked, join_names, to_python
+from melanet.utils._validation import check_unmasked, to_python
 
-MANIFEST = "manifest.csv"
 RECIPE = "recipe.json"
 _IMAGES = "images"  # folder of the finished images in the work folder
 _CHUNK_BYTES = 32 << 20  # samples that are read, translated and written together
@@ -79,6 +84,8 @@ def oversample_files(
     preset: str = "default",
     quality: str = "default",
     features: PathLike | None = "auto",
+    max_translations: float | None = None,
+    gate: str | bool = False,
     size: int | tuple[int, int] | None = None,
     value_range: Iterable[float] | None = None,
     seed: int = 0,
@@ -106,8 +113,9 @@ def oversample_files(
         New or empty folder, or a link to one. It gets ``<class>/<number>.png`` for each
         synthetic image, and ``manifest.csv`` with its file, label, source, source file (relative
         to `destination`), source label, group of the source, kind ("translation", or "copy",
-        possibly augmented), model and seed. ``recipe.json`` holds the settings, with the checksum
-        of pretrained features. All is written atomically.
+        possibly augmented), weight (as `sample_weight_` of `melanet.GANOversampler`), model and
+        seed. ``recipe.json`` holds the settings, with the checksum of pretrained features. All is
+        written atomically.
     names : sequence of str or None, default=None
         Names of the sources in the manifest, one for each path; None takes `paths`. A name that
         is not UTF-8 is written byte for byte: read with ``errors="surrogateescape"``.
@@ -125,6 +133,12 @@ def oversample_files(
         Length of the default's training.
     features : {"auto", "imagenet"}, path-like or None, default="auto"
         Frozen network that guides the default's training, see `melanet.features.find_features`.
+    max_translations : float or None, default=None
+        Greatest number of translations for each real image of a class, as in
+        `melanet.GANOversampler`; the rest are exact copies.
+    gate : {"auto"} or False, default=False
+        With "auto", no GAN is trained where the majority shows no condition that the class lacks,
+        as in `melanet.GANOversampler`; ``recipe.json`` has the reasons.
     size : int, (int, int) or None, default=None
         Side, or height and width, that images are resized to; None takes that of the first
         model, or 256.
@@ -173,6 +187,8 @@ def oversample_files(
     ...     )
     {'malignant': 1}
     """
+    if gate not in ("auto", False):
+        raise ValueError(f"gate must be 'auto' or False. Received: gate={gate!r}")
     paths, destination = check_paths(paths), resolve(destination)
     check_unmasked("y", y)
     y = np.asarray(y)
@@ -185,13 +201,14 @@ def oversample_files(
     remedy = "Leave size out, or give the model's"
     check_sample_shapes(cyclegans, "models", files.sample_shape, remedy)
     needs = _needs(sampling_strategy, y, cyclegans)
-    _refuse_unused(cyclegans, needs)
-    recipe = resolve_recipe(preset, files.sample_shape, quality)
+    _refuse_unused(cyclegans, needs, max_translations)
+    recipe = resolve_recipe(preset, files.sample_shape, quality, max_translations=max_translations)
+    plans = plan_classes(y, needs, seed, copies=recipe.copies, max_translations=max_translations)
     network = None
-    if needs.keys() - {to_python(label) for label in cyclegans}:
+    if labels_to_learn(plans, cyclegans):
         recipe, network = with_features(recipe, files.sample_shape, features)
     else:
-        _refuse_training(needs, quality, features)
+        _refuse_training(needs, quality, features, gate)
     settings = {
         "version": __version__,
         "recipe": recipe.as_dict(),
@@ -199,6 +216,7 @@ def oversample_files(
         "value_range": files.value_range,
         "seed": seed,
         "needs": needs,
+        "gate": gate,
         "models": {to_python(k): _digest_weights(gan) for k, gan in cyclegans.items()},
         "files": _digest_files(files.paths, y),
     }
@@ -229,16 +247,22 @@ def oversample_files(
         for label in needs:  # a class may have a name that no folder can have
             (work.path / _IMAGES / str(label)).mkdir(parents=True, exist_ok=True)
         journal = Journal(work.path / "journal.jsonl")
-        plans = plan_classes(y, needs, seed)
+        notes: dict[Any, str] = {}
+        if gate:
+            to_learn = labels_to_learn(plans, cyclegans)
+            plans, notes = pass_gate(files, plans, to_learn, seed, stacklevel=2)
         writer = _FolderWriter(files, recipe, work.path, network, checkpoint_seconds, verbose)
         with reproducible():
             writer.write(plans, cyclegans, journal, y, seed)
         named = match_keys("models", models or {}, "classes of y", np.unique(y))
         shown = {to_python(label): str(model) for label, model in named.items()}
         sources = _relative_paths(files.paths, destination)
-        rows = _manifest_rows(journal, names, sources, y, groups, shown, seed)
+        rows = manifest_rows(journal, names, sources, y, groups, shown, seed)
         write_csv(work.path / _IMAGES / MANIFEST, rows)
-        write_json(work.path / _IMAGES / RECIPE, {"version": __version__, **recipe.as_dict()})
+        settings_used = {"version": __version__, **recipe.as_dict()}
+        if gate:
+            settings_used["gate"] = {to_python(label): note for label, note in notes.items()}
+        write_json(work.path / _IMAGES / RECIPE, settings_used)
         if recipe.guard:
             for label, report in _reports(journal).items():
                 report.warn(label, f"kind in {MANIFEST}", stacklevel=2)
@@ -297,8 +321,10 @@ class _FolderWriter:
             label = to_python(plan.label)
             start = done.get(label, 0)
             if start < plan.n_samples:
-                cyclegan = cyclegans.get(plan.label) or self._trained(plan)
-                if judge is None and self.recipe.reject:
+                cyclegan = cyclegans.get(plan.label)
+                if cyclegan is None and plan.n_translations:
+                    cyclegan = self._trained(plan)
+                if judge is None and plan.n_translations and self.recipe.reject:
                     judge = self._trained_judge(y, seed)
                 generator = ClassGenerator(self.files, plan, cyclegan, self.recipe, judge)
                 self._write_class(generator, label, start, copies[label], first, journal)
@@ -380,137 +406,6 @@ def write_images(images: np.ndarray, paths: Sequence[Path]) -> None:
         list(pool.map(lambda pair: Image.fromarray(pair[0]).save(pair[1]), zip(images, paths)))
 
 
-def load_synthetic(
-    folder: PathLike,
-    size: int | tuple[int, int],
-    *,
-    exclude_sources: Iterable[PathLike] = (),
-    source_folder: PathLike | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Load the images that `oversample_files` wrote.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        Its destination.
-    size : int or (int, int)
-        Side, or height and width, that images are resized to.
-    exclude_sources : iterable of str or path-like, default=()
-        Sources whose images are left out, such as those of a validation set: a translation of a
-        validation image must not be trained on. Each is a path, in any spelling that leads to the
-        file, or a name as in the manifest.
-    source_folder : str, path-like or None, default=None
-        Folder that the manifest's names of sources are relative to. It is needed only if the
-        sources, or the synthetic images, were moved since.
-
-    Returns
-    -------
-    X : ndarray of shape (n, height, width, 3), uint8
-        Images.
-    y : ndarray of str of shape (n,)
-        Their classes.
-    sources : ndarray of str of shape (n,)
-        Their sources, as the manifest names them.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder has no manifest.
-    ValueError
-        If the manifest is incomplete, or names a file twice; or if an excluded source is neither
-        a file nor in the manifest, or is a path and the manifest's sources are not found, so that
-        they cannot be compared.
-    """
-    rows = read_manifest(folder, source_folder)
-    excluded = _find_excluded(exclude_sources, rows, folder, source_folder)
-    rows = [row for row in rows if not excluded & {row.source, *row.source_keys}]
-    X = load_images([row.file for row in rows], size)
-    labels = np.array([row.label for row in rows], dtype=str)
-    return X, labels, np.array([row.source for row in rows], dtype=str)
-
-
-class ManifestRow(NamedTuple):
-    """A synthetic image, as its manifest describes it.
-
-    Parameters
-    ----------
-    file : str
-        The image.
-    label : str
-        Its class.
-    source : str
-        Name of its source.
-    source_keys : frozenset
-        Keys of the files that the source may be, see `melanet.utils._paths.file_key`: the one
-        that was read, and the one of its name in the source folder. Empty if neither exists.
-    root : Path or None
-        Folder that `source` is relative to, as far as the manifest tells.
-    """
-
-    file: str
-    label: str
-    source: str
-    source_keys: frozenset[Hashable]
-    root: Path | None
-
-
-def read_manifest(folder: PathLike, source_folder: PathLike | None = None) -> list[ManifestRow]:
-    """Read the manifest that `oversample_files` wrote; see `load_synthetic`."""
-    manifest = Path(folder) / MANIFEST
-    if not manifest.is_file():
-        raise FileNotFoundError(
-            f"synthetic must be a folder that `melanet oversample` wrote. Received: {folder}, "
-            f"which holds no {MANIFEST}"
-        )
-    cells = read_csv(manifest, ("file", "label", "source", "source_file"), any_name=True)
-    places = [f"line {number}" for number, _ in cells]
-    files = [str(Path(folder) / row["file"]) for _, row in cells]
-    labels = merge_spellings(
-        f"The labels of {manifest}", [row["label"] for _, row in cells], places
-    )
-    check_distinct_files(str(manifest), files, [f"{p} ({f})" for p, f in zip(places, files)])
-    here = Path(os.path.realpath(folder))
-    rows = []
-    for (_, row), file, label in zip(cells, files, labels):
-        source, source_file = row["source"], row["source_file"]
-        found = [here / source_file]
-        if source_folder is not None:
-            found.append(Path(source_folder) / source)
-        keys = frozenset(file_key(path) for path in found if file_exists(path))
-        relative = source_file.endswith(f"/{source}")
-        root = here / source_file.removesuffix(source) if relative else None
-        rows.append(ManifestRow(file, label, source, keys, root))
-    return rows
-
-
-def _find_excluded(exclude_sources, rows, folder, source_folder):
-    """Return the names and file keys of sources, given as names or paths."""
-    names = {row.source for row in rows}
-    roots = {Path(), *(row.root for row in rows if row.root is not None)}
-    roots |= set() if source_folder is None else {Path(source_folder)}
-    excluded, by_path = set(), []
-    for source in exclude_sources:
-        name = Path(source).as_posix()
-        found = [path for path in (root / source for root in roots) if file_exists(path)]
-        excluded |= {name, *map(file_key, found)}
-        if name not in names:
-            by_path.append(source)
-            if not found:
-                raise ValueError(
-                    f"exclude_sources must hold existing files, or sources in {MANIFEST} of "
-                    f"{folder}. Received: {str(source)!r}, and the manifest has names such as "
-                    f"{join_names(sorted(names)[:3])}. Give its path, or source_folder"
-                )
-    lost = sorted({row.source for row in rows if not row.source_keys})
-    if by_path and lost:
-        raise ValueError(
-            f"source_folder must be the folder of the sources in {MANIFEST} of {folder}, so that "
-            f"they can be compared with exclude_sources. Received: {source_folder!r}, and "
-            f"{join_names(lost, 3)} not found"
-        )
-    return excluded
-
-
 def _journal_line(
     label: Any,
     places: np.ndarray,
@@ -524,6 +419,7 @@ def _journal_line(
         "files": names,
         "sources": generated.rows.tolist(),
         "kinds": generated.kinds.tolist(),
+        "certainty": generated.certainty.tolist(),
         "n_attempts": generated.n_attempts,
         "n_unchanged": generated.n_unchanged,
         "n_refused": generated.n_refused,
@@ -543,31 +439,6 @@ def _reports(journal: Journal) -> dict[Any, ClassReport]:
     return reports
 
 
-def _manifest_rows(
-    journal: Journal,
-    names: Any,
-    files: Sequence[str],
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    models: Mapping[Any, str],
-    seed: int,
-) -> Iterator[dict[str, Any]]:
-    for line in journal:
-        label = line["label"]
-        for file, row, kind in zip(line["files"], line["sources"], line["kinds"]):
-            yield {
-                "file": file,
-                "label": label,
-                "source": str(names[row]),
-                "source_file": files[row],
-                "source_label": str(y[row]),
-                "group": "" if groups is None else groups[row],
-                "kind": kind,
-                "model": models.get(label, "trained here") if kind == "translation" else "",
-                "seed": seed,
-            }
-
-
 def _needs(strategy, y, cyclegans):
     counts = dict(sorted(Counter(y.tolist()).items()))
     if isinstance(strategy, Mapping):
@@ -585,7 +456,12 @@ def _mention(work):
     return f"; unfinished work lies in {work.path}" if work.path.exists() else ""
 
 
-def _refuse_unused(cyclegans, needs):
+def _refuse_unused(cyclegans, needs, max_translations):
+    if cyclegans and max_translations == 0:
+        raise ValueError(
+            "models are of no use without translations. Received: max_translations=0 and models of "
+            f"{[to_python(label) for label in cyclegans]}"
+        )
     if unused := [to_python(label) for label in cyclegans if to_python(label) not in needs]:
         raise ValueError(
             "models must be of classes that get images by sampling_strategy. Received: models of "
@@ -593,8 +469,9 @@ def _refuse_unused(cyclegans, needs):
         )
 
 
-def _refuse_training(needs, quality, features):
+def _refuse_training(needs, quality, features, gate):
     given = {"quality": quality} if quality != "default" else {}
+    given |= {"gate": gate} if gate else {}
     given |= {"features": features} if names_features(features) else {}
     if given:
         shown = ", ".join(f"{name}={value!r}" for name, value in given.items())

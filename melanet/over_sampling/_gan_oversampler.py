@@ -12,7 +12,7 @@ from imblearn.utils import check_target_type
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from melanet.gan import CycleGAN
@@ -23,7 +23,8 @@ from melanet.over_sampling._checks import (
     refuse_missing_labels,
     warn_of_unused,
 )
-from melanet.over_sampling._generation import fill_classes
+from melanet.over_sampling._gate import pass_gate
+from melanet.over_sampling._generation import fill_classes, labels_to_learn
 from melanet.over_sampling._guidance import with_features
 from melanet.over_sampling._judge import train_judge
 from melanet.over_sampling._plans import (
@@ -129,6 +130,10 @@ class GANOversampler(BaseOverSampler):
     copies : float or None, default=None
         Share of the synthetic samples, in [0, 1), planned as copies of real samples of the class.
         Every second copied image is augmented a little.
+    max_translations : float or None, default=None
+        Greatest number of translations for each real sample of the class, such as 5. The samples
+        that are then missing, also from the share of `copies`, are exact copies, so that
+        `sampling_strategy` is always met. 0 trains nothing. None sets no limit.
     reject : bool or None, default=None
         Whether translations must pass a judge trained on the real samples. A translation that
         fails twice is replaced by a copy of a real sample of the class; in a table, by a row
@@ -139,6 +144,12 @@ class GANOversampler(BaseOverSampler):
         told from its real images almost perfectly (docs/quality-report.md). Then, or if guard or
         judge reject many, a `melanet.exceptions.TranslationWarning` gives the figures. On in the
         default preset.
+    gate : {"auto"} or False, default=False
+        With "auto", no GAN is trained for a class of images unless the majority shows a condition
+        (colour, light, contrast, a mark) that the class lacks, or cross-fitting finds a gain by
+        the majority's conditions. Its samples are then exact copies, and a
+        `melanet.exceptions.TranslationWarning` gives the figures
+        (docs/when-not-to-use.md). It takes seconds. Classes in `pretrained` pass.
     pretrained : dict or None, default=None
         ``{label: CycleGAN or path}``: classes whose CycleGAN is loaded instead of trained; it
         translates to its "B". Other classes are trained.
@@ -160,7 +171,7 @@ class GANOversampler(BaseOverSampler):
         label -> `melanet.over_sampling.Matching` of its translations, if images are matched.
     reports_ : dict
         label -> `melanet.over_sampling.ClassReport`: counts of rejected translations and copies,
-        and, with the guard, class evidence, realism and diversity.
+        with the guard, class evidence, realism and diversity, and the decision of the gate.
     recipe_ : Recipe
         Settings used.
     form_ : ImageForm or TableForm
@@ -170,6 +181,11 @@ class GANOversampler(BaseOverSampler):
     source_kind_ : ndarray of str of shape (n_synthetic,)
         "translation", or "copy" of a real sample, possibly augmented (in a table, moved towards a
         neighbouring row of its class).
+    sample_weight_ : ndarray of float of shape (n + n_synthetic,)
+        Weight of each returned sample, for ``classifier.fit(X, y, sample_weight=...)``: 1 for an
+        original; for a synthetic one in proportion to the judge's probability of its class, where
+        that of a copy is 1. The synthetic samples of a class have a mean of 1, so that its weight
+        is the one that `sampling_strategy` asks for. All are 1 without a judge.
     groups_ : ndarray of shape (n + n_synthetic,)
         Group of each returned sample, for splitters such as scikit-learn's ``GroupKFold``: that of
         the original, and, for a synthetic sample, that of its source. Without `groups`, each row
@@ -228,8 +244,10 @@ class GANOversampler(BaseOverSampler):
         "flip": [StrOptions(set(FLIPS)), "boolean", None],
         "match": ["boolean", None],
         "copies": [Interval(Real, 0, 1, closed="left"), None],
+        "max_translations": [Interval(Real, 0, None, closed="left"), None],
         "reject": ["boolean", None],
         "guard": ["boolean", None],
+        "gate": [StrOptions({"auto"}), Options(bool, {False})],
         "pretrained": [dict, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -258,8 +276,10 @@ class GANOversampler(BaseOverSampler):
         flip: str | bool | None = None,
         match: bool | None = None,
         copies: float | None = None,
+        max_translations: float | None = None,
         reject: bool | None = None,
         guard: bool | None = None,
+        gate: str | bool = False,
         pretrained: dict[Any, PathLike | CycleGAN] | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -282,8 +302,10 @@ class GANOversampler(BaseOverSampler):
         self.flip = flip
         self.match = match
         self.copies = copies
+        self.max_translations = max_translations
         self.reject = reject
         self.guard = guard
+        self.gate = gate
         self.pretrained = pretrained
         self.random_state = random_state
         self.verbose = verbose
@@ -375,17 +397,27 @@ class GANOversampler(BaseOverSampler):
         form = read_form(X, self.image_shape, self.value_range, categorical)
         recipe = self._resolve_recipe(form.tensor_shape)
         pretrained = load_cyclegans(self.pretrained, "pretrained", y)
-        compare_with_previous_fit(self, form, pretrained, stacklevel=5)
+        compare_with_previous_fit(self, form, pretrained, stacklevel=6)
         remedy = "Resize the images to the model's size, or leave the key out to train"
         check_sample_shapes(pretrained, "pretrained", form.tensor_shape, remedy)
         needs = check_needs(self.sampling_strategy_, y, pretrained)
-        warn_of_unused(self, needs, pretrained, stacklevel=5)
-        network = None
-        if needs.keys() - pretrained.keys():
-            recipe, network = with_features(recipe, form.tensor_shape, self.features)
-        check_costs(X, needs, pretrained, form.dtype, stacklevel=4)
+        warn_of_unused(self, needs, pretrained, stacklevel=6)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        plans = plan_classes(y, needs, seed, self.sources, recipe.copies, recipe.max_translations)
+        to_learn = labels_to_learn(plans, pretrained)
+        check_costs(X, needs, len(to_learn), form.dtype, stacklevel=6)
         samples = as_samples(form, X)
+        notes: dict[Any, str] = {}
+        if self.gate:
+            if isinstance(form, TableForm):
+                raise ValueError(
+                    "gate is for images. Received: gate='auto' and rows of a table. Leave it out"
+                )
+            plans, notes = pass_gate(samples, plans, to_learn, seed, stacklevel=6)
+            to_learn = labels_to_learn(plans, pretrained)
+        network = None
+        if to_learn:
+            recipe, network = with_features(recipe, form.tensor_shape, self.features)
         if isinstance(form, TableForm):
             warn_of_hopeless_classes(samples[:], y, needs)
         result = Extended(X, sum(needs.values()), form.dtype)
@@ -393,13 +425,15 @@ class GANOversampler(BaseOverSampler):
         def write(start, made):
             result.room[start : start + len(made)] = form.decode(made)
 
-        plans = plan_classes(y, needs, seed, self.sources)
-        if self.verbose and recipe.reject and needs:
+        translated = any(plan.n_translations for plan in plans)
+        if self.verbose and recipe.reject and translated:
             print("Training the judge of translations", flush=True)
-        judge = train_judge(samples, y, recipe.flip, seed) if recipe.reject and needs else None
+        judge = train_judge(samples, y, recipe.flip, seed) if recipe.reject and translated else None
         filled = fill_classes(
             samples, plans, recipe, pretrained, judge, write, network, self.verbose
         )
+        for label, note in notes.items():
+            filled.reports[label].gate = note
         if recipe.guard:
             for label, report in filled.reports.items():
                 report.warn(label, "source_kind_", stacklevel=6)
@@ -411,10 +445,13 @@ class GANOversampler(BaseOverSampler):
         self.reports_ = filled.reports
         self.source_indices_ = filled.source_indices
         self.source_kind_ = filled.source_kinds
+        self.sample_weight_ = np.concatenate([np.ones(len(y)), filled.weights])
         if isinstance(form, TableForm):
             copies = np.flatnonzero(filled.source_kinds == "copy")
-            rows = filled.source_indices[copies]
-            result.room[copies] = interpolated_copies(form, X, samples[:], y, rows, seed)
+            rows, exact = filled.source_indices[copies], filled.exact[copies]
+            result.room[copies] = interpolated_copies(form, X, samples[:], y, rows, seed, exact)
+        elif isinstance(X, np.ndarray):  # not rounded on the way to the networks and back
+            result.room[filled.exact] = X[filled.source_indices[filled.exact]]
         labels = [np.full(n, label, dtype=y.dtype) for label, n in needs.items()]
         return result.filled(filled.source_indices), np.concatenate([y, *labels])
 
@@ -444,6 +481,7 @@ class GANOversampler(BaseOverSampler):
             flip=self.flip,
             match=self.match,
             copies=self.copies,
+            max_translations=self.max_translations,
             reject=self.reject,
             guard=self.guard,
         )
@@ -504,7 +542,7 @@ class GANOversampler(BaseOverSampler):
             Before ``fit_resample``.
         """
         check_is_fitted(self, "cyclegans_")
-        instead = {"pretrained": None}  # the models themselves are written
+        instead: dict[str, Any] = {"pretrained": None}  # the models themselves are written
         if isinstance(self.sampling_strategy, dict):
             instead["sampling_strategy"] = counts_to_json(self.sampling_strategy)
         card = {"params": _archive.json_params(self, **instead), **fitted_to_card(self)}

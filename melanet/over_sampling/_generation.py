@@ -46,6 +46,8 @@ class Generated:
         Row that each was made from.
     kinds : ndarray of str of shape (n,)
         "translation" or "copy".
+    certainty : ndarray of float of shape (n,)
+        The judge's probability of the class; 1 for copies, and without a judge.
     n_attempts, n_unchanged, n_refused : int
         Number of first attempts, and of those that the guard and the judge rejected.
     """
@@ -53,6 +55,7 @@ class Generated:
     samples: np.ndarray
     rows: np.ndarray
     kinds: np.ndarray
+    certainty: np.ndarray
     n_attempts: int
     n_unchanged: int
     n_refused: int
@@ -66,9 +69,10 @@ class Generated:
 class ClassGenerator:
     """Generate the synthetic samples of one class, part by part.
 
-    A share of the samples are copies of real samples of the class, the last ones. The others are
-    translations, each source used as often as the others. A translation that guard or judge
-    rejects twice is replaced by a copy. Every second copy of an image is augmented a little:
+    The plan says how many are translations, each source used as often as the others. The others,
+    the last ones, are copies of real samples of the class. A translation that guard or judge
+    rejects twice is replaced by a copy. Every second copy of an image is augmented a little,
+    except for the plan's exact copies, the very last:
     exact copies suit a classifier that is trained with augmentation, changed ones any other
     (docs/does-it-help.md). A part depends on the seed, its position and the number of copies
     before it.
@@ -82,8 +86,8 @@ class ClassGenerator:
         Real samples in [-1, 1], in memory or in files.
     plan : ClassPlan
         The class, its rows and its seed.
-    cyclegan : CycleGAN
-        Model into the class, its "B".
+    cyclegan : CycleGAN or None
+        Model into the class, its "B"; None if no translation is planned.
     recipe : Recipe
         Settings.
     judge : Judge or None, default=None
@@ -91,8 +95,6 @@ class ClassGenerator:
 
     Attributes
     ----------
-    n_translations : int
-        Number of samples that are translations, if none is rejected.
     matching : Matching or None
         Correction of the translations.
     measures : dict
@@ -106,21 +108,20 @@ class ClassGenerator:
         self,
         samples: SampleSource,
         plan: ClassPlan,
-        cyclegan: CycleGAN,
+        cyclegan: CycleGAN | None,
         recipe: Recipe,
         judge: Judge | None = None,
     ):
         self.samples, self.plan, self.recipe = samples, plan, recipe
-        self.n_translations = plan.n_samples - round(recipe.copies * plan.n_samples)
         self.matching: Matching | None = None
-        strength = edit_strength(cyclegan.generator_ab)
+        strength = None if cyclegan is None else edit_strength(cyclegan.generator_ab)
         self.measures: dict[str, float] = {} if strength is None else {"strength": strength}
         checks = Checks()
         if judge is not None:
-            checks.accepts = lambda x, sources: judge.accepts(
+            checks.certainty = lambda x, sources: judge.certainty(
                 x, plan.code, sources if self._overlapping() else None
             )
-        if self.n_translations and (recipe.guard or recipe.match):
+        if plan.n_translations and (recipe.guard or recipe.match):
             self._probe(cyclegan, checks)
         self.refused = bool(reasons_to_refuse(self.measures))
         self._translator = Translator(samples, cyclegan, recipe, checks)
@@ -146,8 +147,8 @@ class ClassGenerator:
         if checks.guard is not None:
             finite = np.isfinite(translations).reshape(len(probed), -1).all(axis=1)
             self.measures |= checks.guard.measure(translations[finite], originals[finite])
-            if checks.accepts is not None:
-                passed &= checks.accepts(translations, originals)
+            if checks.certainty is not None:
+                passed &= checks.certainty(translations, originals) > 0
             self.measures |= checks.guard.diversity(translations[passed])
 
     def _overlapping(self):
@@ -158,13 +159,13 @@ class ClassGenerator:
         """Draw the sources of all samples, and the rows that are copied."""
         rng = np.random.default_rng([*seed, 0])
         self._seed = [*seed, 1]
-        self._translator.draw(self.plan.source_rows, self.n_translations, rng)
+        self._translator.draw(self.plan.source_rows, self.plan.n_translations, rng)
         own = self.plan.target_rows
         self._copied = own[balanced_draws(len(own), self.plan.n_samples, rng)]
 
     def read(self, places: np.ndarray) -> np.ndarray:
         """Return the sources of the translations among some places; other threads may call it."""
-        places = places[places < self.n_translations]
+        places = places[places < self.plan.n_translations]
         return self.samples[self._translator.draws[places]]
 
     def generate(self, places: np.ndarray, sources: np.ndarray, n_copies: int = 0) -> Generated:
@@ -184,12 +185,14 @@ class ClassGenerator:
         Generated
         """
         rng = np.random.default_rng([*self._seed, int(places[0]) if len(places) else 0])
-        translated = places[places < self.n_translations]
+        translated = places[places < self.plan.n_translations]
         attempts = self._translator.attempt(translated, sources, rng)
         if self.refused:
-            attempts.passed[:] = False
+            attempts.certainty[:] = 0
         copied = np.ones(len(places), bool)
-        copied[: len(translated)] = ~attempts.passed
+        copied[: len(translated)] = attempts.certainty == 0
+        certainty = np.ones(len(places))
+        certainty[~copied] = attempts.certainty[attempts.certainty > 0]
         rows = np.empty(len(places), int)
         rows[: len(translated)] = attempts.rows
         samples = np.empty((len(places), *self.samples.shape[1:]), "float32")
@@ -197,22 +200,24 @@ class ClassGenerator:
         if copied.any():
             n = int(copied.sum())
             rows[copied] = self._copied[np.arange(n_copies, n_copies + n) % len(self._copied)]
-            samples[copied] = self._copies(self.samples[rows[copied]], rng, n_copies)
+            exact = places[copied] >= self.plan.n_samples - self.plan.n_exact
+            samples[copied] = self._copies(self.samples[rows[copied]], exact, rng, n_copies)
         return Generated(
             samples,
             rows,
             np.where(copied, "copy", "translation").astype("U11"),
+            certainty,
             len(translated),
             attempts.n_unchanged,
             attempts.n_refused,
         )
 
-    def _copies(self, originals, rng, first):
-        """Return copies of which, if they are images, every second is augmented."""
+    def _copies(self, originals, exact, rng, first):
+        """Return copies of which, if they are images and not exact, every second is augmented."""
         copies = originals.copy()
-        odd = slice((first + 1) % 2, None, 2)
-        if copies.ndim > 2 and len(copies[odd]):
-            copies[odd] = Augmentation(flip=self.recipe.flip)(copies[odd], rng)
+        changed = ~exact & ((first + np.arange(len(copies))) % 2 == 1)
+        if copies.ndim > 2 and changed.any():
+            copies[changed] = Augmentation(flip=self.recipe.flip)(copies[changed], rng)
         return copies
 
 
@@ -226,6 +231,8 @@ class ClassReport:
         Totals of the parts, see `Generated`.
     measures : dict
         As in `ClassGenerator`.
+    gate : str, default=""
+        Decision of the gate, "open" or "shut" with the reason; empty without it.
     """
 
     n_samples: int = 0
@@ -234,6 +241,7 @@ class ClassReport:
     n_unchanged: int = 0
     n_refused: int = 0
     measures: dict[str, float] = field(default_factory=dict)
+    gate: str = ""
 
     def add(self, part: Generated) -> None:
         """Add the counts of a part."""
@@ -280,6 +288,10 @@ class Filled:
     ----------
     source_indices, source_kinds : ndarray of shape (n_synthetic,)
         Row that each sample was made from, and "translation" or "copy", class after class.
+    exact : ndarray of bool of shape (n_synthetic,)
+        Whether each is an exact copy by plan.
+    weights : ndarray of float of shape (n_synthetic,)
+        See `sample_weights`.
     cyclegans, histories, matchings : dict
         label -> the CycleGAN trained, its losses by epoch, and the correction of translations.
     reports : dict
@@ -288,10 +300,37 @@ class Filled:
 
     source_indices: np.ndarray
     source_kinds: np.ndarray
+    exact: np.ndarray
+    weights: np.ndarray
     cyclegans: dict[Any, CycleGAN] = field(default_factory=dict)
     histories: dict[Any, dict[str, list[float]]] = field(default_factory=dict)
     matchings: dict[Any, Matching] = field(default_factory=dict)
     reports: dict[Any, ClassReport] = field(default_factory=dict)
+
+
+def sample_weights(certainty: np.ndarray) -> np.ndarray:
+    """Return the weights of the synthetic samples of a class.
+
+    A translation weighs as much as the judge is sure of its class, relative to a copy of a real
+    sample. All together weigh as much as as many samples of weight 1, so that the class gets the
+    total weight that `sampling_strategy` asks for.
+
+    Parameters
+    ----------
+    certainty : ndarray of float of shape (n,)
+        Probability of the class, above 0; 1 for copies.
+
+    Returns
+    -------
+    ndarray of float of shape (n,)
+        Their mean is 1.
+    """
+    return certainty / certainty.mean()
+
+
+def labels_to_learn(plans: Sequence[ClassPlan], cyclegans: Mapping[Any, CycleGAN]) -> list[Any]:
+    """Return the labels of the classes whose CycleGAN is to be trained."""
+    return [p.label for p in plans if p.n_translations and p.label not in cyclegans]
 
 
 def fill_classes(
@@ -330,15 +369,17 @@ def fill_classes(
     Filled
     """
     n_all = sum(plan.n_samples for plan in plans)
-    filled = Filled(np.empty(n_all, int), np.empty(n_all, "U11"))
+    filled = Filled(
+        np.empty(n_all, int), np.empty(n_all, "U11"), np.zeros(n_all, bool), np.empty(n_all)
+    )
     first = 0
-    n_trainings = sum(plan.label not in cyclegans for plan in plans)
+    n_trainings = len(labels_to_learn(plans, cyclegans))
     estimate = [TimeEstimate(n_trainings)] if verbose else []
     with reproducible():
         for plan in plans:
             with contextlib.ExitStack() as stack:
                 cyclegan = cyclegans.get(plan.label)
-                if cyclegan is None:
+                if cyclegan is None and plan.n_translations:
                     both = samples[plan.source_rows], samples[plan.target_rows]
                     if verbose and recipe.generator == "edit":
                         print("Preparing the network that guides the training", flush=True)
@@ -358,8 +399,8 @@ def fill_classes(
                     temper(cyclegan, samples, plan.source_rows, plan.target_rows, recipe)
                     filled.cyclegans[plan.label] = training.copy()
                     filled.histories[plan.label] = training.history
-                if verbose:
-                    n = plan.n_samples
+                if verbose and plan.n_translations:
+                    n = plan.n_translations
                     print(f"Translating and checking {n} samples of {plan.label}", flush=True)
                 generator = ClassGenerator(samples, plan, cyclegan, recipe, judge)
                 report = ClassReport(measures=generator.measures)
@@ -370,9 +411,13 @@ def fill_classes(
                     write(whole.start, made.samples)
                     filled.source_indices[whole] = made.rows
                     filled.source_kinds[whole] = made.kinds
+                    filled.weights[whole] = made.certainty
                     report.add(made)
             if generator.matching is not None:
                 filled.matchings[plan.label] = generator.matching
             filled.reports[plan.label] = report
-            first += plan.n_samples
+            whole = slice(first, first + plan.n_samples)
+            filled.weights[whole] = sample_weights(filled.weights[whole])
+            filled.exact[whole.stop - plan.n_exact : whole.stop] = True
+            first = whole.stop
     return filled

@@ -221,10 +221,10 @@ class Judge:
         """Return the class code of each sample."""
         return np.argmax(self._predict_proba(downscale(samples)), axis=1)
 
-    def accepts(
+    def certainty(
         self, samples: np.ndarray, code: int, sources: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return whether each sample is of a class.
+        """Return how probably each sample is of a class; 0 if it is rejected.
 
         Parameters
         ----------
@@ -238,10 +238,11 @@ class Judge:
 
         Returns
         -------
-        ndarray of bool of shape (n,)
+        ndarray of float of shape (n,)
+            In [0, 1], as if classes were equally frequent.
         """
         votes = self._predict_proba(downscale(samples))
         accepted = (np.argmax(votes, axis=1) == code) & (votes[:, code] >= self._min_votes)
-        if sources is None:
-            return accepted
-        return accepted | (votes[:, code] > self._predict_proba(downscale(sources))[:, code])
+        if sources is not None:
+            accepted |= votes[:, code] > self._predict_proba(downscale(sources))[:, code]
+        return np.where(accepted, votes[:, code], 0.0)

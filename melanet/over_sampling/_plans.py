@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,10 @@ class ClassPlan:
     code : int
         Its position among the sorted classes.
     n_samples : int
-        Number of samples to make.
+        Number of samples to make: translations first, then copies of real samples, of which the
+        last are exact.
+    n_translations, n_exact : int
+        Number of translations, if none is rejected, and of the exact copies at the end.
     source_rows, target_rows : ndarray of int
         Rows of the samples to translate, and of the class.
     training_seed, generation_seed : int
@@ -34,16 +37,30 @@ class ClassPlan:
     label: Any
     code: int
     n_samples: int
+    n_translations: int
+    n_exact: int
     source_rows: np.ndarray
     target_rows: np.ndarray
     training_seed: int
     generation_seed: int
 
+    def without_translations(self) -> "ClassPlan":
+        """Return the plan with exact copies alone."""
+        return replace(self, n_translations=0, n_exact=self.n_samples)
+
 
 def plan_classes(
-    y: np.ndarray, needs: Mapping[Any, int], seed: int, sources: str = "majority"
+    y: np.ndarray,
+    needs: Mapping[Any, int],
+    seed: int,
+    sources: str = "majority",
+    copies: float = 0.0,
+    max_translations: float | None = None,
 ) -> list[ClassPlan]:
     """Plan the synthetic samples of each class.
+
+    All that `needs` asks for is planned: samples beyond the greatest number of translations, and
+    beyond the copies that belong to these, are exact copies.
 
     Parameters
     ----------
@@ -56,6 +73,10 @@ def plan_classes(
     sources : {"majority", "all"}, default="majority"
         Whether samples of the largest other class are translated, or those of all others. Of
         equally large classes the first is taken.
+    copies : float, default=0
+        Share of the samples, in [0, 1), planned as copies.
+    max_translations : float or None, default=None
+        Greatest number of translations for each real sample of the class.
 
     Returns
     -------
@@ -72,12 +93,19 @@ def plan_classes(
             others = counts.copy()
             others[code] = 0
             rows = codes == others.argmax()
+        n_samples = int(n_samples)
+        n_translations, n_exact = n_samples - round(copies * n_samples), 0
+        if max_translations is not None and n_translations > max_translations * counts[code]:
+            n_translations = int(max_translations * counts[code])
+            n_exact = n_samples - min(n_samples, round(n_translations / (1 - copies)))
         seeds = np.random.SeedSequence([seed, code]).generate_state(2)
         plans.append(
             ClassPlan(
                 label,
                 code,
-                int(n_samples),
+                n_samples,
+                n_translations,
+                n_exact,
                 np.flatnonzero(rows),
                 np.flatnonzero(codes == code),
                 int(seeds[0]) % 2**20,

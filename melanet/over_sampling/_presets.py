@@ -1,6 +1,7 @@
 """Recipes: the presets, and a user's choices merged into them."""
 
 from dataclasses import dataclass, fields, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ class Recipe(TrainingRecipe):
         Whether translations get the sharpness and the pixel values of the class's real images.
     copies : float
         Share of the synthetic samples, in [0, 1), planned as copies of real samples.
+    max_translations : float or None, default=None
+        Greatest number of translations for each real sample of the class.
     reject : bool
         Whether translations must pass a judge.
     guard : bool
@@ -42,6 +45,7 @@ class Recipe(TrainingRecipe):
     copies: float
     reject: bool
     guard: bool
+    max_translations: float | None = None
     reason: str = ""
     features: str | None = None
     features_sha256: str | None = None
@@ -158,8 +162,8 @@ def resolve_recipe(
     Raises
     ------
     ValueError
-        If preset or quality is unknown, both steps and epochs are given, or a choice for images is
-        made for a table.
+        If preset or quality is unknown, both steps and epochs are given, a choice for images is
+        made for a table, or max_translations is no finite number of 0 or more.
 
     Examples
     --------
@@ -186,6 +190,12 @@ def resolve_recipe(
         raise ValueError(
             "Give steps or epochs, not both. "
             f"Received: steps={chosen['steps']}, epochs={chosen['epochs']}"
+        )
+    most = chosen.get("max_translations", 0)
+    if not (isinstance(most, Real) and 0 <= float(most) < np.inf):
+        raise ValueError(
+            "max_translations must be a number of translations for each real sample, 0 or more, or "
+            f"None. Received: max_translations={most!r}"
         )
     if chosen.get("flip") is True:
         raise ValueError(

@@ -32,6 +32,7 @@ def fitted_to_card(sampler: Any) -> dict[str, Any]:
         "needs": counts_to_json(sampler.sampling_strategy_),
         "source_indices": sampler.source_indices_,
         "source_kind": sampler.source_kind_,
+        "sample_weight": sampler.sample_weight_,
         "n_features_in": sampler.n_features_in_,
     }
     if hasattr(sampler, "feature_names_in_"):
@@ -68,6 +69,8 @@ def fitted_from_card(sampler: Any, card: Mapping[str, Any], models: Sequence[Cyc
         }
     sampler.source_indices_ = np.array(card["source_indices"], int)
     sampler.source_kind_ = np.array(card["source_kind"], "U11")
+    if "sample_weight" in card:  # older files have none
+        sampler.sample_weight_ = np.array(card["sample_weight"], float)
     sampler.n_features_in_ = card["n_features_in"]
     if "feature_names_in" in card:
         sampler.feature_names_in_ = np.array(card["feature_names_in"], object)

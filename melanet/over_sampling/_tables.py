@@ -23,6 +23,7 @@ def interpolated_copies(
     y: np.ndarray,
     rows: np.ndarray,
     seed: int,
+    exact: np.ndarray | None = None,
 ) -> Any:
     """Return a row between each of some rows and one of its nearest neighbours in its class.
 
@@ -43,6 +44,8 @@ def interpolated_copies(
         Rows to copy.
     seed : int
         Seed of neighbours and positions.
+    exact : ndarray of bool of shape (m,) or None, default=None
+        Rows that are returned as they are; None stands for none of them.
 
     Returns
     -------
@@ -63,6 +66,8 @@ def interpolated_copies(
         near = finder.kneighbors(return_distance=False)[np.searchsorted(own, rows[chosen])]
         partners[chosen] = own[near[np.arange(len(chosen)), rng.integers(k, size=len(chosen))]]
         shares[chosen] = rng.uniform(size=len(chosen))
+    if exact is not None:
+        shares[exact] = 0
     return form.between(take(X, rows), take(X, partners), shares)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -55,15 +56,15 @@ class Checks:
         Rejects unchanged and constant translations.
     matching : Matching or None
         Gives translations the spectrum and the values of the class.
-    accepts : callable or None
-        The judge, ``accepts(samples, sources) -> ndarray of bool``.
+    certainty : callable or None
+        The judge, ``certainty(samples, sources) -> ndarray of float``, 0 where it rejects.
     cached : dict
         Row -> its translation before the matching, where known.
     """
 
     guard: Guard | None = None
     matching: Matching | Callable[[np.ndarray], np.ndarray] | None = None
-    accepts: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    certainty: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     cached: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
@@ -77,15 +78,16 @@ class Attempts:
         Translations in [-1, 1].
     rows : ndarray of int
         Source row of each.
-    passed : ndarray of bool
-        Whether each passed guard and judge, at the first or second attempt.
+    certainty : ndarray of float
+        The judge's probability of the class, or 1 without a judge; 0 if guard or judge rejected
+        both attempts.
     n_unchanged, n_refused : int
         Number of first attempts that the guard and the judge rejected.
     """
 
     samples: np.ndarray
     rows: np.ndarray
-    passed: np.ndarray
+    certainty: np.ndarray
     n_unchanged: int
     n_refused: int
 
@@ -99,16 +101,19 @@ class Translator:
     ----------
     samples : SampleSource
         Real samples in [-1, 1].
-    cyclegan : CycleGAN
-        Model into the class, its "B".
+    cyclegan : CycleGAN or None
+        Model into the class, its "B"; None if nothing is to be translated.
     recipe : Recipe
         Settings.
     checks : Checks
         Checks and corrections.
     """
 
-    def __init__(self, samples: SampleSource, cyclegan: CycleGAN, recipe: Recipe, checks: Checks):
-        self.samples, self.cyclegan, self.recipe, self.checks = samples, cyclegan, recipe, checks
+    def __init__(
+        self, samples: SampleSource, cyclegan: CycleGAN | None, recipe: Recipe, checks: Checks
+    ):
+        self.samples, self.recipe, self.checks = samples, recipe, checks
+        self.cyclegan: Any = cyclegan  # needed for nothing but translations
 
     def draw(self, source_rows: np.ndarray, n: int, rng: np.random.Generator) -> None:
         """Draw the sources of n translations, and of their second attempts."""
@@ -134,33 +139,36 @@ class Translator:
         -------
         Attempts
         """
-        translations, changed, accepted = self._translate_once(places, sources, rng)
-        rows, passed = self.draws[places], changed & accepted
-        failed = np.flatnonzero(~passed)
+        translations, changed, certainty = self._translate_once(places, sources, rng)
+        rows = self.draws[places]
+        unchanged, refused = int((~changed).sum()), int((certainty == 0).sum())
+        certainty = certainty * changed
+        failed = np.flatnonzero(certainty == 0)
         if len(failed):
             again = self.n + places[failed]
             retried, *verdicts = self._translate_once(again, self.samples[self.draws[again]], rng)
-            better = np.logical_and(*verdicts)
+            found = np.multiply(*verdicts)
+            better = found > 0
             mended = failed[better]
             translations[mended], rows[mended] = retried[better], self.draws[again][better]
-            passed[mended] = True
-        return Attempts(translations, rows, passed, int((~changed).sum()), int((~accepted).sum()))
+            certainty[mended] = found[better]
+        return Attempts(translations, rows, certainty, unchanged, refused)
 
     def _translate_once(self, places, sources, rng):
-        everything = np.ones(len(places), bool)
+        everything, sure = np.ones(len(places), bool), np.ones(len(places))
         if not len(places):
-            return sources, everything, everything
+            return sources, everything, sure
         reused = self.uses[places] > 0
         if reused.any():
             sources[reused] = self._vary(sources[reused], self.uses[places][reused], rng)
         translations = self._translate(self.draws[places], reused, sources)
-        guard, matching, accepts = self.checks.guard, self.checks.matching, self.checks.accepts
+        guard, matching, judge = self.checks.guard, self.checks.matching, self.checks.certainty
         # Before the matching: a copy of the source stays one, however it is corrected.
         changed = everything if guard is None else guard.passes(translations, sources)
         if matching is not None:
             translations = matching(translations)
-        accepted = everything if accepts is None else accepts(translations, sources)
-        return translations, changed, accepted
+        certainty = sure if judge is None else np.asarray(judge(translations, sources), float)
+        return translations, changed, certainty
 
     def _translate(self, rows, reused, sources):
         cached = np.array([row in self.checks.cached for row in rows.tolist()]) & ~reused

@@ -60,6 +60,11 @@ def test_an_epoch_holds_every_image_once_with_its_label_and_weight():
     assert again.tolist() != images.ravel().tolist()
 
 
+def test_sample_weights_multiply_those_of_the_classes():
+    batches = _batches(seed=None, sample_weight=np.arange(10) / 2)
+    assert batches[1][2].tolist() == [2 * 2, 2.5 * 4, 3 * 1, 3.5 * 2]
+
+
 def test_without_a_seed_the_order_is_kept():
     batches = _batches(seed=None)
     before = batches[0][0].ravel().tolist()

@@ -50,6 +50,8 @@ def eager(request):
 def test_scikit_learn_checks(estimator, check):
     estimator = clone(estimator)  # all checks receive the same object
     name = getattr(check, "func", check).__name__
+    if name.startswith("check_sample_weight_equivalence"):
+        pytest.skip("equal weights and repetition need equal batches, which are drawn at random")
     if name == "check_classifiers_train":  # it requires an accuracy, on values of +-3
         estimator.set_params(epochs=8, batch_size=64, learning_rate=1e-2, value_range=(-5, 5))
     if name == "check_class_weight_classifiers":
@@ -109,6 +111,43 @@ def test_class_weights_multiply_the_loss_in_training_and_validation(class_weight
     p_t = p[np.arange(14), (y == "b").astype(int)]
     expected = np.mean([weight[label] for label in y] * (0.5 * (1 - p_t) ** 2 * -np.log(p_t)))
     assert model.history_["loss"][0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_sample_weights_multiply_the_loss_and_the_shares_of_the_classes():
+    X, y = pictures(20)
+    recorder = Recorder()
+    weights = np.where(np.arange(20) % 4 < 2, 0.5, 2.0)
+    weights[y == 1] *= 3
+    model = small(epochs=1, batch_size=64, learning_rate=1e-12, callbacks=[recorder]).fit(
+        X, y, sample_weight=weights, validation_data=(X, y)
+    )
+    p_t = model.predict_proba(X)[np.arange(20), y]
+    losses = 0.5 * (1 - p_t) ** 2 * -np.log(p_t)
+    totals = np.bincount(y, weights)
+    shares = totals / totals.sum() / (np.bincount(y) / 20)
+    assert model.history_["val_loss"][0] == pytest.approx(np.mean(shares[y] * losses), rel=1e-4)
+    network = keras.models.clone_model(model.model_)
+    network.set_weights(recorder.weights)
+    p = keras.ops.convert_to_numpy(network(X.astype("float32") / 255, training=True))
+    p_t = p[np.arange(20), y]
+    expected = np.mean(weights * (0.5 * (1 - p_t) ** 2 * -np.log(p_t)))
+    assert model.history_["loss"][0] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [np.ones(3), ["a"] * 20, np.zeros(20), np.full(20, np.nan)])
+def test_wrong_sample_weights_are_refused(wrong):
+    X, y = pictures(20)
+    with pytest.raises(ValueError, match=r"sample_weight must hold .* Received"):
+        small(epochs=10**6).fit(X, y, sample_weight=wrong)
+
+
+def test_samples_of_weight_zero_are_left_out():
+    X, y = pictures(20)
+    groups, kept = np.arange(20) // 2, np.arange(20) >= 4
+    options = {"epochs": 1, "random_state": 0}
+    first = small(**options).fit(X, y, groups=groups, sample_weight=kept.astype(int))
+    second = small(**options).fit(X[kept], y[kept], groups=groups[kept])
+    assert first.history_ == second.history_
 
 
 def test_validation_weights_classes_to_their_shares_in_training():

@@ -133,3 +133,12 @@ def test_files_of_12_bits_in_16_are_translated_on_their_scale(tmp_path):
         with Image.open(tmp_path / "out" / row["file"]) as image:
             # The paper's preset stretches a translation; one of a single grey level stays.
             assert image.getpixel((3, 3))[0] == pytest.approx(255 - value, abs=1)
+
+
+def test_the_limit_of_translations_and_the_gate_are_passed_on(source, tmp_path, untrained, capsys):
+    oversample(source, tmp_path / "out", untrained, "--max-translations", "0.5")
+    kinds = [row["kind"] for row in read_rows(tmp_path / "out" / "manifest.csv")]
+    assert kinds == ["translation", "copy", "copy", "copy"]  # two real images of the class
+    words = ["oversample", source, tmp_path / "other", "--model", untrained]
+    assert "gate can only be used in a training" in run_failing(capsys, *words, "--gate")
+    assert "max_translations must be" in run_failing(capsys, *words, "--max-translations", "-1")

@@ -60,6 +60,68 @@ def test_images_are_translations_of_the_sources_in_the_manifest(tmp_path, monkey
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
+def test_beyond_the_limit_images_are_exact_copies(tmp_path, monkeypatch):
+    monkeypatch.setattr(_files, "_MAX_CHUNK", 4)
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 14, "b": 4})
+    options = {"models": {"b": negative()}, "preset": "paper", "max_translations": 1.5}
+    assert oversample_files(paths, labels, tmp_path / "out", **options) == {"b": 10}
+    manifest = rows(tmp_path / "out" / "manifest.csv")
+    assert [row["kind"] for row in manifest] == ["translation"] * 6 + ["copy"] * 4
+    assert {row["weight"] for row in manifest} == {"1"}  # this preset has no judge
+    for row in manifest[6:]:
+        np.testing.assert_array_equal(colour(tmp_path / "out" / row["file"]), colour(row["source"]))
+    settings = json.loads((tmp_path / "out" / "recipe.json").read_text())
+    assert settings["max_translations"] == 1.5
+    for wrong in (-1, "many", float("nan")):
+        with pytest.raises(ValueError, match="max_translations must be a number"):
+            oversample_files(paths, labels, tmp_path / "x", **options | {"max_translations": wrong})
+
+
+def test_models_without_translations_are_refused(tmp_path):
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 6, "b": 2})
+    options = {"models": {"b": negative()}, "max_translations": 0}
+    with pytest.raises(ValueError, match="models are of no use without translations"):
+        oversample_files(paths, labels, tmp_path / "out", **options)
+
+
+def test_weights_in_the_manifest_follow_the_judge(tmp_path, monkeypatch):
+    monkeypatch.setattr(_files, "_MAX_CHUNK", 3)
+    use_small_recipe(monkeypatch)
+
+    def certainty(self, samples, code, sources=None):  # darker is less certain
+        return (samples.mean(axis=(1, 2, 3)) + 1) / 2
+
+    monkeypatch.setattr(Judge, "certainty", certainty)
+    monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], match=False, guard=False))
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 14, "b": 4})
+    oversample_files(paths, labels, tmp_path / "out", models={"b": negative()})
+    manifest = rows(tmp_path / "out" / "manifest.csv")
+    sure = [
+        colour(tmp_path / "out" / row["file"])[0] / 255 if row["kind"] == "translation" else 1
+        for row in manifest
+    ]
+    assert len(set(sure)) >= 5
+    expected = np.array(sure) / np.mean(sure)
+    np.testing.assert_allclose([float(row["weight"]) for row in manifest], expected, rtol=1e-5)
+
+
+def test_behind_a_shut_gate_files_are_exact_copies(tmp_path):
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 14, "b": 4})
+    with pytest.warns(UserWarning, match="Class 'b': no GAN is trained, .* 10 synth.* exact cop"):
+        oversample_files(paths, labels, tmp_path / "out", gate="auto", size=8, features=None)
+    manifest = rows(tmp_path / "out" / "manifest.csv")
+    assert {(row["kind"], row["source_label"]) for row in manifest} == {("copy", "b")}
+    for row in manifest:
+        np.testing.assert_array_equal(colour(tmp_path / "out" / row["file"]), colour(row["source"]))
+    settings = json.loads((tmp_path / "out" / "recipe.json").read_text())
+    assert settings["gate"]["b"].startswith("shut: 100% of the majority's images")
+    options = {"gate": "auto", "models": {"b": negative()}}
+    with pytest.raises(ValueError, match="gate can only be used in a training"):
+        oversample_files(paths, labels, tmp_path / "other", **options)
+    with pytest.raises(ValueError, match="gate must be 'auto' or False. Received: gate=True"):
+        oversample_files(paths, labels, tmp_path / "other", gate=True)
+
+
 def test_a_table_may_name_files_in_any_folder(tmp_path):
     paths, labels, _ = write_colours(tmp_path / "in", {"a": 4, "b": 2})
     elsewhere = tmp_path / "elsewhere.png"

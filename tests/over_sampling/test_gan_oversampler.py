@@ -19,6 +19,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -132,6 +133,77 @@ def test_every_synthetic_sample_is_the_translation_of_its_source(digits, trained
         rows = sampler.source_indices_[labels == label]
         assert len(set(rows)) == len(rows)
         np.testing.assert_array_equal(sampler.translate(X[rows], label), made[labels == label])
+
+
+def test_the_strategy_is_met_beyond_the_limit_of_translations(digits, identity):
+    X, y = digits
+    options = {"pretrained": {1: identity, 2: identity}, "guard": False}
+    sampler = quick(max_translations=2, **options)
+    X_res, y_res = sampler.fit_resample(X, y)
+    assert Counter(y_res.tolist()) == {0: 40, 1: 40, 2: 40}
+    kinds, made = sampler.source_kind_, y_res[len(y) :]
+    assert [Counter(kinds[made == c].tolist()) for c in (1, 2)] == [
+        {"translation": 20, "copy": 10},
+        {"translation": 12, "copy": 22},
+    ]
+    copied = np.flatnonzero(kinds == "copy")
+    np.testing.assert_array_equal(X_res[len(X) + copied], X[sampler.source_indices_[copied]])
+    assert sampler.recipe_.max_translations == 2
+    assert [sampler.reports_[c].n_copies for c in (1, 2)] == [10, 22]
+
+
+def test_exact_copies_of_floats_are_not_rounded(digits):
+    X, y = digits
+    X = np.random.default_rng(0).uniform(0, 1, X.shape)
+    sampler = GANOversampler(max_translations=0, random_state=0)
+    made = sampler.fit_resample(X, y)[0][len(X) :]
+    np.testing.assert_array_equal(made, X[sampler.source_indices_])
+
+
+def test_without_translations_nothing_is_trained(digits, identity, tmp_path):
+    X, y = digits
+    sampler = GANOversampler(max_translations=0, steps=10**9, random_state=0)
+    X_res, y_res = sampler.fit_resample(X, y)
+    assert Counter(y_res.tolist()) == {0: 40, 1: 40, 2: 40}
+    np.testing.assert_array_equal(X_res[len(X) :], X[sampler.source_indices_])
+    assert (sampler.cyclegans_, sampler.history_) == ({}, {})
+    assert set(sampler.sample_weight_) == {1.0}
+    sampler.save(tmp_path / "sampler.melanet")
+    again = GANOversampler.load(tmp_path / "sampler.melanet")
+    assert again.max_translations == 0
+    with pytest.raises(ValueError, match="classes that were filled up"):
+        again.translate(X[:2], 1)
+    with pytest.warns(UserWarning, match="pretrained is of no use without translations"):
+        sampler.set_params(steps=None, pretrained={1: identity}).fit_resample(X, y)
+
+
+@pytest.mark.parametrize("wrong", [-1, "five", np.inf])
+def test_wrong_limits_are_refused(digits, wrong):
+    with pytest.raises(ValueError, match="max_translations"):
+        quick(max_translations=wrong).fit_resample(*digits)
+
+
+def test_weights_are_those_of_the_judge_and_keep_the_classes_totals(digits, identity, tmp_path):
+    X, y = digits
+    sampler = quick(
+        pretrained={1: identity, 2: identity}, reject=True, guard=False, copies=0.5, match=True
+    )
+    X_res, y_res = sampler.fit_resample(X, y)
+    weights = sampler.sample_weight_
+    assert weights.shape == (len(X_res),)
+    assert set(weights[: len(X)]) == {1.0}
+    for label in (1, 2):
+        own = (y_res == label) & (np.arange(len(y_res)) >= len(y))
+        assert weights[own].sum() == pytest.approx(own.sum())
+        kinds = sampler.source_kind_[own[len(y) :]]
+        copies, others = weights[own][kinds == "copy"], weights[own][kinds != "copy"]
+        assert np.ptp(copies) == 0
+        assert (others < copies[0]).all()
+    model = LogisticRegression().fit(X_res.reshape(len(X_res), -1), y_res, sample_weight=weights)
+    assert model.score(X.reshape(len(X), -1), y) > 0.9
+    sampler.save(tmp_path / "sampler.melanet")
+    loaded = GANOversampler.load(tmp_path / "sampler.melanet")
+    np.testing.assert_array_equal(loaded.sample_weight_, weights)
 
 
 def test_half_of_the_samples_are_copies_unless_another_share_is_given(digits, identity):

@@ -7,7 +7,7 @@ from stand_ins import Inverting
 
 from melanet.exceptions import TranslationWarning
 from melanet.over_sampling import PRESETS
-from melanet.over_sampling._generation import ClassGenerator, ClassReport
+from melanet.over_sampling._generation import ClassGenerator, ClassReport, sample_weights
 from melanet.over_sampling._plans import check_needs, load_cyclegans, plan_classes
 
 Y = np.repeat([0, 1], [8, 5])
@@ -23,8 +23,10 @@ def generate(samples, n, accepts=None, cyclegan=None, chunk=None, **settings):
     """Generate n samples of class 1; return them, their rows and kinds, and the report."""
     settings = {"copies": 0.0, "match": False, **settings}
     recipe = replace(PRESETS["default"], **settings)
-    (plan,) = plan_classes(Y, {1: n}, seed=0)
-    judge = accepts and SimpleNamespace(accepts=lambda x, code, sources: accepts(x))
+    (plan,) = plan_classes(
+        Y, {1: n}, seed=0, copies=recipe.copies, max_translations=recipe.max_translations
+    )
+    judge = accepts and SimpleNamespace(certainty=lambda x, code, sources: accepts(x))
     generator = ClassGenerator(samples, plan, cyclegan or Inverting(), recipe, judge)
     report, parts = ClassReport(measures=generator.measures), []
     for start in range(0, n, chunk or n):
@@ -89,6 +91,45 @@ def test_the_planned_copies_come_last_and_every_second_is_augmented(
     same = np.abs(made[n - copies :] - samples[copied_rows]).max(axis=(1, 2, 3)) == 0
     assert same.tolist() == [i % 2 == 0 for i in range(copies)]
     np.testing.assert_array_equal(made[: n - copies], -samples[rows[: n - copies]])
+
+
+@pytest.mark.parametrize("chunk", [None, 4])
+@pytest.mark.parametrize(
+    ("most", "share", "translations", "mixed"),
+    # Five real samples. Of 40 samples, half would be translations, or all.
+    [(2, 0.5, 10, 20), (1.5, 0.0, 7, 7), (0, 0.5, 0, 0), (4, 0.5, 20, 40), (None, 0.25, 30, 40)],
+)
+def test_beyond_the_limit_all_samples_are_exact_copies(
+    samples, most, share, translations, mixed, chunk
+):
+    made, rows, kinds, report = generate(
+        samples, 40, copies=share, max_translations=most, chunk=chunk
+    )
+    assert kinds.tolist() == ["translation"] * translations + ["copy"] * (40 - translations)
+    assert (len(made), report.n_copies) == (40, 40 - translations)
+    exact = [np.array_equal(image, samples[row]) for image, row in zip(made, rows)]
+    in_the_mix = [i % 2 == 0 for i in range(mixed - translations)]
+    assert exact == [False] * translations + in_the_mix + [True] * (40 - mixed)
+    copied = np.bincount(rows[translations:], minlength=13)[8:]
+    assert copied.sum() == 40 - translations
+    assert copied.max() - copied.min() <= 1
+
+
+def test_weights_follow_the_certainty_and_keep_the_total(samples):
+    def judge(x):  # a fifth, two fifths, ... by the sample's mean
+        return (1 + np.argsort(np.argsort(x.mean(axis=(1, 2, 3))))) / 5
+
+    recipe = replace(PRESETS["default"], match=False, guard=False)
+    (plan,) = plan_classes(Y, {1: 8}, seed=0, copies=0.5)
+    stand_in = SimpleNamespace(certainty=lambda x, code, sources: judge(x))
+    generator = ClassGenerator(samples, plan, Inverting(), recipe, stand_in)
+    places = np.arange(8)
+    certainty = generator.generate(places, generator.read(places)).certainty
+    assert sorted(certainty[:4]) == [0.2, 0.4, 0.6, 0.8]
+    assert certainty[4:].tolist() == [1, 1, 1, 1]
+    weights = sample_weights(certainty)
+    assert weights.sum() == pytest.approx(8)
+    np.testing.assert_allclose(weights / weights[-1], certainty)
 
 
 def test_a_translation_that_the_judge_rejects_twice_is_replaced_by_a_copy(samples):

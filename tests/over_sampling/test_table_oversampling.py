@@ -205,6 +205,18 @@ def test_rejected_rows_are_replaced_by_interpolated_copies():
         assert np.isclose(detour, direct)[direct > 0].any()
 
 
+def test_beyond_the_limit_rows_are_exact_copies():
+    X, y = numbers()
+    sampler = without_training(3, max_translations=0.4, copies=0.5, reject=False, guard=False)
+    result, labels = sampler.fit_resample(X, y)
+    assert np.bincount(labels).tolist() == [45, 45]
+    assert sampler.source_kind_.tolist() == ["translation"] * 6 + ["copy"] * 24
+    # Half of the dose of twelve are rows between neighbours, all further ones are rows of X.
+    exact = (result[60:] == X[sampler.source_indices_]).all(axis=1)
+    assert (y[sampler.source_indices_[6:]] == 1).all()
+    assert exact.tolist() == [False] * 12 + [True] * 18
+
+
 @pytest.mark.parametrize("columns", [9, 200])
 def test_a_tiny_table_with_five_rare_rows(columns):
     X, y = numbers(92, 5, columns)
@@ -308,7 +320,7 @@ def test_a_training_for_each_of_very_many_classes_is_foretold(monkeypatch):
     X = np.random.default_rng(0).normal(size=(64, 2))
     y = np.append(np.repeat(np.arange(30), 2), [0] * 4)
     sampler = without_training(2, label=1, sampling_strategy="not majority")
-    monkeypatch.setattr(_gan_oversampler, "plan_classes", lambda *_: 1 / 0)  # before any training
+    monkeypatch.setattr(_gan_oversampler, "as_samples", lambda *_: 1 / 0)  # before any training
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with pytest.raises(ZeroDivisionError):

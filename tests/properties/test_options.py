@@ -86,12 +86,14 @@ TRAINING = {
     "learning_rate": st.floats(1e-6, 1),
     "augment": st.booleans() | st.floats(0, 1),
     "quality": st.sampled_from(["draft", "high"]),
+    "gate": st.just("auto"),
     "features": st.just("imagenet"),
 }
 USED = {  # also by the generation, or by nothing that could be ignored
     "flip": st.sampled_from(["both", False]),
     "match": st.booleans(),
     "copies": st.floats(0, 0.9),
+    "max_translations": st.none() | st.floats(0.1, 9),
     "sources": st.sampled_from(["all", "majority"]),
     "features": st.none(),
 }
