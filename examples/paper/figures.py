@@ -13,7 +13,7 @@ _LABELS = np.array(["benign", "malignant"])
 def translations(path, pairs):
     """Plot benign images above their translations; `pairs` maps an arm to both."""
     rows = [images for pair in pairs.values() for images in pair]
-    titles = [title for arm in pairs for title in ("benign", f"translated, {arm}")]
+    titles = [title for arm in pairs for title in ("benign", arm)]
     plotting.plot_images(rows, row_titles=titles, path=path)
 
 
