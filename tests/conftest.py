@@ -1,10 +1,56 @@
+import contextlib
+import ctypes
 import os
 import shutil
+import sys
 
 import pytest
 
 # Set before TensorFlow is imported: its start-up notes are no test output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# One thread for each of pytest's workers: more than there are cores wait for one another.
+for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+    os.environ.setdefault(name, "1")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def freed_memory_is_returned():
+    """Return freed memory to the system, which glibc does not do by itself for small blocks."""
+    yield
+    if sys.platform == "linux" and "tensorflow" in sys.modules:
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+_peaks = {}  # MiB of each process that ran tests
+
+
+def _peak():
+    import resource  # not on Windows
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+
+
+def pytest_sessionfinish(session):
+    if sys.platform == "win32":
+        return
+    if hasattr(session.config, "workeroutput"):  # a worker's own; it is sent to the parent
+        session.config.workeroutput["peak"] = _peak()
+    elif not getattr(session.config.option, "numprocesses", None):
+        _peaks["pytest"] = _peak()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    if "peak" in (getattr(node, "workeroutput", None) or {}):  # absent after a crash
+        _peaks[node.gateway.id] = node.workeroutput["peak"]
+
+
+def pytest_terminal_summary(terminalreporter):
+    peaks = [f"{name} {_peaks[name]:,} MiB" for name in sorted(_peaks)]
+    if peaks:
+        terminalreporter.write_line("Peak memory: " + ", ".join(peaks))
 
 
 @pytest.fixture(scope="module")

@@ -28,40 +28,48 @@ batches = UnpairedImages(made, made, batch_size=2, flip="horizontal")
 """
 
 
-def check(code, folder):
-    """Return the exit status and the output of mypy in strict mode."""
-    path = folder / "user.py"
-    path.write_text(code)
-    words = ["--strict", "--follow-imports=silent", "--cache-dir", folder / "cache", path]
+# Mistakes, and the code of the error that names each.
+MISTAKES = [
+    ("steps=2", 'steps="two"', "arg-type"),
+    ('"sampler.melanet"', "5", "arg-type"),
+    ("epochs=1", "epoch=1", "call-arg"),
+    ('to="B"', "to=2", "arg-type"),
+]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """Return mypy's strict errors of the script, and of one script for each mistake."""
+    folder = tmp_path_factory.mktemp("scripts")
+    (folder / "right.py").write_text(USER)
+    for i, (old, new, _) in enumerate(MISTAKES):
+        assert old in USER
+        (folder / f"wrong{i}.py").write_text(USER.replace(old, new))
+    words = ["--strict", "--follow-imports=silent", "--cache-dir", folder / "cache"]
     environment = {k: v for k, v in os.environ.items() if k != "MYPYPATH"}
     parent = Path(melanet.__file__).parents[1]
     if parent.name != "site-packages":  # mypy finds installed packages itself
         environment["MYPYPATH"] = str(parent)
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", *map(str, words)],
+        [sys.executable, "-m", "mypy", *map(str, words), *sorted(p.name for p in folder.iterdir())],
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
     )
-    return done.returncode, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
+    errors = {path.name: [] for path in folder.glob("*.py")}
+    for line in done.stdout.splitlines():
+        if ": error: " in line:
+            errors[line.partition(":")[0]].append(line)
+    return errors
 
 
-def test_a_users_script_is_accepted(tmp_path):
-    status, text = check(USER, tmp_path)
-    assert status == 0, text
+def test_a_users_script_is_accepted(found):
+    assert found["right.py"] == []
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ("steps=2", 'steps="two"', "arg-type"),
-        ('"sampler.melanet"', "5", "arg-type"),
-        ("epochs=1", "epoch=1", "call-arg"),
-        ('to="B"', "to=2", "arg-type"),
-    ],
-)
-def test_mistakes_are_reported(tmp_path, old, new, expected):
-    status, text = check(USER.replace(old, new), tmp_path)
-    assert status == 1
-    assert f"[{expected}]" in text
+@pytest.mark.parametrize("number", range(len(MISTAKES)))
+def test_mistakes_are_reported(found, number):
+    (error,) = found[f"wrong{number}.py"]
+    assert f"[{MISTAKES[number][2]}]" in error

@@ -60,8 +60,8 @@ class Checkpoint(keras.callbacks.Callback):
     >>> from melanet import CycleGAN, UnpairedImages
     >>> from melanet.callbacks import Checkpoint
     >>> def train(folder, epochs):
-    ...     A, B = np.full((4, 8, 8, 1), -0.5), np.full((4, 8, 8, 1), 0.5)
-    ...     model = CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2)
+    ...     A, B = np.full((4, 3), -0.5), np.full((4, 3), 0.5)
+    ...     model = CycleGAN.from_shape((3,), filters=2, discriminator_filters=2)
     ...     batches, checkpoint = UnpairedImages(A, B), Checkpoint(folder, seconds=0)
     ...     done = checkpoint.restore(model, batches)
     ...     options = {"initial_epoch": done, "epochs": epochs, "verbose": 0}

@@ -99,13 +99,18 @@ def build(
 
 
 def _small(x):
-    """Apply convolutions with batch normalisation, pooling until at most 8 pixels remain."""
+    """Apply convolutions with batch normalisation, pooling until at most 8 pixels remain.
+
+    The names are fixed, because TensorFlow keeps memory for each that it has seen
+    (docs/decisions/compiled-models.md).
+    """
     halvings = max(0, math.ceil(math.log2(min(x.shape[1:3]) / 8)))
     x = layers.Rescaling(*_TO_SYMMETRIC)(x)
     for i in range(max(3, halvings + 1)):
-        x = layers.Conv2D(min(16 * 2**i, 128), 3, padding="same", use_bias=False)(x)
+        width, name = min(16 * 2**i, 128), f"convolution{i}"
+        x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=name)(x)
         # A fast moving average: training on a small set takes few steps.
-        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"norm{i}")(x)
         x = layers.ReLU()(x)
         if i < halvings:
             x = layers.MaxPooling2D()(x)

@@ -72,7 +72,7 @@ class ClassGuide:
         inputs = [keras.Input(x.shape[1:]) for x in maps]
         pooled = [layers.GlobalAveragePooling2D(data_format="channels_last")(x) for x in inputs]
         joined = layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
-        logits = layers.Dense(self.weights.shape[1], dtype="float32")(joined)
+        logits = layers.Dense(self.weights.shape[1], dtype="float32", name="logits")(joined)
         scorer = keras.Model(inputs, logits)
         features.trainable = scorer.trainable = False
         return features, scorer
@@ -150,7 +150,7 @@ default="auto"
     >>> import numpy as np
     >>> from melanet.features import fit_guide
     >>> rng = np.random.default_rng(0)
-    >>> A, B = (rng.uniform(low, low + 1, (8, 32, 32, 1)).astype("float32") for low in (-1, 0))
+    >>> A, B = (rng.uniform(low, low + 1, (8, 16, 16, 1)).astype("float32") for low in (-1, 0))
     >>> guide = fit_guide(A, B, features=None, steps=40)
     >>> bool(guide.logits(B).mean() > guide.logits(A).mean())
     True

@@ -138,7 +138,9 @@ def _build(shape, side, seed, name="network"):
         x = layers.ReLU(name=f"{name}_map{i}")(x)
     x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
     outputs = layers.Dense(
-        1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed * 1009 + 99)
+        1,
+        kernel_initializer=keras.initializers.GlorotUniform(seed=seed * 1009 + 99),
+        name=f"{name}_logit",
     )(x)
     return keras.Model(inputs, outputs)
 

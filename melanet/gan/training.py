@@ -329,7 +329,8 @@ def train(
     >>> import numpy as np
     >>> from melanet.gan.training import train
     >>> from melanet.over_sampling import PRESETS
-    >>> recipe = replace(PRESETS["default"], steps=2, filters=2, discriminator_filters=2)
+    >>> small = {"generator": "unet", "filters": 2, "discriminator_filters": 2}
+    >>> recipe = replace(PRESETS["default"], steps=2, **small)
     >>> A, B = np.full((4, 8, 8, 1), -0.5), np.full((3, 8, 8, 1), 0.5)
     >>> cyclegan, history = train(recipe, A, B)
     >>> len(history["loss"])

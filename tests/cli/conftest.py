@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from commands import run, write_classes
 
 from melanet import CycleGAN
+from melanet.over_sampling import PRESETS
 
 
 @pytest.fixture(scope="session")
@@ -12,7 +15,10 @@ def work(tmp_path_factory):
     write_classes(folder / "test", 16, 1)
     gan, made, model = folder / "b2m.keras", folder / "made", folder / "model.melanet"
     budget = ["--steps", 4, "--size", 16, "--preset", "default"]
-    run("train-gan", train, "--out", gan, *budget)
+    narrow = {"generator": "unet", "filters": 4, "discriminator_filters": 4}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "default", replace(PRESETS["default"], **narrow))
+        run("train-gan", train, "--out", gan, *budget)
     run("oversample", train, made, "--model", gan, "--preset", "paper", "--seed", 3)
     small = ["--backbone", "small", "--size", 16, "--epochs", 2]
     run("train-classifier", train, "--synthetic", made, "--out", model, *small)

@@ -62,17 +62,19 @@ def test_each_regression_sees_one_network_only(guide):
 
 
 def test_the_same_seed_gives_the_same_bits(classes):
-    images = classes[0][:4]
+    corners = [part[:, :16, :16] for part in classes]
+    images = corners[0][:4]
     first, again, other = (
-        fit_guide(*classes, features=None, steps=10, seed=seed).logits(images) for seed in (3, 3, 4)
+        fit_guide(*corners, features=None, steps=10, seed=seed).logits(images) for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(again, first)
     assert (other != first).any()
 
 
 def test_two_images_of_a_class_suffice(classes):
-    guide = fit_guide(classes[0][:2], classes[1][:2], features=None, steps=5)
-    assert np.isfinite(guide.logits(classes[0])).all()
+    corners = [part[:, :16, :16] for part in classes]
+    guide = fit_guide(corners[0][:2], corners[1][:2], features=None, steps=5)
+    assert np.isfinite(guide.logits(corners[0])).all()
 
 
 def test_images_are_not_changed(classes):

@@ -19,7 +19,8 @@ def samples():
 
 
 def test_a_diverging_training_names_the_step_and_the_remedy(samples):
-    recipe = replace(PRESETS["default"], learning_rate=1e30, steps=40, filters=2)
+    small = {"generator": "unet", "filters": 2, "discriminator_filters": 2}
+    recipe = replace(PRESETS["default"], learning_rate=1e30, steps=40, **small)
     with pytest.raises(
         TrainingDiverged, match=r"class 8: the loss became .* at step .*learning_rate"
     ):
@@ -61,7 +62,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, monkeypatch):
             if epoch == 1:
                 raise Interruption
 
-    X, y = make_lesions(6, image_size=16, weights=(0.5, 0.5), random_state=0)
+    X, y = make_lesions(6, image_size=8, weights=(0.5, 0.5), random_state=0)
     small = {"generator": "unet", "steps": 3, "filters": 2, "discriminator_filters": 2}
     recipe = replace(PRESETS["default"], **small)
     options = {"recipe": recipe, "checkpoint_seconds": 0, "seed": 1}
@@ -82,7 +83,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, monkeypatch):
 def test_a_file_that_cannot_be_written_at_the_end_is_written_by_the_next_call(
     tmp_path, monkeypatch
 ):
-    X, y = make_lesions(6, image_size=16, weights=(0.5, 0.5), random_state=0)
+    X, y = make_lesions(6, image_size=8, weights=(0.5, 0.5), random_state=0)
     small = {"generator": "unet", "steps": 1, "filters": 2, "discriminator_filters": 2}
     recipe = replace(PRESETS["default"], **small)
     sets, path = (X[y == 0], X[y == 1]), tmp_path / "a.keras"

@@ -212,7 +212,7 @@ def use_small_recipe(monkeypatch):
 
 def test_an_interrupted_training_resumes(tmp_path, monkeypatch):
     use_small_recipe(monkeypatch)
-    X, y = make_lesions(12, image_size=12, weights=(0.7, 0.3), random_state=0)
+    X, y = make_lesions(12, image_size=8, weights=(0.7, 0.3), random_state=0)
     for i, (image, label) in enumerate(zip(X, y)):
         path = tmp_path / "in" / "ab"[label] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -233,7 +233,7 @@ def test_an_interrupted_training_resumes(tmp_path, monkeypatch):
             raise Interruption
 
     monkeypatch.setattr(StopOnNonFinite, "on_train_batch_end", interrupting)
-    options = {"size": 12, "checkpoint_seconds": 0}
+    options = {"size": 8, "checkpoint_seconds": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a training that is too short
         with pytest.raises(Interruption):

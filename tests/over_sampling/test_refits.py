@@ -22,8 +22,8 @@ def digits():
 
 
 def quick(**options):
-    defaults = {"steps": 3, "generator": "unet", "reject": False, "copies": 0, "random_state": 0}
-    return GANOversampler(**{**defaults, **options})
+    defaults = {"steps": 3, "generator": "unet", "reject": False, "guard": False, "copies": 0}
+    return GANOversampler(**{"random_state": 0, **defaults, **options})
 
 
 @pytest.fixture(scope="module")
