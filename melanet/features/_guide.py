@@ -136,7 +136,7 @@ default="auto"
         and B.
     flip : {"horizontal", "vertical", "both"} or None, default=None
         Mirror images that belong to the same class.
-    steps : int, default=300
+    steps : int, default=400
         Training steps of the small networks.
     seed : int, default=0
         Seed of everything.

@@ -41,7 +41,7 @@ def train_small_networks(
         Side, in pixels, that larger images are reduced to.
     flip : {"horizontal", "vertical", "both"} or None, default=None
         Mirror images that belong to the same class.
-    steps : int, default=300
+    steps : int, default=400
         Training steps of each network, of 16 images of either class.
     seed : int, default=0
         Seed of weights, folds and batches.

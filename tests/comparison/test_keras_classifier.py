@@ -47,7 +47,7 @@ def compared(images, model, n_epochs=12, **options):
         (2, keras.losses.SparseCategoricalCrossentropy()),
     ],
 )
-def test_models_of_images_learn_whatever_their_output(images, units, loss):
+def test_models_of_images_learn_with_one_output_or_two(images, units, loss):
     found = compared(images, network(units, loss))
     assert found.notes_ == []
     assert found.results_["n_folds"].tolist() == [1, 1]
