@@ -200,6 +200,9 @@ def _vgg16(path):
     return model
 
 
+_CONVS = (2, 2, 3, 3, 3)  # of each block of VGG16
+
+
 def keras_vgg16(folder):
     """Return VGG16's weights in the layout and for the inputs of Keras' own file.
 
@@ -224,21 +227,20 @@ def keras_vgg16(folder):
     mean, sd = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     subtracted = np.array([123.68, 116.779, 103.939])
     partial = path.with_suffix(".partial")
+    names = [f"block{b}_conv{i}" for b, n in enumerate(_CONVS, 1) for i in range(1, n + 1)]
     with h5py.File(partial, "w") as file:
-        number = 0
-        for block, n in enumerate((2, 2, 3, 3, 3), 1):
-            for i in range(1, n + 1):
-                layer = weights[f"Conv_{number}"]
-                kernel, bias = (np.asarray(layer[k], "float64") for k in ("kernel", "bias"))
-                if number == 0:
-                    offset = (subtracted / 255 - mean) / sd
-                    bias = bias + (kernel * offset[:, None]).sum(axis=(0, 1, 2))
-                    kernel = (kernel / (255 * sd)[:, None])[:, :, ::-1]
-                name = f"block{block}_conv{i}"
-                group = file.create_group(name)
-                group.create_dataset(f"{name}_W_1:0", data=kernel.astype("float32"))
-                group.create_dataset(f"{name}_b_1:0", data=bias.astype("float32"))
-                number += 1
+        file.attrs["layer_names"] = [name.encode() for name in names]
+        for number, name in enumerate(names):
+            layer = weights[f"Conv_{number}"]
+            kernel, bias = (np.asarray(layer[k], "float64") for k in ("kernel", "bias"))
+            if number == 0:
+                offset = (subtracted / 255 - mean) / sd
+                bias = bias + (kernel * offset[:, None]).sum(axis=(0, 1, 2))
+                kernel = (kernel / (255 * sd)[:, None])[:, :, ::-1]
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [f"{name}_W_1:0".encode(), f"{name}_b_1:0".encode()]
+            group.create_dataset(f"{name}_W_1:0", data=kernel.astype("float32"))
+            group.create_dataset(f"{name}_b_1:0", data=bias.astype("float32"))
     partial.replace(path)
     return path
 
