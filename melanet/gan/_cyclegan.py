@@ -16,6 +16,7 @@ from melanet.gan.losses import PrecomputedLoss, absolute_error, adam, discrimina
 from melanet.utils import untuned
 from melanet.utils._chunks import default_batch_size, samples_that_fit
 from melanet.utils._files import atomic_path
+from melanet.utils._keras import short_traces
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import as_symmetric, check_positive_integer
 from melanet.weights import locate, read_model
@@ -336,7 +337,8 @@ class CycleGAN(keras.Model):
         if not shuffle and not isinstance(callbacks, keras.callbacks.CallbackList):
             x, first = untuned(x)
             callbacks = [*first, *keras.tree.flatten(callbacks or [])]
-        return super().fit(x, *args, shuffle=shuffle, callbacks=callbacks, **kwargs)
+        with short_traces():
+            return super().fit(x, *args, shuffle=shuffle, callbacks=callbacks, **kwargs)
 
     def _build_optimizer(self):
         # Built before the first step, which TensorFlow otherwise traces twice.

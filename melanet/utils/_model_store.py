@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from melanet.utils._keras import is_reproducible
+from melanet.utils._keras import is_reproducible, short_traces
 
 _MAX_IDLE = 8  # models that wait for another fit; the one that was used longest ago goes first
 
@@ -70,7 +70,8 @@ class ModelStore:
             With the weights, optimizer state and metrics of its previous use.
         """
         if structure is None or _is_distributed():
-            yield build()
+            with short_traces():
+                yield build()
             return
         key = (structure, *_settings())
         with self._lock:
@@ -78,7 +79,8 @@ class ModelStore:
             model = None if found is None else self._idle.pop(found)
         if model is None:
             model = build()
-        yield model
+        with short_traces():
+            yield model
         with self._lock:
             self._idle[key, id(model)] = model
             while len(self._idle) > self.max_idle:

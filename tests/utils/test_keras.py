@@ -1,15 +1,19 @@
 import contextlib
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import melanet
 from melanet import CycleGAN, UnpairedImages
 from melanet.classifier._dataset import LabelledImages
+from melanet.gan import networks
 from melanet.utils import reproducible, untuned
+from melanet.utils._keras import short_traces
 
 tensorflow_only = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="only TensorFlow has tf.data"
+    keras.backend.backend() != "tensorflow", reason="only TensorFlow has tf.data and stacks"
 )
 
 
@@ -151,3 +155,35 @@ def test_the_setting_is_restored_after_an_error(before):
         assert off() is before
     finally:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+def traced_files(network):
+    """Return the files in the stored stacks of a traced function's operations, and its name."""
+    import tensorflow as tf
+
+    traced = tf.function(network).get_concrete_function(tf.TensorSpec((2, 8, 8, 1)))
+    return {frame.filename for op in traced.graph.get_operations() for frame in op.traceback}
+
+
+@tensorflow_only
+def test_stored_stacks_are_those_of_this_package():
+    network = networks.patch_discriminator((8, 8, 1))
+    plain = traced_files(network)
+    with short_traces():
+        short = traced_files(network)
+    assert any("keras" in Path(file).parts for file in plain)
+    package = Path(melanet.__file__).parent
+    assert all(package in Path(file).parents for file in short)
+    assert any("keras" in Path(file).parts for file in traced_files(network))
+
+
+@tensorflow_only
+def test_errors_of_a_graph_are_reported_with_short_stacks():
+    import tensorflow as tf
+
+    @tf.function
+    def divide(x):
+        return 1 // x
+
+    with short_traces(), pytest.raises(tf.errors.InvalidArgumentError, match="division by zero"):
+        divide(tf.constant(0))
