@@ -92,7 +92,8 @@ def _resample(name, bench, seed, data):
     refuse_inside(recipe, bench.outside)
     translated = np.asarray(sampler.source_kind_) == "translation"
     made = X[len(bench.X) :]
-    facts = {"recipe": recipe, "options": options}
+    (report,) = sampler.reports_.values()
+    facts = {"recipe": recipe, "options": options, "strength": report.measures.get("strength")}
     return Made(made[translated], sampler.source_indices_[translated], len(made), facts)
 
 

@@ -106,6 +106,8 @@ def measure(translations, source_rows, data):
         JSON-serializable figures: ``n``; by oracle ``evidence`` (its value and 95 % interval) and
         ``towards``, the share that moved towards the class; ``realism``, ``kid``, ``kept``,
         ``similarity``, ``copied``, ``own``, and ``change``, the mean absolute difference of 255.
+        ``kept``, ``similarity`` and ``change`` are of each source's first use: later ones are
+        mirrored, rotated or shifted before they are translated.
     """
     translations, source_rows = np.asarray(translations), np.asarray(source_rows, int)
     if translations.shape[1:] != data.X.shape[1:] or translations.dtype != np.uint8:
@@ -114,7 +116,8 @@ def measure(translations, source_rows, data):
             f"Received: {translations.dtype} of shape {translations.shape}"
         )
     sources = data.X[source_rows]
-    difference = np.abs(translations.astype("float32") - sources)
+    first = np.unique(source_rows, return_index=True)[1]
+    difference = np.abs(translations.astype("float32") - sources)[first]
     return {
         "n": len(translations),
         "change": float(difference.mean()),
@@ -124,8 +127,8 @@ def measure(translations, source_rows, data):
         },
         "realism": _realism(translations, source_rows, data),
         "kid": _kid(translations, data),
-        "kept": kept(sources, translations),
-        "similarity": float(structural_similarity(sources, translations).mean()),
+        "kept": kept(sources[first], translations[first]),
+        "similarity": float(structural_similarity(sources[first], translations[first]).mean()),
         **_copies(translations, sources, data),
     }
 

@@ -26,7 +26,7 @@ def page(title, bench, results):
     lines = [f"## {title}", "", _describe(bench), ""]
     head = ["arm", "seeds", "translations", *(f"evidence: {name}" for name in bench.aucs)]
     head += ["towards", "realism (seen / unseen)", "KID", "kept, the lowest", "similarity"]
-    head += ["copied", "own source", "change", "CPU s", "aims not met"]
+    head += ["copied", "own source", "change", "strength", "CPU s", "aims not met"]
     rows, passed = [], []
     names = list(dict.fromkeys(r["arm"] for r in results))
     for name in names:
@@ -122,6 +122,7 @@ def _row(name, found, merged, state, missed):
         mark(f"{merged['copied']:.2f}", "copied"),
         f"{merged['own']:.2f}",
         f"{merged['change']:.1f}",
+        "-" if merged.get("strength") is None else f"{merged['strength']:.2f}",
         f"{merged['cpu_s']:.0f}",
         ", ".join(missed) or "none",
     ]
