@@ -308,7 +308,7 @@ def plot_curves(
             marker = "." if len(values) == 1 else None
             axis.plot(range(1, len(values) + 1), values, label=name, marker=marker)
         axis.set(title=title, xlabel="epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.legend(fontsize="small")
     for axis in axes[len(histories) :]:
         axis.remove()

@@ -74,6 +74,8 @@ def test_curves_start_at_epoch_1():
         figure.axes[0].lines[0].get_xydata(), [[1, 3.0], [2, 2.0], [3, 1.0]]
     )
     assert [axis.get_title() for axis in figure.axes] == ["x", "y"]
+    for axis in figure.axes:  # whole epochs, also where there is one
+        assert all(tick == int(tick) for tick in axis.get_xticks())
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ affect all of them:
 - translate: ``CycleGAN.translate``;
 - fit_resample, translations alone: ``GANOversampler(pretrained=...)`` on 8-bit images, without
   judge, guard, matching and copies; beyond ``translate`` it scales and records provenance;
-- fit_resample, matched, half copies: the same with the default's matching, which first translates
-  up to 200 images to measure them, and with copies, some of them augmented;
+- fit_resample, matched, half copies: the same with matching, as the default redraws small images,
+  which first translates up to 200 images to measure them, and with copies, some of them augmented;
 - one at a time, as released: ``predict`` for each image, as in the released notebook, with the
   notebook's layers and the same weights (``ways/released_loop.py``);
 - one at a time, our layers: the same loop with the generator of the other variants.
@@ -142,10 +142,10 @@ def main():
     y = np.repeat([0, 1], [n, 2])
     bare = compiled(gan.generator_ab)
     settings = {"pretrained": {1: gan}, "reject": False, "guard": False, "random_state": 0}
-    plain = {"match": False, "copies": 0}
+    plain, full = {"match": False, "copies": 0}, {"match": True, "copies": 0.5}
     samplers = {
         name: GANOversampler(sampling_strategy={1: n + 2}, **settings, **extra)
-        for name, extra in (("translations alone", plain), ("matched, half copies", {}))
+        for name, extra in (("translations alone", plain), ("matched, half copies", full))
     }
 
     def by_batches(size):

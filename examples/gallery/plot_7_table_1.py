@@ -3,9 +3,9 @@ The paper's Table 1, from counts to measures
 ============================================
 
 Table 1 of the MelaNet paper has a column "Sensitivity". The confusion matrices can be recovered
-from its numbers (:doc:`the page on Table 1 </table-1>` shows how). They show that the paper's own
-rows print the negative predictive value there. This example computes all measures from the counts.
-It is no basis for a diagnosis.
+from its numbers (:doc:`the page on Table 1 </table-1>` shows how). They show that the rows of the
+paper's own networks print the negative predictive value there: the share of the images called benign
+that are benign. This example computes all measures from the counts. It is no basis for a diagnosis.
 """
 
 import pandas as pd
@@ -14,13 +14,15 @@ from matplotlib.figure import Figure
 from melanet.metrics import paper_table_1
 
 rows = pd.DataFrame(paper_table_1()).set_index("method")
+# True positives (malignant images called malignant), false negatives, true negatives and false
+# positives. Rows above VGG-GAP are other authors' methods.
 own = rows.loc["VGG-GAP":, ["tp", "fn", "tn", "fp"]].astype(int)
 own
 
 # %%
 # From counts to measures
 # -----------------------
-# The test set has 304 benign and 75 malignant images.
+# The test set has 304 benign and 75 malignant images. In percent:
 measures = pd.DataFrame(
     {
         "sensitivity": own.tp / (own.tp + own.fn),

@@ -99,7 +99,7 @@ class GANOversampler(BaseOverSampler):
     sources : {"majority", "all"}, default="majority"
         Classes whose samples are translated.
     quality : {"draft", "default", "high"}, default="default"
-        Length of the default preset's training for images; docs/recipe.md has what each costs.
+        Length of the default preset's training for images; docs/recipe.md has the steps of each.
     features : {"auto", "imagenet"}, str, path-like, keras.Model or None, default="auto"
         Frozen network that guides the training where images are edited. "auto" takes VGG16's
         ImageNet weights if they are in Keras' cache and never downloads; "imagenet" downloads
