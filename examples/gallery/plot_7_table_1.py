@@ -4,8 +4,9 @@ The paper's Table 1, from counts to measures
 
 Table 1 of the MelaNet paper has a column "Sensitivity". The confusion matrices can be recovered
 from its numbers (:doc:`the page on Table 1 </table-1>` shows how). They show that the rows of the
-paper's own networks print the negative predictive value there: the share of the images called benign
-that are benign. This example computes all measures from the counts. It is no basis for a diagnosis.
+paper's own networks print the negative predictive value there: the share of benign ones among the
+images called benign. This example computes all measures from the counts. It is no basis for a
+diagnosis.
 """
 
 import pandas as pd
