@@ -31,7 +31,7 @@ from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.naive_bayes import GaussianNB
 
 import melanet
-from melanet.comparison._statistics import LEVEL
+from melanet.metrics._paired_differences import LEVEL
 
 SHIFT = 1.4  # of the rare class, along the first column
 FAR = 1.5  # times that where much is to be learnt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from melanet.comparison._measures import DECISION, MEASURES, TUNED
 from melanet.comparison._remedies import NOTHING, THRESHOLD, WEIGHTS
-from melanet.comparison._statistics import LEVEL, Paired, folds_needed, holm, samples_factor
+from melanet.metrics._paired_differences import LEVEL, Paired, folds_needed, holm, samples_factor
 
 if TYPE_CHECKING:
     from melanet.comparison._comparison import Comparison, Summary

@@ -12,7 +12,7 @@ from melanet.comparison._advice import Choice, choose, write_advice
 from melanet.comparison._measures import DECISION, MEASURES, TUNED
 from melanet.comparison._remedies import NOTHING, THRESHOLD
 from melanet.comparison._runs import Record, Store
-from melanet.comparison._statistics import Paired, corrected_t_test, holm
+from melanet.metrics._paired_differences import Paired, corrected_t_test, holm
 from melanet.utils._files import write_csv
 from melanet.utils._typing import PathLike
 

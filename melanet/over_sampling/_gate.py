@@ -13,6 +13,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 
 from melanet.exceptions import TranslationWarning
 from melanet.images._transform import downscale
+from melanet.metrics._paired_differences import corrected_t_test
 from melanet.metrics._patch_features import PatchFeatures
 from melanet.over_sampling._conditions import describe_conditions, move_conditions
 from melanet.over_sampling._plans import ClassPlan
@@ -213,8 +214,7 @@ def moved_gain(majority: np.ndarray, own: np.ndarray, seed: int = 0) -> tuple[fl
     gain : float
         Mean difference of the AUC; NaN if the class has fewer images than there are folds.
     low : float
-        Lower end of its 95 % interval, by the corrected resampled t test of Nadeau & Bengio
-        (2003).
+        Lower end of its 95 % interval, see `corrected_t_test`.
     """
     if len(own) < _FOLDS or len(majority) < _FOLDS:
         return np.nan, np.nan
@@ -237,9 +237,8 @@ def moved_gain(majority: np.ndarray, own: np.ndarray, seed: int = 0) -> tuple[fl
             for data in ((real[training], y[training]), (with_copies, labels))
         ]
         gains.append(scores[1] - scores[0])
-    mean, spread = float(np.mean(gains)), float(np.std(gains, ddof=1))
-    error = spread * np.sqrt(1 / len(gains) + 1 / (_FOLDS - 1))
-    return mean, mean - 2.306 * error  # Student's t with eight degrees of freedom
+    found = corrected_t_test(gains, ratio=1 / (_FOLDS - 1))
+    return found.mean, found.low
 
 
 def _fit(features, y):

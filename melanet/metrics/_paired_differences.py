@@ -58,7 +58,7 @@ def corrected_t_test(differences: ArrayLike, ratio: float) -> Paired:
 
     Examples
     --------
-    >>> from melanet.comparison._statistics import corrected_t_test
+    >>> from melanet.metrics._paired_differences import corrected_t_test
     >>> found = corrected_t_test([0.1, 0.2, 0.3, 0.2], ratio=0.25)
     >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
     (0.2, 0.016, 0.384)
@@ -82,7 +82,7 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> from melanet.comparison._statistics import holm
+    >>> from melanet.metrics._paired_differences import holm
     >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
     """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from melanet.comparison._statistics import corrected_t_test, folds_needed, holm, samples_factor
+from melanet.metrics._paired_differences import corrected_t_test, folds_needed, holm, samples_factor
 
 DIFFERENCES = np.array([0.03, -0.01, 0.04, 0.02, 0.0, 0.05])
 
