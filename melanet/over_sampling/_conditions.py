@@ -1,4 +1,7 @@
-"""Conditions under which an image was taken: numbers that describe them, and how to move them."""
+"""Conditions under which an image was taken: numbers that describe them, and how to move them.
+
+The nuisances of examples/benchmarks/measuring are defined apart from these, as a yardstick.
+"""
 
 from collections.abc import Iterator
 

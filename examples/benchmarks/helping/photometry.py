@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-LOWEST = 3  # cycles per image whose amplitude is moved
+from melanet.over_sampling._conditions import move_conditions
 
 
 def augment(images, rng):
@@ -42,38 +42,16 @@ def augment(images, rng):
 def transfer(images, conditions):
     """Give images the colour, the light and the low frequencies of others.
 
-    The plane that fits each channel best (mean and slopes) is replaced by the other image's, and
-    so is the amplitude of all frequencies of up to three cycles per image; phases are kept, as in
-    Yang & Soatto (2020), FDA: Fourier domain adaptation for semantic segmentation.
-
     Parameters
     ----------
     images : ndarray of shape (n, side, side, c), uint8
         Images whose content is kept.
     conditions : ndarray of the same shape
-        Images whose conditions are taken over.
+        Images whose conditions are taken over, see `move_conditions`.
 
     Returns
     -------
     ndarray of the same shape, uint8
     """
-    (rest, _), (other, plane) = (_without_plane(part) for part in (images, conditions))
-    spectra = [np.fft.fft2(part, axes=(1, 2)) for part in (rest, other)]
-    cycles = np.fft.fftfreq(images.shape[1], 1 / images.shape[1])
-    low = np.hypot(cycles[:, None], cycles) <= LOWEST
-    amplitudes = np.abs(spectra[0])
-    factor = np.abs(spectra[1]) / np.maximum(amplitudes, 1e-6)
-    spectrum = np.where(low[..., None], spectra[0] * factor, spectra[0])
-    values = np.fft.ifft2(spectrum, axes=(1, 2)).real + plane
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
-
-
-def _without_plane(images):
-    values = images.astype("float64")
-    down, right = (np.linspace(-1, 1, k) for k in values.shape[1:3])
-    mean = values.mean(axis=(1, 2), keepdims=True)
-    slope = np.einsum("nijc,i->nc", values, down) / (values.shape[2] * (down**2).sum())
-    across = np.einsum("nijc,j->nc", values, right) / (values.shape[1] * (right**2).sum())
-    plane = mean + slope[:, None, None] * down[None, :, None, None]
-    plane = plane + across[:, None, None] * right[None, None, :, None]
-    return values - plane, plane
+    moved = move_conditions(images / 127.5 - 1, conditions / 127.5 - 1)
+    return np.rint((moved + 1) * 127.5).astype(np.uint8)

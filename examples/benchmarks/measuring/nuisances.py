@@ -1,4 +1,7 @@
-"""Nuisances of a photograph, which a translation must keep: numbers that do not make the class."""
+"""Nuisances of a photograph, which a translation must keep: numbers that do not make the class.
+
+They are not the package's `describe_conditions`, so that nothing is measured by its own rule.
+"""
 
 import numpy as np
 from scipy import ndimage
