@@ -1,11 +1,13 @@
 """Fit again and again in one process, and print how seconds and memory develop.
 
     python examples/benchmarks/many_fits.py --kind sampler --fits 50
+    python examples/benchmarks/many_fits.py --kind structures --fits 6
     python examples/benchmarks/many_fits.py --kind grid
     python examples/benchmarks/many_fits.py --kind classifier --fits 20
 
 The data are digits of 8x8, 60 noughts and 20 ones. `sampler` refits GANOversampler(steps=5) with
-its judge; `grid` searches 20 candidates (learning rates and budgets) in 5 folds; `classifier`
+its judge; `structures` fits images that are a pixel larger each time, and so compiles anew; `grid`
+searches 20 candidates (learning rates and budgets) in 5 folds; `classifier`
 fits MelaNet(backbone="small") and predicts. KERAS_BACKEND chooses the backend.
 """
 
@@ -43,6 +45,12 @@ def sampler_fits(X, y, n):
         yield
 
 
+def structures_fits(X, y, n):
+    """Yield after each of n fits of a sampler, each of a new structure."""
+    for larger in range(n):
+        yield from sampler_fits(np.pad(X, ((0, 0), (0, larger), (0, larger))), y, 1)
+
+
 def classifier_fits(X, y, n):
     """Yield after each of n fits and predictions of a classifier."""
     from melanet import MelaNet
@@ -72,7 +80,12 @@ def grid_fits(X, y, n):
             yield
 
 
-KINDS = {"sampler": sampler_fits, "classifier": classifier_fits, "grid": grid_fits}
+KINDS = {
+    "sampler": sampler_fits,
+    "structures": structures_fits,
+    "classifier": classifier_fits,
+    "grid": grid_fits,
+}
 
 
 def main():
