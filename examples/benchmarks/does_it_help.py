@@ -58,7 +58,7 @@ def parse(arguments=None):
                         help="shares of the majority that carry a shortcut")  # fmt: skip
     parser.add_argument("--final", action="store_true", help="test on the test part of photographs")
     parser.add_argument("--weights", metavar="DIR", help="folder of pretrained weights")
-    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--seeds", type=int, help="draws of each task, ten classes included")
     parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--out", default="does-it-help")
     parser.add_argument("--fashion-mnist", metavar="DIR", help="folder of the four IDX files")
@@ -87,6 +87,7 @@ def make_plan(options):
         scale,
         tasks=tuple(t for t in chosen if t.name in names),
         seeds=options.seeds or scale.seeds,
+        seeds_of_ten=options.seeds or scale.seeds_of_ten,
     )
     of_variants = [arm for name, _ in options.variant for arm in sampler_arms(name)]
     arms = _choose("--arms", options.arms, [*ARMS, *of_variants])

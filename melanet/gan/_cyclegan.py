@@ -259,18 +259,23 @@ class CycleGAN(keras.Model):
             target set).
         """
         self._check_complete()
-        a, b = inputs
+        a, b = inputs[:2]
+        generator_ab, generator_ba, *_ = self._networks_for(inputs)
         # Normalisation is per sample: one call on both batches equals two calls.
         both = ops.concatenate if self.identity_weight else (lambda pair: pair[0])
-        to_b = self.generator_ab(both([a, b]), training=training)
-        to_a = self.generator_ba(both([b, a]), training=training)
+        to_b = generator_ab(both([a, b]), training=training)
+        to_a = generator_ba(both([b, a]), training=training)
         outputs = {"fake_b": to_b, "fake_a": to_a}
         if self.identity_weight:
             outputs["fake_b"], outputs["same_b"] = ops.split(to_b, 2)
             outputs["fake_a"], outputs["same_a"] = ops.split(to_a, 2)
-        outputs["cycled_a"] = self.generator_ba(outputs["fake_b"], training=training)
-        outputs["cycled_b"] = self.generator_ab(outputs["fake_a"], training=training)
+        outputs["cycled_a"] = generator_ba(outputs["fake_b"], training=training)
+        outputs["cycled_b"] = generator_ab(outputs["fake_a"], training=training)
         return outputs
+
+    def _networks_for(self, inputs):
+        """Return the four networks that a pair of batches is for."""
+        return [getattr(self, name) for name in NETWORKS]
 
     def compute_loss(
         self,
@@ -281,10 +286,11 @@ class CycleGAN(keras.Model):
         training: bool = True,
     ) -> Any:
         """Return the sum of the generators' and discriminators' losses, and log its terms."""
-        a, b = x
+        a, b = x[:2]
+        *_, discriminator_a, discriminator_b = self._networks_for(x)
         both_sides = [
-            discriminator_losses(self.discriminator_a, a, y_pred["fake_a"], training),
-            discriminator_losses(self.discriminator_b, b, y_pred["fake_b"], training),
+            discriminator_losses(discriminator_a, a, y_pred["fake_a"], training),
+            discriminator_losses(discriminator_b, b, y_pred["fake_b"], training),
         ]
         adversarial, discriminator, accuracy = (sum(values) for values in zip(*both_sides))
         cycle = absolute_error(y_pred["cycled_a"], a) + absolute_error(y_pred["cycled_b"], b)

@@ -192,6 +192,54 @@ class UnpairedImages(UnpairedDataset):
         super().__init__(A, B, batch_size, seed, steps=steps, flip=flip, augment=augment, **kwargs)
 
 
+class ConditionalImages(UnpairedImages):
+    """Pair samples of a set with samples of several classes, for a `ConditionalCycleGAN`.
+
+    A batch holds samples of one class. Classes take turns, in a new order each round, and the
+    samples of a class as well: all classes are seen equally often, and all samples of a class.
+    An epoch without `steps` shows the smaller of A and all classes together.
+
+    Parameters
+    ----------
+    A : array-like of shape (n_a, ...)
+        Samples of the common set, in [-1, 1].
+    classes : sequence of array-like of shape (n_b, ...)
+        Samples of each class.
+    **options
+        As in `UnpairedImages`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melanet.gan._unpaired_dataset import ConditionalImages
+    >>> classes = [np.full((n, 2), value) for n, value in ((3, 0.0), (9, 1.0))]
+    >>> batches = ConditionalImages(np.zeros((9, 2)), classes, batch_size=4, steps=2)
+    >>> sorted(batches[i][0][2].tolist() for i in range(2))
+    [[0, 0, 0, 0], [1, 1, 1, 1]]
+    """
+
+    def __init__(self, A: ArrayLike, classes: Sequence[ArrayLike], **options: Any):
+        ends = np.cumsum([len(np.asarray(samples)) for samples in classes])
+        self._rows = np.split(np.arange(ends[-1]), ends[:-1])
+        super().__init__(A, np.concatenate([np.asarray(x) for x in classes]), **options)
+
+    def _draw_order(self):
+        super()._draw_order()
+        rng = np.random.default_rng([self.seed, self.epoch, 1])
+        self._classes = balanced_draws(len(self._rows), self.steps, rng)
+        order = np.empty((self.steps, self.batch_size), int)
+        for code, rows in enumerate(self._rows):
+            turns = np.flatnonzero(self._classes == code)
+            draws = balanced_draws(len(rows), len(turns) * self.batch_size, rng)
+            order[turns] = rows[draws].reshape(-1, self.batch_size)
+        self._order[1] = order.ravel()
+
+    def __getitem__(self, index: int) -> Any:
+        """Return batch `index` of the current epoch as ``((a, b, classes),)``."""
+        ((a, b),) = super().__getitem__(index)
+        return ((a, b, np.full(len(a), self._classes[index], "int32")),)
+
+
 class UnpairedFiles(UnpairedDataset):
     """Pair image files of two sets at random, in batches for ``CycleGAN.fit``.
 

@@ -1,8 +1,9 @@
 """Build a CycleGAN from a recipe and train it: in memory, from files, resumable."""
 
 import contextlib
+import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,15 @@ import numpy as np
 
 from melanet.callbacks import Checkpoint, PictureGrid, Progress, StopOnNonFinite, TimeLimit
 from melanet.gan import networks
+from melanet.gan._conditional_cyclegan import ConditionalCycleGAN
 from melanet.gan._cyclegan import NETWORKS, CycleGAN
 from melanet.gan._edit_gan import EditGAN, Guide
-from melanet.gan._unpaired_dataset import UnpairedDataset, UnpairedFiles, UnpairedImages
+from melanet.gan._unpaired_dataset import (
+    ConditionalImages,
+    UnpairedDataset,
+    UnpairedFiles,
+    UnpairedImages,
+)
 from melanet.images import Augmentation, Jitter
 from melanet.preprocessing import PictureFiles, as_samples, read_form
 from melanet.utils import reproducible
@@ -104,30 +111,25 @@ class TrainingRecipe:
 
 
 def _build(
-    recipe: TrainingRecipe, shape: tuple[int, ...], guide: Guide | None, seed: int
+    recipe: TrainingRecipe, shape: tuple[int, ...], guide: Guide | None, n_classes: int | None
 ) -> CycleGAN:
     model: CycleGAN
+    built = _initial_networks(recipe, shape, guide, 0)
     if recipe.generator == "edit":
-        guide = _checked(guide)
-        pair = _initial_networks(recipe, shape, guide, seed)
-        features, scorer = guide.build()
+        features, scorer = _checked(guide).build()
         model = EditGAN(
-            pair["generator_ab"],
-            pair["discriminator_b"],
+            built["generator_ab"],
+            built["discriminator_b"],
             features,
             scorer,
             class_weight=recipe.class_weight,
             edit_weight=recipe.edit_weight,
         )
     else:
-        model = CycleGAN.from_shape(
-            shape,
-            generator=recipe.generator,
-            filters=recipe.filters,
-            discriminator_filters=recipe.discriminator_filters,
-            identity_weight=recipe.identity_weight,
-            seed=seed,
-        )
+        kind: Any = CycleGAN
+        if n_classes is not None:
+            kind = functools.partial(ConditionalCycleGAN, n_classes=n_classes)
+        model = kind(**built, identity_weight=recipe.identity_weight)
     model.optimizer.build(model.trainable_variables)  # before its state is reset
     return model
 
@@ -158,6 +160,15 @@ def unpaired_dataset(
     seed: int,
 ) -> tuple[UnpairedDataset, int]:
     """Return the batches that a recipe trains on, and the number of epochs."""
+    epochs, options = _batch_options(recipe, seed)
+    if isinstance(A, PictureFiles) and isinstance(B, PictureFiles):
+        sides = A.paths.tolist(), B.paths.tolist()
+        files = UnpairedFiles(*sides, A.sample_shape[:2], value_range=A.value_range, **options)
+        return files, epochs
+    return UnpairedImages(np.asarray(A), np.asarray(B), **options), epochs
+
+
+def _batch_options(recipe, seed):
     epochs, steps = recipe.schedule()
     options: dict[str, Any] = {
         "batch_size": recipe.batch_size,
@@ -166,11 +177,7 @@ def unpaired_dataset(
         "flip": recipe.flip,
         "augment": _augmentation(recipe),
     }
-    if isinstance(A, PictureFiles) and isinstance(B, PictureFiles):
-        sides = A.paths.tolist(), B.paths.tolist()
-        files = UnpairedFiles(*sides, A.sample_shape[:2], value_range=A.value_range, **options)
-        return files, epochs
-    return UnpairedImages(np.asarray(A), np.asarray(B), **options), epochs
+    return epochs, options
 
 
 def _augmentation(recipe):
@@ -227,8 +234,40 @@ def leased_training(
     Inside the block, the model translates without compiling again.
     """
     batches, epochs = unpaired_dataset(recipe, A, B, seed)
-    n_steps = epochs * len(batches)
     shape = A.sample_shape if isinstance(A, PictureFiles) else tuple(A.shape[1:])
+    initial = _initial_networks(recipe, shape, guide, seed)
+    with _leased_fit(
+        recipe,
+        shape,
+        batches,
+        epochs,
+        initial,
+        guide,
+        name=name,
+        callbacks=callbacks,
+        verbose=verbose,
+    ) as (cyclegan, losses):
+        if isinstance(cyclegan, EditGAN):
+            networks.set_edit_strength(cyclegan.generator_ab, recipe.edit_strength)
+        yield Training(cyclegan, losses, initial)
+
+
+@contextlib.contextmanager
+def _leased_fit(
+    recipe: TrainingRecipe,
+    shape: tuple[int, ...],
+    batches: UnpairedDataset,
+    epochs: int,
+    initial: Mapping[str, keras.Model],
+    guide: Guide | None = None,
+    n_classes: int | None = None,
+    *,
+    name: str,
+    callbacks: Sequence[keras.callbacks.Callback],
+    verbose: int,
+) -> Iterator[tuple[CycleGAN, dict[str, list[float]]]]:
+    """Fit a leased model from the weights of `initial`, and yield it and its losses by epoch."""
+    n_steps = epochs * len(batches)
     checkpoint = next((c for c in callbacks if isinstance(c, Checkpoint)), None)
     structure: Any = (
         "CycleGAN",
@@ -241,19 +280,21 @@ def leased_training(
         recipe.edit_weight,
         recipe.edit_side,
         guide and guide.structure,
+        n_classes,
     )
     if not all(type(callback).__module__.startswith("melanet.") for callback in callbacks):
         structure = None  # the user's callbacks may keep the model that they see
-    initial = _initial_networks(recipe, shape, guide, seed)
     with (
         reproducible(),
-        STORE.lease(structure, lambda: _build(recipe, shape, guide, seed)) as cyclegan,
+        STORE.lease(structure, lambda: _build(recipe, shape, guide, n_classes)) as cyclegan,
     ):
         for network_name, network in initial.items():
             copy_variables(network, getattr(cyclegan, network_name))
         if isinstance(cyclegan, EditGAN) and guide is not None:
             guide.assign(cyclegan.features, cyclegan.scorer)
             cyclegan.set_colours(*guide.colours)
+        if isinstance(cyclegan, ConditionalCycleGAN):
+            cyclegan.spread(batches.seed)
         decay_steps = n_steps if recipe.decay else 0
         reset_optimizer(
             cyclegan.optimizer, learning_rate=recipe.learning_rate, decay_steps=decay_steps
@@ -273,12 +314,105 @@ def leased_training(
             batches.A = batches.B = None  # TensorFlow keeps the data set alive
             if bar is not None:
                 bar.stop()
-        if isinstance(cyclegan, EditGAN):
-            networks.set_edit_strength(cyclegan.generator_ab, recipe.edit_strength)
         if checkpoint:
             history = checkpoint.history  # with the epochs before a resume
-        losses = {k: [float(v) for v in values] for k, values in history.items()}
-        yield Training(cyclegan, losses, initial)
+        yield cyclegan, {k: [float(v) for v in values] for k, values in history.items()}
+
+
+class ConditionalTraining:
+    """A finished training of several classes, while its compiled model is leased.
+
+    Parameters
+    ----------
+    cyclegan : ConditionalCycleGAN
+        Trained and compiled; other trainings use it later.
+    history : dict
+        Name of a loss -> list of its values by epoch, over all classes.
+    labels : sequence
+        Labels of the classes.
+    build : callable
+        Returns new uncompiled networks by name, of the structure of those that were trained.
+    """
+
+    def __init__(
+        self,
+        cyclegan: ConditionalCycleGAN,
+        history: dict[str, list[float]],
+        labels: Sequence[Any],
+        build: Callable[[], dict[str, keras.Model]],
+    ):
+        self._cyclegan, self._history = cyclegan, history
+        self._labels, self._build = list(labels), build
+
+    def select(self, label: Any) -> Training:
+        """Return the training of a class, which holds until another one is selected."""
+        self._cyclegan.select(self._labels.index(label))
+        history = {name: list(values) for name, values in self._history.items()}
+        return Training(self._cyclegan, history, self._build())
+
+
+@contextlib.contextmanager
+def leased_conditional_training(
+    recipe: TrainingRecipe,
+    A: np.ndarray,
+    classes: Mapping[Any, np.ndarray],
+    *,
+    seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int = 0,
+) -> Iterator[ConditionalTraining]:
+    """Train one translator from A to several classes, leased until the block ends.
+
+    Inside the block, the classes are selected in turn, each as if it had been trained alone.
+
+    Parameters
+    ----------
+    recipe : TrainingRecipe
+        Settings, of one training of all classes. Its generators redraw.
+    A : ndarray of shape (n, *sample_shape), float32
+        Samples to translate, in [-1, 1].
+    classes : dict
+        label -> samples of the class.
+    seed, callbacks, verbose
+        As in `train`.
+
+    Yields
+    ------
+    ConditionalTraining
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import numpy as np
+    >>> from melanet.gan.training import leased_conditional_training
+    >>> from melanet.over_sampling import PRESETS
+    >>> recipe = replace(PRESETS["default"], steps=4, filters=2, discriminator_filters=2)
+    >>> A, b, c = (np.full((4, 8, 8, 1), value) for value in (-0.5, 0, 0.5))
+    >>> with leased_conditional_training(recipe, A, {"b": b, "c": c}) as trainings:
+    ...     cyclegans = {label: trainings.select(label).copy() for label in "bc"}
+    >>> cyclegans["c"].translate(A).shape
+    (4, 8, 8, 1)
+    """
+    epochs, options = _batch_options(recipe, seed)
+    batches = ConditionalImages(A, list(classes.values()), **options)
+    shape = tuple(A.shape[1:])
+
+    def build():
+        return _initial_networks(recipe, shape, None, seed)
+
+    with _leased_fit(
+        recipe,
+        shape,
+        batches,
+        epochs,
+        build(),
+        n_classes=len(classes),
+        name=f"CycleGAN of {len(classes)} classes",
+        callbacks=callbacks,
+        verbose=verbose,
+    ) as (cyclegan, losses):
+        assert isinstance(cyclegan, ConditionalCycleGAN)
+        yield ConditionalTraining(cyclegan, losses, list(classes), build)
 
 
 def train(

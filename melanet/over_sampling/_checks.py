@@ -16,7 +16,8 @@ from melanet.utils._validation import to_python
 
 _BOOKKEEPING = 60  # bytes a new sample: the source, its kind, the label
 _MANY_TRAININGS = 20
-# Parameters without effect on the use of a CycleGAN; quality, gate and features are others.
+# Parameters without effect on the use of a CycleGAN; quality, gate, conditional and features are
+# others.
 _TRAINING = (
     *("generator", "steps", "epochs", "max_seconds"),
     *("batch_size", "learning_rate", "augment"),
@@ -97,6 +98,7 @@ def warn_of_unused(
     unused = [name for name in _TRAINING if getattr(sampler, name) is not None]
     unused += ["quality"] if sampler.quality != "default" else []
     unused += ["gate"] if sampler.gate else []
+    unused += ["conditional"] if sampler.conditional else []
     unused += ["features"] if names_features(sampler.features) else []
     if unused:
         warnings.warn(

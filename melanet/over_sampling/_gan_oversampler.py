@@ -24,7 +24,11 @@ from melanet.over_sampling._checks import (
     warn_of_unused,
 )
 from melanet.over_sampling._gate import pass_gate
-from melanet.over_sampling._generation import fill_classes, labels_to_learn
+from melanet.over_sampling._generation import (
+    fill_classes,
+    labels_to_learn,
+    plans_of_trainings,
+)
 from melanet.over_sampling._guidance import with_features
 from melanet.over_sampling._judge import train_judge
 from melanet.over_sampling._plans import (
@@ -110,10 +114,10 @@ class GANOversampler(BaseOverSampler):
         Architecture of the generators for images. None edits images whose shorter side has 32
         pixels or more, and redraws smaller ones by "resnet".
     steps, epochs : int or None, default=None
-        Training budget for each class: steps, or passes over the smaller set. Give one.
+        Budget of each training: steps, or passes over the smaller set. Give one.
     max_seconds : float or None, default=None
-        Time after which the training of a class ends, wherever it is. Results then depend on the
-        machine's speed and do not repeat bit for bit.
+        Time after which a training ends, wherever it is. Results then depend on the machine's
+        speed and do not repeat bit for bit.
     batch_size : int or None, default=None
         Pairs of samples per step.
     learning_rate : float or None, default=None
@@ -150,6 +154,11 @@ class GANOversampler(BaseOverSampler):
         the majority's conditions. Its samples are then exact copies, and a
         `melanet.exceptions.TranslationWarning` gives the figures
         (docs/when-not-to-use.md). It takes seconds. Classes in `pretrained` pass.
+    conditional : bool, default=False
+        Whether one training serves all classes that share their sources, by networks that share
+        their kernels (docs/strategy.md). The budget is then that of the one training. It is for
+        samples that are redrawn, and ``sources="majority"``. The largest class, and a class that
+        is left alone, are trained alone.
     pretrained : dict or None, default=None
         ``{label: CycleGAN or path}``: classes whose CycleGAN is loaded instead of trained; it
         translates to its "B". Other classes are trained.
@@ -248,6 +257,7 @@ class GANOversampler(BaseOverSampler):
         "reject": ["boolean", None],
         "guard": ["boolean", None],
         "gate": [StrOptions({"auto"}), Options(bool, {False})],
+        "conditional": ["boolean"],
         "pretrained": [dict, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -280,6 +290,7 @@ class GANOversampler(BaseOverSampler):
         reject: bool | None = None,
         guard: bool | None = None,
         gate: str | bool = False,
+        conditional: bool = False,
         pretrained: dict[Any, PathLike | CycleGAN] | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -306,6 +317,7 @@ class GANOversampler(BaseOverSampler):
         self.reject = reject
         self.guard = guard
         self.gate = gate
+        self.conditional = conditional
         self.pretrained = pretrained
         self.random_state = random_state
         self.verbose = verbose
@@ -405,7 +417,8 @@ class GANOversampler(BaseOverSampler):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         plans = plan_classes(y, needs, seed, self.sources, recipe.copies, recipe.max_translations)
         to_learn = labels_to_learn(plans, pretrained)
-        check_costs(X, needs, len(to_learn), form.dtype, stacklevel=6)
+        n_trainings = len(plans_of_trainings(plans, pretrained, recipe))
+        check_costs(X, needs, n_trainings, form.dtype, stacklevel=6)
         samples = as_samples(form, X)
         notes: dict[Any, str] = {}
         if self.gate:
@@ -467,6 +480,11 @@ class GANOversampler(BaseOverSampler):
         return ()
 
     def _resolve_recipe(self, shape):
+        if self.conditional and self.sources == "all":
+            raise ValueError(
+                "conditional is for classes that share their sources, and with sources='all' each "
+                "has others. Received: conditional=True and sources='all'. Leave one out"
+            )
         return resolve_recipe(
             self.preset,
             shape,
@@ -484,6 +502,7 @@ class GANOversampler(BaseOverSampler):
             max_translations=self.max_translations,
             reject=self.reject,
             guard=self.guard,
+            conditional=self.conditional,
         )
 
     def translate(self, X: Any, label: Any) -> Any:

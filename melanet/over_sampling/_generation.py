@@ -14,7 +14,11 @@ from melanet.features import FeatureNetwork
 from melanet.gan import CycleGAN
 from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.gan.networks import edit_strength
-from melanet.gan.training import leased_training
+from melanet.gan.training import (
+    ConditionalTraining,
+    leased_conditional_training,
+    leased_training,
+)
 from melanet.images import Augmentation
 from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
 from melanet.over_sampling._guidance import guide_for
@@ -334,6 +338,23 @@ def labels_to_learn(plans: Sequence[ClassPlan], cyclegans: Mapping[Any, CycleGAN
     return [p.label for p in plans if p.n_translations and p.label not in cyclegans]
 
 
+def plans_of_trainings(
+    plans: Sequence[ClassPlan], cyclegans: Mapping[Any, CycleGAN], recipe: Recipe
+) -> list[list[ClassPlan]]:
+    """Return the plans that each training is for.
+
+    Conditional networks learn all classes that share their sources. That is all but the largest
+    one, whose samples are the sources of the others.
+    """
+    missing = set(labels_to_learn(plans, cyclegans))
+    trainings: dict[Any, list[ClassPlan]] = {}
+    for plan in plans:
+        if plan.label in missing:
+            key = plan.source_rows.tobytes() if recipe.conditional else plan.label
+            trainings.setdefault(key, []).append(plan)
+    return list(trainings.values())
+
+
 def fill_classes(
     samples: SampleSource,
     plans: Sequence[ClassPlan],
@@ -374,13 +395,31 @@ def fill_classes(
         np.empty(n_all, int), np.empty(n_all, "U11"), np.zeros(n_all, bool), np.empty(n_all)
     )
     first = 0
-    n_trainings = len(labels_to_learn(plans, cyclegans))
-    estimate = [TimeEstimate(n_trainings)] if verbose else []
-    with reproducible():
+    trainings = plans_of_trainings(plans, cyclegans, recipe)
+    estimate = [TimeEstimate(len(trainings))] if verbose else []
+    with reproducible(), contextlib.ExitStack() as until_filled:
+        conditional: dict[Any, ConditionalTraining] = {}
+        for together in trainings:
+            if len(together) > 1:
+                shared = until_filled.enter_context(
+                    leased_conditional_training(
+                        recipe,
+                        samples[together[0].source_rows],
+                        {plan.label: samples[plan.target_rows] for plan in together},
+                        seed=together[0].training_seed,
+                        callbacks=estimate,
+                        verbose=verbose,
+                    )
+                )
+                estimate = []
+                conditional |= dict.fromkeys((plan.label for plan in together), shared)
         for plan in plans:
             with contextlib.ExitStack() as stack:
                 cyclegan = cyclegans.get(plan.label)
-                if cyclegan is None and plan.n_translations:
+                if plan.label in conditional:
+                    training = conditional[plan.label].select(plan.label)
+                    cyclegan = training.cyclegan
+                elif cyclegan is None and plan.n_translations:
                     both = samples[plan.source_rows], samples[plan.target_rows]
                     if verbose and recipe.generator == "edit":
                         print("Preparing the network that guides the training", flush=True)
@@ -398,6 +437,7 @@ def fill_classes(
                     )
                     cyclegan, estimate = training.cyclegan, []
                     temper(cyclegan, samples, plan.source_rows, plan.target_rows, recipe)
+                if plan.label not in cyclegans and plan.n_translations:
                     filled.cyclegans[plan.label] = training.copy()
                     filled.histories[plan.label] = training.history
                 if verbose and plan.n_translations:

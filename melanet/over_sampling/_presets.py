@@ -27,6 +27,8 @@ class Recipe(TrainingRecipe):
         Whether translations must pass a judge.
     guard : bool
         Whether unchanged, constant and collapsed translations are replaced by copies.
+    conditional : bool, default=False
+        Whether the classes that share their sources are trained together.
     reason : str, default=""
         Why the settings are these, where the size of the samples decided.
     features : str or None, default=None
@@ -46,6 +48,7 @@ class Recipe(TrainingRecipe):
     reject: bool
     guard: bool
     max_translations: float | None = None
+    conditional: bool = False
     reason: str = ""
     features: str | None = None
     features_sha256: str | None = None
@@ -163,7 +166,8 @@ def resolve_recipe(
     ------
     ValueError
         If preset or quality is unknown, both steps and epochs are given, a choice for images is
-        made for a table, or max_translations is no finite number of 0 or more.
+        made for a table, max_translations is no finite number of 0 or more, or images are to be
+        edited by conditional networks.
 
     Examples
     --------
@@ -216,6 +220,12 @@ def resolve_recipe(
         changes.update(steps=None, epochs=None)
     changes.update(chosen)
     recipe = replace(PRESETS[preset], **changes)
+    if recipe.conditional and recipe.generator == "edit":
+        raise ValueError(
+            "conditional is for samples that are redrawn; edits are learnt class by class. "
+            f"Received: conditional=True and images of shape {tuple(shape)}, which are edited "
+            f'({recipe.reason}). Leave conditional out, or give generator="resnet"'
+        )
     return replace(recipe, flip=recipe.flip or None, augment=float(recipe.augment))
 
 

@@ -36,6 +36,7 @@ from helping import (
     verdict_check,
     warps,
 )
+from helping.results import Results
 from helping.store import Store
 
 
@@ -498,6 +499,38 @@ def test_the_forecast_takes_the_measured_seconds(task):
     gan = {**raw, "arm": "default", "sampler_cpu_s": 100.0}
     hours = forecast.expected_hours(plan, jobs, {**done, keys[2]: gan}, lambda key: False)
     assert hours == pytest.approx(((len(keys) - 3) * 36 + 2 * 100) / 3600)
+
+
+def test_the_page_shows_tasks_of_many_classes_with_the_measures_of_their_translations():
+    plan = running.Plan(tasks.scale("quick"), "out", ("random", "default"))
+    task = plan.scale.tasks[-1]
+    assert (task.name, len(task.counts), task.half) == ("ten-digits", 10, "development")
+    scored = dict.fromkeys(("geometric_mean", "f1", "auc", "average_precision", "brier"), 0.5)
+    seconds = {"fit_cpu_s": 1.0, "make_cpu_s": 1.0}
+    records = [
+        {
+            "task": task.name, "half": task.half, "shift": None, "share": 0.0, "seed": seed,
+            "arm": "default", "column": "raw", "balanced_accuracy": 0.6 + 0.1 * seed,
+            "translations": 0.5, "sampler_cpu_s": 3.0, "sampler_recognised": 0.75,
+            "sampler_reports": {"1": {"evidence": 0.4, "told": 0.9}, "2": {"evidence": 0.8}},
+            **scored, **seconds,
+        }
+        for seed in (0, 1)
+    ]  # fmt: skip
+    records += [{**r, "arm": "random", "translations": 0.0} for r in records]
+    page = report.page(Results(records), plan, "both", "command")
+    ten = page.split("## Ten classes")[1].split("##")[0]
+    assert "ten-digits; draws: 2." in ten
+    assert ".650 ± .071" in ten
+    (line,) = [line for line in page.splitlines() if ".75 " in line]
+    assert [cell.strip() for cell in line.split("|")[3:8]] == [".50", ".75", "3.00", ".60", ".90"]
+
+
+def test_ten_classes_of_fashion_have_one_draw_unless_seeds_are_given():
+    _, plan = does_it_help.parse(["--tasks", "fashion-ten", "ten-digits", "--arms", "nothing"])
+    assert Counter(t.name for t, _ in plan.jobs()) == {"fashion-ten": 1, "ten-digits": 5}
+    _, plan = does_it_help.parse(["--tasks", "fashion-ten", "--arms", "nothing", "--seeds", "3"])
+    assert [seed for _, seed in plan.jobs()] == [0, 1, 2]
 
 
 def test_soft_labels_and_views_reach_the_logistic_regression(task):

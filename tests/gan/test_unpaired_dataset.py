@@ -6,6 +6,7 @@ from PIL import Image
 from melanet import UnpairedImages
 from melanet.datasets import load_images, make_lesions
 from melanet.gan import UnpairedFiles
+from melanet.gan._unpaired_dataset import ConditionalImages
 from melanet.images import Augmentation
 
 
@@ -131,3 +132,32 @@ def test_a_file_is_on_one_side_once(tmp_path):
         with pytest.raises(ValueError, match=r"A\[0\] .*000\.png.* are the same file"):
             UnpairedFiles(*sides, 8)
     assert len(UnpairedFiles(paths[:2], paths[2:], 8)) == 2
+
+
+def test_classes_take_turns_and_every_sample_of_a_class_is_seen_equally_often():
+    classes = [numbered(n) + c * 0.2 for c, n in enumerate((2, 4, 3))]
+    batches = ConditionalImages(numbered(9, -1), classes, batch_size=2, steps=12, seed=1)
+    codes, seen = [], {0: [], 1: [], 2: []}
+    for i in range(12):
+        ((a, b, of_class),) = batches[i]
+        assert (a.shape, b.shape, of_class.dtype) == ((2, 4, 4, 1), (2, 4, 4, 1), np.int32)
+        (code,) = set(of_class.tolist())
+        codes.append(code)
+        seen[code] += np.rint((b[:, 0, 0, 0] - code * 0.2) * 100).astype(int).tolist()
+    assert all(sorted(codes[i : i + 3]) == [0, 1, 2] for i in range(0, 12, 3))
+    times = {c: sorted(np.unique(s, return_counts=True)[1]) for c, s in seen.items()}
+    assert times == {0: [4, 4], 1: [2, 2, 2, 2], 2: [2, 3, 3]}
+
+
+def test_the_order_of_classes_depends_on_seed_and_epoch_alone():
+    def order(batches):
+        return [batches[i][0][2][0] for i in range(len(batches))]
+
+    sets = [numbered(3), numbered(4)]
+    first, second = (ConditionalImages(numbered(9), sets, steps=40, seed=1) for _ in range(2))
+    assert order(first) == order(second)
+    before = order(first)
+    first.on_epoch_end()
+    assert order(first) != before
+    second.on_epoch_end()
+    assert order(first) == order(second)

@@ -68,7 +68,7 @@ def _fit_seconds(task, column):
 
 def _sampler_seconds(plan, task, name):
     recipe = plan.recipe(task, name)
-    classes = len(task.counts) - 1
+    classes = 1 if recipe.conditional else len(task.counts) - 1  # that are trained
     steps = recipe.steps or recipe.epochs * min(n or 500 for _, n in task.counts)
     if recipe.generator == "edit":
         return classes * steps * _EDIT_STEP * (min(task.side, 64) / 64) ** 2

@@ -78,8 +78,8 @@ def page(results, plan, half, command):
         blocks += ["## Every task", *_every_task(without_shift, ("auc", "average_precision"))]
     if results.share:
         blocks += ["## Shortcuts", *_shortcuts(results.only(lambda r: r["shift"]))]
-    if TEN in results.tasks:
-        blocks += ["## Ten classes, the counts of DeepSMOTE", _ten(results)]
+    if tens := [t.name for t in plan.scale.tasks if len(t.counts) > 2 and t.name in results.tasks]:
+        blocks += ["## Ten classes", *(_ten(results, name) for name in tens)]
     if translated := _translations(results):
         blocks += ["## Translations", *translated]
     blocks += ["## Cost", _cost(results), "## Failures", _failures(results)]
@@ -96,7 +96,7 @@ def _describe(results, plan, half, command):
     final = any(t.final for t in tasks)
     lines = [
         f"Scale: {plan.scale.name}; half of the tasks: {half}; "
-        f"draws of each task: {plan.scale.seeds} (the ten-class task: 1).",
+        f"draws of each task: {plan.scale.seeds} ({TEN}: {plan.scale.seeds_of_ten}).",
         f"`{command}`",
         "Settings may be chosen on the development half alone:\n\n" + halves,
         f"Classifiers: {columns}. All arms of a draw share images, initial weights and number of "
@@ -177,19 +177,27 @@ def _shortcuts(results):
                 yield table(["arm", *(_SHORT[name] for name in names)], rows)
 
 
-def _ten(results):
+def _ten(results, task):
     names = {"balanced_accuracy": "mean class accuracy", "geometric_mean": "geometric mean",
-             "f1": "macro F1"}  # fmt: skip
+             "f1": "macro F1", "auc": "AUC"}  # fmt: skip
     rows = [
-        [arm, column, *(number(results.mean(TEN, arm, column, n)[0], ".4f") for n in names)]
+        [arm, column, *(with_spread(*results.mean(task, arm, column, n)) for n in names)]
         for column in results.columns
         for arm in results.arms
+        if results.values(task, arm, column, "auc")
     ]
-    return (
-        table(["arm", "column", *names.values()], rows)
-        + f"\n\nDeepSMOTE reports {DEEPSMOTE_ACSA:.4f} (TNNLS 2022), with ResNet-18; here all arms "
-        "use the same small network, one draw, and the full test set."
+    draws = max(
+        len(results.values(task, arm, column, "auc"))
+        for arm in results.arms
+        for column in results.columns
     )
+    text = f"{task}; draws: {draws}.\n\n" + table(["arm", "column", *names.values()], rows)
+    if task == TEN:
+        text += (
+            f"\n\nThe counts are those of DeepSMOTE, which reports {DEEPSMOTE_ACSA:.4f} (TNNLS "
+            "2022) with ResNet-18; here all arms use the same small network and the full test set."
+        )
+    return text
 
 
 def _translations(results):
@@ -204,15 +212,22 @@ def _translations(results):
             for name in ("sampler_recognised", "sampler_cpu_s"):
                 values = list(results.values(task, arm, results.columns[0], name).values())
                 cells.append(number(np.mean(values), ".2f") if values else "-")
+            reports = results.values(task, arm, results.columns[0], "sampler_reports").values()
+            for name in ("evidence", "told"):
+                values = [m[name] for report in reports for m in report.values() if name in m]
+                cells.append(number(np.mean(values), ".2f") if values else "-")
             verdicts = results.values(task, arm, results.columns[0], "sampler_verdict").values()
             rows.append([task, arm, *cells, ", ".join(verdicts) or "-"])
     if not rows:
         return
-    head = ["task", "arm", "translations", "recognised", "CPU s", "verdict of each draw"]
+    head = ["task", "arm", "translations", "recognised", "CPU s", "evidence", "told",
+            "verdict of each draw"]  # fmt: skip
     yield table(head, rows)
     yield (
         "Translations: their share of the synthetic images. Recognised: their share that a network "
-        "trained on all real images except the test's takes for the class."
+        "trained on all real images except the test's takes for the class. Evidence of the class, "
+        "and the AUC by which translations are told from its real images: the guard's measures, "
+        "before the judge, as means over classes and draws."
     )
     for arm in results.arms:
         if arm + WITHOUT in results.arms:

@@ -73,8 +73,10 @@ class Plan:
 
     def jobs(self):
         """Return the draws, (task, seed), in their starting order."""
-        jobs = [(t, s) for t in self.scale.tasks for s in range(self.scale.seeds)]
-        jobs = [(t, s) for t, s in jobs if t.name != tasks.TEN or s == 0]
+        seeds = {tasks.TEN: self.scale.seeds_of_ten}
+        jobs = [
+            (t, s) for t in self.scale.tasks for s in range(seeds.get(t.name, self.scale.seeds))
+        ]
         return [(t, s) for t, s in jobs if self.draws is None or (t.name, s) in self.draws]
 
     def recipe(self, task, name):

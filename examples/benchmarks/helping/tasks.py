@@ -38,6 +38,8 @@ _SHORTCUTS = {
 _DEEPSMOTE = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
 DEEPSMOTE_ACSA = 0.8363
 TEN = "fashion-ten"
+# Of the digits 0 to 9, of which about a hundred images each are not held out.
+_TEN_DIGITS = (100, 50, 40, 35, 30, 25, 20, 18, 16, 14)
 HELD = 0.25  # share of the training images that is set aside for the threshold
 
 
@@ -110,7 +112,9 @@ class Scale:
     tasks : tuple of Task
         Tasks, in their starting order.
     seeds : int
-        Number of draws of each task; the ten-class task has one.
+        Number of draws of each task.
+    seeds_of_ten : int
+        Number of draws of `TEN`, which takes hours.
     sampler : dict
         Options of every GANOversampler, to shorten a test run.
     paper_steps : int or None
@@ -122,6 +126,7 @@ class Scale:
     seeds: int
     sampler: dict
     paper_steps: int | None
+    seeds_of_ten: int = 1
 
 
 def _pair(row, n_rare, side, n_majority=400):
@@ -167,6 +172,11 @@ def _ten(steps=3000):
     return Task(TEN, "fashion", tuple(enumerate(_DEEPSMOTE)), "report", 28, steps=steps)
 
 
+def _ten_digits(steps=500):
+    counts = tuple(enumerate(_TEN_DIGITS))
+    return Task("ten-digits", "digits", counts, "development", 8, steps=steps)
+
+
 def scale(name, side=64, shares=(0.5,), final=False):
     """Return the tasks and budgets of a scale.
 
@@ -188,7 +198,7 @@ def scale(name, side=64, shares=(0.5,), final=False):
     if name == "quick":
         plain = replace(_digits(10), steps=60)
         tint = replace(_digits(10), name="tint-digits-3-8-n10", shift="tint", share=0.5, steps=60)
-        return Scale(name, (plain, tint), 1, {"steps": 20}, 20)
+        return Scale(name, (plain, tint, _ten_digits(60)), 1, {"steps": 20}, 20)
     full = name == "full"
     small, sizes = (28, (10, 20, 50, 200)) if full else (16, (10, 50))
     tasks = [_photographs(*row, side, final) for row in _PHOTOGRAPHS]
@@ -198,7 +208,8 @@ def scale(name, side=64, shares=(0.5,), final=False):
     if full:
         tasks += [_digits(n) for n in (10, 20, 50)]
     # The longest job starts first, so that it does not run alone at the end.
-    return Scale(name, (_ten(), *tasks), 10 if full else 5, {}, None if full else 1000)
+    tasks = (_ten(), *tasks, _ten_digits())
+    return Scale(name, tasks, 10 if full else 5, {}, None if full else 1000)
 
 
 @dataclass(frozen=True)
