@@ -3,13 +3,13 @@ MelaNet and where it looks
 ==========================
 
 MelaNet is the paper's classifier as a scikit-learn estimator. Here a small network with random
-initial weights is trained on drawn lesions. The paper trains VGG16 with ImageNet weights on
-photographs.
+initial weights is trained on toy lesions, drawn by a program. The paper trains VGG16 with ImageNet
+weights on photographs.
 
 .. warning::
 
    **Not for diagnosis.** No prediction or heat map on this page is a medical finding, and results
-   on drawn lesions do not apply to skin.
+   on toy lesions do not apply to skin.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -31,6 +31,8 @@ curves = plot_curves(
 )
 
 # %%
+# ``val_loss`` is the loss on a fifth of the training images, which ``fit`` holds out.
+#
 # How good is it?
 # ---------------
 # The report has intervals, and uses images that were not part of the training. Sensitivity is the
@@ -42,7 +44,8 @@ print(screening_report(y[test], scores))
 # Where does it look?
 # -------------------
 # Grad-CAM shows which parts of an image support the prediction of a class; red is strongest. A map
-# does not show where a lesion is, or whether the network is right.
+# does not show where a lesion is, or whether the network is right. ``p`` is the predicted probability
+# of "malignant"; all six images are malignant.
 shown = test.start + np.flatnonzero(y[test] == 1)[:6]
 _, overlays = model.explain(X[shown], label="malignant", return_overlay=True)
 pictures = plot_images(

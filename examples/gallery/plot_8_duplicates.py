@@ -7,7 +7,7 @@ challenge share hundreds of images. :func:`melanet.datasets.find_duplicates` fin
 saved again, reduced, flipped, rotated or brightened, and :func:`melanet.datasets.check_overlap`
 warns about them.
 
-The images here are drawn lesions.
+The images here are toy lesions, drawn by a program.
 """
 
 import tempfile
