@@ -44,8 +44,8 @@ print(screening_report(y[test], scores))
 # Where does it look?
 # -------------------
 # Grad-CAM shows which parts of an image support the prediction of a class; red is strongest. A map
-# does not show where a lesion is, or whether the network is right. ``p`` is the predicted probability
-# of "malignant"; all six images are malignant.
+# does not show where a lesion is, or whether the network is right. ``p`` is the predicted
+# probability of "malignant"; all six images are malignant.
 shown = test.start + np.flatnonzero(y[test] == 1)[:6]
 _, overlays = model.explain(X[shown], label="malignant", return_overlay=True)
 pictures = plot_images(
