@@ -24,7 +24,11 @@ def add_arguments(add: Callable[..., Any]) -> None:
     """Add the command's arguments to a parser; `add` is its ``add_argument``."""
     add("source", metavar="SRC", help=SOURCE_HELP)
     add("--out", required=True, metavar="FILE", help="file to write, such as classifier.melanet")
-    add("--synthetic", metavar="DST", help="folder that `melanet oversample SRC DST` wrote")
+    add(
+        "--synthetic",
+        metavar="DST",
+        help="folder that `melanet oversample SRC DST` wrote; the weights of its manifest are used",
+    )
     add(
         "--validation",
         metavar="DIR",
@@ -54,8 +58,8 @@ def add_arguments(add: Callable[..., Any]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train and save; see `melanet.MelaNet`.
 
-    Synthetic images are trained on and never validated on; those whose source image validates are
-    left out.
+    Synthetic images are trained on, with the weights of their manifest, and never validated on;
+    those whose source image validates are left out.
     """
     import numpy as np
 
@@ -66,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet.utils._labels import match_labels
     from melanet.utils._paths import check_distinct_files
 
-    weights = parse_weights(arguments.backbone, arguments.backbone_weights)
+    backbone_weights = parse_weights(arguments.backbone, arguments.backbone_weights)
     check_writable(arguments.out)
     out = resolve(arguments.out)
     record = out.with_suffix(".record.csv")
@@ -95,12 +99,14 @@ def run(arguments: argparse.Namespace) -> None:
     X, X_held = (
         load_pictures(files, arguments.size, arguments.value_range) for files in (paths, held_paths)
     )
+    weights = None
     if arguments.synthetic is not None:
-        X_made, y_made = read_synthetic(arguments, paths, held_paths)
+        X_made, y_made, made_weights = read_synthetic(arguments, paths, held_paths)
         classes = np.unique(y)
         codes = match_labels(
             "The labels of synthetic", y_made, f"classes of {arguments.source}", classes
         )
+        weights = np.concatenate([np.ones(len(X)), made_weights])
         X, y = np.concatenate([X, X_made]), np.concatenate([y, classes[codes]])
     n_made = len(X) - len(paths)
     made = f", {n_made} of them synthetic" if arguments.synthetic is not None else ""
@@ -111,12 +117,12 @@ def run(arguments: argparse.Namespace) -> None:
         augment=Augmentation(flip="both") if arguments.augment else False,
         random_state=arguments.seed,
         backbone=arguments.backbone,
-        backbone_weights=weights,
+        backbone_weights=backbone_weights,
         class_weight="balanced" if arguments.balanced else None,
         epochs=arguments.epochs,
         verbose=2,
     )
-    model.fit(X, y, validation_data=(X_held, y_held))
+    model.fit(X, y, sample_weight=weights, validation_data=(X_held, y_held))
     write_csv(record, history_rows(model.history_))
     # A file cannot hold a callable, and a loaded model only predicts.
     model.set_params(augment=arguments.augment).save(out)
@@ -156,8 +162,8 @@ def parse_weights(backbone: str, weights: str | None) -> str | None:
 
 def read_synthetic(
     arguments: argparse.Namespace, paths: Iterable[PathLike], held_paths: Iterable[PathLike]
-) -> tuple[Any, Any]:
-    """Load synthetic images and labels, without those made of held-out images.
+) -> tuple[Any, Any, Any]:
+    """Load synthetic images, labels and weights, without those made of held-out images.
 
     Parameters
     ----------
@@ -171,19 +177,17 @@ def read_synthetic(
     ValueError
         If they were made of other images.
     """
-    from melanet.over_sampling import load_synthetic
-    from melanet.over_sampling._manifest import read_manifest
+    from melanet.over_sampling._manifest import exclude, load_rows, read_manifest
     from melanet.utils._paths import file_key
 
     source = Path(arguments.source)
     folder = source.parent if source.is_file() else source
     known = {file_key(path) for path in [*paths, *held_paths]}
-    for row in read_manifest(arguments.synthetic, folder):
+    rows = read_manifest(arguments.synthetic, folder)
+    for row in rows:
         if not known & row.source_keys:
             raise ValueError(
                 f"synthetic must have been made of {source}. Received: "
                 f"{arguments.synthetic}, made of {row.source} and perhaps others that are not there"
             )
-    return load_synthetic(
-        arguments.synthetic, arguments.size, exclude_sources=held_paths, source_folder=folder
-    )[:2]
+    return load_rows(exclude(held_paths, rows, arguments.synthetic, folder), arguments.size)

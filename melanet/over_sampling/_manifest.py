@@ -1,5 +1,6 @@
 """The manifest of synthetic image files: written by `oversample_files`, read by a classifier."""
 
+import math
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -108,15 +109,13 @@ def load_synthetic(
     FileNotFoundError
         If the folder has no manifest.
     ValueError
-        If the manifest is incomplete, or names a file twice; or if an excluded source is neither
-        a file nor in the manifest, or is a path and the manifest's sources are not found, so that
-        they cannot be compared.
+        If the manifest is incomplete, names a file twice, or has a weight that is not a number
+        of 0 or more; or if an excluded source is neither a file nor in the manifest, or is a path
+        and the manifest's sources are not found, so that they cannot be compared.
     """
     rows = read_manifest(folder, source_folder)
-    excluded = _find_excluded(exclude_sources, rows, folder, source_folder)
-    rows = [row for row in rows if not excluded & {row.source, *row.source_keys}]
-    X = load_images([row.file for row in rows], size)
-    labels = np.array([row.label for row in rows], dtype=str)
+    rows = exclude(exclude_sources, rows, folder, source_folder)
+    X, labels, _ = load_rows(rows, size)
     return X, labels, np.array([row.source for row in rows], dtype=str)
 
 
@@ -136,6 +135,8 @@ class ManifestRow(NamedTuple):
         that was read, and the one of its name in the source folder. Empty if neither exists.
     root : Path or None
         Folder that `source` is relative to, as far as the manifest tells.
+    weight : float
+        Its weight in the loss, 0 or more; 1 if the manifest has no weights.
     """
 
     file: str
@@ -143,6 +144,7 @@ class ManifestRow(NamedTuple):
     source: str
     source_keys: frozenset[Hashable]
     root: Path | None
+    weight: float
 
 
 def read_manifest(folder: PathLike, source_folder: PathLike | None = None) -> list[ManifestRow]:
@@ -153,7 +155,8 @@ def read_manifest(folder: PathLike, source_folder: PathLike | None = None) -> li
             f"synthetic must be a folder that `melanet oversample` wrote. Received: {folder}, "
             f"which holds no {MANIFEST}"
         )
-    cells = read_csv(manifest, ("file", "label", "source", "source_file"), any_name=True)
+    columns = ("file", "label", "source", "source_file")
+    cells = read_csv(manifest, columns, optional=("weight",), any_name=True)
     places = [f"line {number}" for number, _ in cells]
     files = [str(Path(folder) / row["file"]) for _, row in cells]
     labels = merge_spellings(
@@ -162,7 +165,7 @@ def read_manifest(folder: PathLike, source_folder: PathLike | None = None) -> li
     check_distinct_files(str(manifest), files, [f"{p} ({f})" for p, f in zip(places, files)])
     here = Path(os.path.realpath(folder))
     rows = []
-    for (_, row), file, label in zip(cells, files, labels):
+    for (_, row), file, label, place in zip(cells, files, labels, places):
         source, source_file = row["source"], row["source_file"]
         found = [here / source_file]
         if source_folder is not None:
@@ -170,8 +173,41 @@ def read_manifest(folder: PathLike, source_folder: PathLike | None = None) -> li
         keys = frozenset(file_key(path) for path in found if file_exists(path))
         relative = source_file.endswith(f"/{source}")
         root = here / source_file.removesuffix(source) if relative else None
-        rows.append(ManifestRow(file, label, source, keys, root))
+        weight = _parse_weight(row.get("weight", "1"), f"{manifest}, {place}")
+        rows.append(ManifestRow(file, label, source, keys, root, weight))
     return rows
+
+
+def _parse_weight(cell, place):
+    try:
+        weight = float(cell)
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise ValueError(
+            f"weight must be a finite number of 0 or more. Received: {cell!r}, {place}"
+        )
+    return weight
+
+
+def exclude(
+    exclude_sources: Iterable[PathLike],
+    rows: Sequence[ManifestRow],
+    folder: PathLike,
+    source_folder: PathLike | None = None,
+) -> list[ManifestRow]:
+    """Return the rows of images that were made of other sources; see `load_synthetic`."""
+    excluded = _find_excluded(exclude_sources, rows, folder, source_folder)
+    return [row for row in rows if not excluded & {row.source, *row.source_keys}]
+
+
+def load_rows(
+    rows: Sequence[ManifestRow], size: int | tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return images, classes and weights of rows of a manifest."""
+    X = load_images([row.file for row in rows], size)
+    labels = np.array([row.label for row in rows], dtype=str)
+    return X, labels, np.array([row.weight for row in rows], dtype=float)
 
 
 def _find_excluded(exclude_sources, rows, folder, source_folder):

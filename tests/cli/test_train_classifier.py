@@ -12,6 +12,7 @@ from melanet.cli import main
 from melanet.cli._oversample import oversample_folder
 from melanet.cli._train_classifier import read_synthetic, run
 from melanet.exceptions import ScaleWarning
+from melanet.utils._files import write_csv
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_pictures_made_of_validation_pictures_are_left_out_however_they_are_name
             rows = list(csv.DictReader(file))
         n_kept = sum((made / row["source_file"]).resolve() in kept for row in rows)
         arguments = Namespace(source=work / "src", synthetic=made, size=8)
-        X, y = read_synthetic(arguments, kept, held)
+        X, y, _ = read_synthetic(arguments, kept, held)
         assert 0 < n_kept < 8
         assert len(X) == n_kept, name
         assert {int(image[0, 0, 0]) for image in X} <= allowed, name
@@ -76,7 +77,7 @@ def test_the_source_folder_may_have_moved(work):
     (work / "src").rename(work / "elsewhere")
     paths = sorted((work / "elsewhere").rglob("*.png"))
     arguments = Namespace(source=work / "elsewhere", synthetic=made, size=8)
-    X, _ = read_synthetic(arguments, paths[6:], paths[:6])
+    X, *_ = read_synthetic(arguments, paths[6:], paths[:6])
     (work / "src").mkdir()
     assert 0 < len(X) < 8
     with pytest.raises(ValueError, match="must have been made of"):
@@ -128,18 +129,23 @@ def patients(work):
 
 
 def split_by(work, monkeypatch, *options):
-    """Run train-classifier on the table; return the images trained on and validated on."""
+    """Run train-classifier on the table.
+
+    Return the values of the images trained on and validated on, and the weights by value.
+    """
     seen = []
 
-    def fit(self, X, y, validation_data):
-        seen.extend([X, validation_data[0]])
+    def fit(self, X, y, sample_weight, validation_data):
+        seen.extend([X, validation_data[0], sample_weight])
         raise ArithmeticError("the split is known")
 
     monkeypatch.setattr("melanet.MelaNet.fit", fit)
     words = ["train-classifier", str(patients(work)), "--out", str(work / "m.melanet")]
     with pytest.raises(SystemExit):
         main([*words, "--backbone", "small", "--size", "8", *options])
-    return [{int(image[0, 0, 0]) for image in X} for X in seen]
+    values = [[int(image[0, 0, 0]) for image in X] for X in seen[:2]]
+    weights = None if seen[2] is None else dict(zip(values[0], seen[2].tolist(), strict=True))
+    return *map(set, values), weights
 
 
 def test_whole_groups_of_a_table_are_validated_on(work, monkeypatch, capsys):
@@ -150,7 +156,7 @@ def test_whole_groups_of_a_table_are_validated_on(work, monkeypatch, capsys):
             patient.setdefault(int(np.asarray(Image.open(path))[0, 0, 0]), f"P{i % 4}")
     for options in ([], ["--groups", "patient_id"], ["--seed", "3"]):
         trained, validated = (
-            {patient[v] for v in part} for part in split_by(work, monkeypatch, *options)
+            {patient[v] for v in part} for part in split_by(work, monkeypatch, *options)[:2]
         )
         assert trained | validated == {"P0", "P1", "P2", "P3"}
         assert not trained & validated
@@ -200,9 +206,9 @@ def test_a_dark_folder_of_8_bits_gets_advice_that_can_be_followed(work, monkeypa
         Image.fromarray(np.asarray(Image.open(path)) // 16).save(path)
     ranges = []
 
-    def fit(self, X, y, validation_data):
+    def fit(self, X, y, sample_weight, validation_data):
         ranges.append(self.value_range)
-        _stop(self, X, y, validation_data)
+        _stop(self, X, y, sample_weight, validation_data)
 
     monkeypatch.setattr("melanet.MelaNet.fit", fit)
     words = ["train-classifier", str(work / "src"), "--backbone", "small", "--size", "8"]
@@ -214,7 +220,7 @@ def test_a_dark_folder_of_8_bits_gets_advice_that_can_be_followed(work, monkeypa
     assert ranges == [(0, 255)]
 
 
-def _stop(self, X, y, validation_data):
+def _stop(self, X, y, sample_weight, validation_data):
     raise ArithmeticError("the split is known")
 
 
@@ -226,6 +232,36 @@ def test_synthetic_images_of_a_table_are_trained_on_without_those_of_held_groups
         number = sorted((work / "src/benign").iterdir()).index((work / row["source"]).resolve())
         first = sorted((work / "src/benign").iterdir())[number % 4]
         assert row["group"] == str(first)
-    trained, validated = split_by(work, monkeypatch, "--synthetic", str(made))
+    trained, validated, _ = split_by(work, monkeypatch, "--synthetic", str(made))
     sources = {255 - value for value in trained} & validated
     assert not sources
+
+
+def test_synthetic_images_weigh_as_the_manifest_says(work, monkeypatch, capsys):
+    made = oversample(work, patients(work), "made")
+    manifest = made / "manifest.csv"
+    with manifest.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = {}
+    for i, row in enumerate(rows):
+        row["weight"] = f"{0.5 + i / 8}"
+        expected[int(np.asarray(Image.open(made / row["file"]))[0, 0, 0])] = 0.5 + i / 8
+    write_csv(manifest, rows)
+    trained, _, weights = split_by(work, monkeypatch, "--synthetic", str(made))
+    synthetic = trained & expected.keys()
+    assert 0 < len(synthetic) < len(trained)
+    assert {value: weights[value] for value in synthetic} == {v: expected[v] for v in synthetic}
+    assert {weights[value] for value in trained - synthetic} == {1}
+    assert split_by(work, monkeypatch)[2] is None
+
+    for row in rows:
+        del row["weight"]
+    write_csv(manifest, rows)
+    assert set(split_by(work, monkeypatch, "--synthetic", str(made))[2].values()) == {1}
+    capsys.readouterr()
+    for wrong in ("", "heavy", "-1", "inf"):
+        write_csv(manifest, [{**row, "weight": wrong} for row in rows])
+        words = ["train-classifier", str(work / "patients.csv"), "--synthetic", str(made)]
+        with pytest.raises(SystemExit):
+            main([*words, "--backbone", "small", "--size", "8", "--out", str(work / "m.melanet")])
+        assert f"0 or more. Received: {wrong!r}, {manifest}, line 2" in capsys.readouterr().err
