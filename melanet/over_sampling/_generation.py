@@ -118,8 +118,7 @@ class ClassGenerator:
     ):
         self.samples, self.plan, self.recipe = samples, plan, recipe
         self.matching: Matching | None = None
-        generator = getattr(cyclegan, "generator_ab", None)
-        strength = None if generator is None else edit_strength(generator)
+        strength = None if cyclegan is None else edit_strength(cyclegan.generator_ab)
         self.measures: dict[str, float] = {} if strength is None else {"strength": strength}
         checks = Checks()
         if judge is not None:

@@ -1,4 +1,4 @@
-"""A CycleGAN that translates to the negative, and images of a single grey level each."""
+"""CycleGANs that translate by a formula, and images of a single grey level each."""
 
 import keras
 import numpy as np
@@ -7,10 +7,15 @@ from PIL import Image
 from melanet import CycleGAN
 
 
-def negative(size=8):
+def changing(change, shape):
+    """Return a CycleGAN whose translation of a tensor x is ``change(x)``."""
+    inputs = keras.Input(shape)
+    return CycleGAN(keras.Model(inputs, change(inputs)), None, None, None)
+
+
+def negative(shape=(8, 8, 3)):
     """Return a CycleGAN that turns x into -x."""
-    inputs = keras.Input((size, size, 3))
-    return CycleGAN(keras.Model(inputs, keras.layers.Rescaling(-1.0)(inputs)), None, None, None)
+    return changing(keras.layers.Rescaling(-1.0), shape)
 
 
 def write_colours(folder, counts, size=8):

@@ -3,8 +3,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from stand_ins import Inverting
+from negatives import changing, negative
 
+from melanet import CycleGAN
 from melanet.exceptions import TranslationWarning
 from melanet.over_sampling import PRESETS
 from melanet.over_sampling._generation import ClassGenerator, ClassReport, sample_weights
@@ -27,7 +28,8 @@ def generate(samples, n, accepts=None, cyclegan=None, chunk=None, **settings):
         Y, {1: n}, seed=0, copies=recipe.copies, max_translations=recipe.max_translations
     )
     judge = accepts and SimpleNamespace(certainty=lambda x, code, sources: accepts(x))
-    generator = ClassGenerator(samples, plan, cyclegan or Inverting(), recipe, judge)
+    cyclegan = cyclegan or negative(samples.shape[1:])
+    generator = ClassGenerator(samples, plan, cyclegan, recipe, judge)
     report, parts = ClassReport(measures=generator.measures), []
     for start in range(0, n, chunk or n):
         places = np.arange(start, min(n, start + (chunk or n)))
@@ -73,7 +75,7 @@ def test_the_second_use_is_the_mirror_image_if_flips_are_permitted(samples):
 
 def test_reused_rows_of_a_table_are_jittered():
     rows = np.random.default_rng(0).uniform(-1, 1, (13, 3)).astype("float32")
-    same = SimpleNamespace(translate=lambda x, to: x)
+    same = changing(lambda x: x * 1.0, (3,))
     made, *_ = generate(rows, 24, cyclegan=same, guard=False)
     assert len(np.unique(made, axis=0)) == 24
 
@@ -122,7 +124,7 @@ def test_weights_follow_the_certainty_and_keep_the_total(samples):
     recipe = replace(PRESETS["default"], match=False, guard=False)
     (plan,) = plan_classes(Y, {1: 8}, seed=0, copies=0.5)
     stand_in = SimpleNamespace(certainty=lambda x, code, sources: judge(x))
-    generator = ClassGenerator(samples, plan, Inverting(), recipe, stand_in)
+    generator = ClassGenerator(samples, plan, negative(samples.shape[1:]), recipe, stand_in)
     places = np.arange(8)
     certainty = generator.generate(places, generator.read(places)).certainty
     assert sorted(certainty[:4]) == [0.2, 0.4, 0.6, 0.8]
@@ -170,7 +172,7 @@ def test_the_guard_runs_before_the_matching_and_the_judge_after_it(samples):
     np.testing.assert_array_equal(seen[-1], made)
     assert made.std() == pytest.approx(samples[8:].std(), rel=0.05)
     # The guard recognises an identity map before the matching changes it.
-    same = SimpleNamespace(translate=lambda x, to: x)
+    same = changing(lambda x: x * 1.0, samples.shape[1:])
     _, _, kinds, report = generate(samples, 8, accepts, cyclegan=same, match=True)
     assert set(kinds) == {"copy"}
     with pytest.warns(TranslationWarning, match=r"Class 1: 100% of .* hardly differ.* 8 are cop"):
@@ -178,9 +180,8 @@ def test_the_guard_runs_before_the_matching_and_the_judge_after_it(samples):
 
 
 def test_collapsed_translations_are_all_replaced(samples):
-    collapsed = SimpleNamespace(
-        translate=lambda x, to: 0.01 * x + np.linspace(-0.9, 0.9, 6, dtype="float32")[:, None]
-    )
+    ramp = np.linspace(-0.9, 0.9, 6, dtype="float32")[:, None]
+    collapsed = changing(lambda x: 0.01 * x + ramp, samples.shape[1:])
     made, rows, kinds, report = generate(samples, 6, cyclegan=collapsed, chunk=2)
     assert set(kinds) == {"copy"}
     assert report.measures["diversity"] < 0.1
@@ -190,12 +191,13 @@ def test_collapsed_translations_are_all_replaced(samples):
 def test_translations_of_the_probe_are_reused(samples):
     calls = []
 
-    class Counting(Inverting):
-        def translate(self, x, to="B", batch_size=None):
+    class Counting(CycleGAN):
+        def translate(self, x, *args, **kwargs):
             calls.append(len(x))
-            return -x
+            return super().translate(x, *args, **kwargs)
 
-    made, rows, *_ = generate(samples, 12, cyclegan=Counting())
+    gan = Counting(negative(samples.shape[1:]).generator_ab, None, None, None)
+    made, rows, *_ = generate(samples, 12, cyclegan=gan)
     # Eight sources, all of them probed; then four of them again, augmented.
     assert calls == [8, 4]
     np.testing.assert_array_equal(made[:8], -samples[rows[:8]])
@@ -207,7 +209,7 @@ def test_a_chunk_does_not_depend_on_the_chunks_before_it(samples):
     (plan,) = plan_classes(Y, {1: 30}, seed=0)
     parts = []
     for _ in range(2):
-        generator = ClassGenerator(samples, plan, Inverting(), recipe)
+        generator = ClassGenerator(samples, plan, negative(samples.shape[1:]), recipe)
         places = np.arange(10, 20)
         parts.append(generator.generate(places, generator.read(places), 0))
         generator.generate(places, generator.read(places), 0)

@@ -3,10 +3,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from negatives import changing
 from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
 
-from melanet import CycleGAN, GANOversampler
+from melanet import GANOversampler
 from melanet.datasets import load_image_folder, load_images, make_lesions
 from melanet.exceptions import TranslationWarning
 from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
@@ -90,11 +91,6 @@ def test_the_description_of_failures_names_the_figure(facts, text):
     assert describe_failures(100, **facts) == text
 
 
-def _generator(change):
-    inputs = keras.Input((8, 8, 1))
-    return CycleGAN(keras.Model(inputs, change(inputs)), None, None, None)
-
-
 @pytest.mark.parametrize(
     ("change", "figure"),
     [
@@ -107,7 +103,7 @@ def test_a_failed_translator_is_replaced_by_copies(digits, change, figure):
     sources, targets = digits
     X = np.concatenate([sources, targets])
     y = np.repeat(["three", "eight"], [60, 12])
-    pretrained = {"eight": _generator(change)}
+    pretrained = {"eight": changing(change, (8, 8, 1))}
     sampler = GANOversampler(pretrained=pretrained, reject=False, random_state=0)
     with pytest.warns(UserWarning, match=f"Class 'eight': .*{figure}.* 48 are copies") as caught:
         X_res, _ = sampler.fit_resample(X, y)
@@ -127,7 +123,7 @@ def test_without_a_guard_the_same_translations_are_kept(digits, recwarn):
     sources, targets = digits
     X, y = np.concatenate([sources, targets]), np.repeat([0, 1], [60, 12])
     options = {"reject": False, "guard": False, "copies": 0, "random_state": 0}
-    sampler = GANOversampler(pretrained={1: _generator(lambda x: x * 1.0)}, **options)
+    sampler = GANOversampler(pretrained={1: changing(lambda x: x * 1.0, (8, 8, 1))}, **options)
     sampler.fit_resample(X, y)
     assert set(sampler.source_kind_) == {"translation"}
     assert not [w for w in recwarn if "Class" in str(w.message)]
