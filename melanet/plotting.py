@@ -299,10 +299,7 @@ def plot_curves(
     _check_path(path)
     if not histories or not all(histories.values()):
         raise ValueError(f"histories must hold values to draw. Received: {histories!r}")
-    n_columns = min(3, len(histories))
-    n_rows = -(-len(histories) // n_columns)
-    figure = _make_figure((4 * n_columns, 2.8 * n_rows))
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    figure, axes = _make_panels(len(histories), 3, (4, 2.8))
     for axis, (title, history) in zip(axes, histories.items()):
         for name, values in history.items():
             marker = "." if len(values) == 1 else None
@@ -310,8 +307,6 @@ def plot_curves(
         axis.set(title=title, xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.legend(fontsize="small")
-    for axis in axes[len(histories) :]:
-        axis.remove()
     return _write(figure, path)
 
 
@@ -350,11 +345,8 @@ def plot_intervals(
     _check_path(path)
     if not panels or not all(panels.values()):
         raise ValueError(f"panels must hold intervals to draw. Received: {panels!r}")
-    n_columns = min(2, len(panels))
-    n_rows = -(-len(panels) // n_columns)
     tallest = max(map(len, panels.values()))
-    figure = _make_figure((5.2 * n_columns, n_rows * (1 + 0.3 * tallest)))
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    figure, axes = _make_panels(len(panels), 2, (5.2, 1 + 0.3 * tallest))
     for axis, (title, intervals) in zip(axes, panels.items()):
         for i, (mean, low, high) in enumerate(intervals.values()):
             axis.plot([low, high], [i, i], color=_COLOURS[0], linewidth=2)
@@ -363,8 +355,6 @@ def plot_intervals(
         axis.set_title(title, fontsize="small")
         axis.set_yticks(range(len(intervals)), intervals)
         axis.invert_yaxis()
-    for axis in axes[len(panels) :]:
-        axis.remove()
     return _write(figure, path)
 
 
@@ -398,6 +388,17 @@ def _make_figure(size: tuple[float, float]) -> Any:
     from matplotlib.figure import Figure
 
     return Figure(figsize=size, layout="constrained")
+
+
+def _make_panels(n: int, most: int, size: tuple[float, float]) -> tuple[Any, Any]:
+    """Return a figure and the axes of n panels of a size, at most `most` of them in a row."""
+    n_columns = min(most, n)
+    n_rows = -(-n // n_columns)
+    figure = _make_figure((size[0] * n_columns, size[1] * n_rows))
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axis in axes[n:]:
+        axis.remove()
+    return figure, axes[:n]
 
 
 def _import(module: str, package: str) -> ModuleType:

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from melanet.datasets._isic_archives import check_archive, find_pictures, unpack
-from melanet.datasets._isic_catalogue import ADDRESSES, CHALLENGES, Challenge
+from melanet.datasets._isic_catalogue import ADDRESSES, CHALLENGES
 from melanet.datasets._isic_labels import check_table, read_columns, read_labels
 from melanet.utils._download import cache_folder, fetch_file
 from melanet.utils._groups import join_groups
@@ -160,14 +160,7 @@ def fetch_isic(
     if return_X_y:
         return paths, target
     table = _find_metadata(part, images, ids, get)
-    return Bunch(
-        paths=paths,
-        target=target,
-        target_names=list(challenge.classes),
-        ids=np.array(ids),
-        **read_metadata(table, ids, part.columns),
-        DESCR=describe(year, challenge, f"{subset} set", target),
-    )
+    return make_bunch(year, f"{subset} set", paths, ids, target, table, part.columns)
 
 
 def _find_subset(year, challenge, subset):
@@ -214,24 +207,33 @@ def _find_metadata(part, images, ids, get):
     return get(part.metadata, lambda path: check_table(path, ids))
 
 
-def read_metadata(
-    table: Path | None, ids: Sequence[str], columns: Sequence[str] | None
-) -> dict[str, Any]:
-    """Return what a table says about images: patients, lesions, groups and a frame.
+def make_bunch(
+    year: int,
+    part: str,
+    paths: NDArray[np.str_],
+    ids: Sequence[str],
+    target: NDArray[np.int64],
+    table: Path | None,
+    columns: Sequence[str] | None,
+) -> Bunch:
+    """Return images of a challenge and what a table says about them, as `fetch_isic2016` does.
 
     Parameters
     ----------
+    year : int
+        Year of the challenge.
+    part : str
+        Part of the challenge, for the description.
+    paths : ndarray of str of shape (n,)
+        Images.
+    ids : sequence of str of length n
+        Their names.
+    target : ndarray of int of shape (n,)
+        Their classes.
     table : Path or None
         CSV file whose first column has the ids; None if there is none.
-    ids : sequence of str of length n
-        Images.
     columns : sequence of str or None
         Columns of the frame; None takes all.
-
-    Returns
-    -------
-    dict
-        ``patient_ids``, ``lesion_ids``, ``groups`` and ``frame`` of `fetch_isic2016`'s result.
 
     Raises
     ------
@@ -239,12 +241,17 @@ def read_metadata(
         If the table does not have one row for each of `ids`.
     """
     found = {} if table is None else read_columns(table, ids, ("patient_id", "lesion_id"))
-    return {
-        "patient_ids": found.get("patient_id"),
-        "lesion_ids": found.get("lesion_id"),
-        "groups": join_groups(ids, *found.values()) if found else None,
-        "frame": None if table is None else _read_frame(table, ids, columns),
-    }
+    return Bunch(
+        paths=paths,
+        target=target,
+        target_names=list(CHALLENGES[year].classes),
+        ids=np.array(ids, dtype=str),
+        patient_ids=found.get("patient_id"),
+        lesion_ids=found.get("lesion_id"),
+        groups=join_groups(ids, *found.values()) if found else None,
+        frame=None if table is None else _read_frame(table, ids, columns),
+        DESCR=_describe(year, part, target),
+    )
 
 
 def _read_frame(table, ids, columns):
@@ -264,8 +271,9 @@ def _read_frame(table, ids, columns):
     return frame.loc[ids].rename_axis("id")
 
 
-def describe(year: int, challenge: Challenge, part: str, target: NDArray[np.int64]) -> str:
+def _describe(year, part, target):
     """Return the description of a part of a challenge."""
+    challenge = CHALLENGES[year]
     counts = np.bincount(target, minlength=len(challenge.classes))
     classes = ", ".join(f"{n} {name}" for name, n in zip(challenge.classes, counts))
     lines = [

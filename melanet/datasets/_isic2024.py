@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from melanet.datasets._isic import describe, fetch_isic, read_metadata
-from melanet.datasets._isic_catalogue import CHALLENGES, COLUMNS_2024
+from melanet.datasets._isic import fetch_isic, make_bunch
+from melanet.datasets._isic_catalogue import COLUMNS_2024
 from melanet.datasets._isic_labels import read_labels
 from melanet.images import open_hdf5
 from melanet.utils._typing import PathLike
@@ -119,7 +119,6 @@ def fetch_isic2024(
             f"path={str(path)!r}, subset={subset!r}, data_home={data_home!r}, mirror={mirror!r}"
         )
     file, table = _find_files(Path(path), None if table is None else Path(table))
-    challenge = CHALLENGES[2024]
     ids, target = read_labels(table, {"benign": None, "malignant": "target"}, most_bytes=None)
     names = set(open_hdf5(file))
     missing = [image for image in ids if image not in names]
@@ -132,14 +131,7 @@ def fetch_isic2024(
     paths = np.char.add(f"{file}/", np.array(ids, dtype=str))
     if return_X_y:
         return paths, target
-    return Bunch(
-        paths=paths,
-        target=target,
-        target_names=list(challenge.classes),
-        ids=np.array(ids, dtype=str),
-        **read_metadata(table, ids, COLUMNS_2024),
-        DESCR=describe(2024, challenge, file.name, target),
-    )
+    return make_bunch(2024, file.name, paths, ids, target, table, COLUMNS_2024)
 
 
 def _find_files(path: Path, table: Path | None) -> tuple[Path, Path]:

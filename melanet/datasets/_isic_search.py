@@ -23,7 +23,7 @@ from melanet.datasets._isic_api import (
     ask_for_image,
     combine_query,
 )
-from melanet.images import verify_picture
+from melanet.images import describe_error, verify_picture
 from melanet.utils._download import (
     DownloadError,
     ShowProgress,
@@ -312,7 +312,7 @@ def _verify(path: Path) -> None:
         try:
             verify_picture(file)
         except Exception as error:  # decoders raise many types for corrupt files
-            raise ValueError(str(error) or type(error).__name__) from error
+            raise ValueError(describe_error(error)) from error
 
 
 def _file_name(image):

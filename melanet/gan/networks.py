@@ -44,6 +44,11 @@ def _smaller_side(shape):
     return min(shape[:2])
 
 
+def _paper_depth(shape):
+    """Return the number of halvings that leave 2x2, from one to the paper's four."""
+    return min(4, max(1, _smaller_side(shape).bit_length() - 2))
+
+
 def _pad(x, multiple):
     """Pad to a multiple by reflection; return the result and the crop that undoes it."""
     extra = [-n % multiple for n in x.shape[1:3]]
@@ -100,7 +105,7 @@ def unet_generator(
     1545425
     """
     if depth is None:
-        depth = min(4, max(1, _smaller_side(shape).bit_length() - 2))
+        depth = _paper_depth(shape)
     weights, norms = _weights(seed), _norms()
     inputs = keras.Input(shape)
     x, crop = _pad(inputs, 2**depth)
@@ -313,7 +318,7 @@ def patch_discriminator(
     (2764743, (None, 16, 16, 1))
     """
     if depth is None:
-        depth = min(4, max(1, _smaller_side(shape).bit_length() - 2))
+        depth = _paper_depth(shape)
     weights, norms = _weights(seed), _norms()
     inputs = x = keras.Input(shape)
     for level in range(depth):
