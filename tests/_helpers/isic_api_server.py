@@ -11,11 +11,11 @@ import functools
 import http.server
 import json
 import re
-import threading
 import time
 import urllib.parse
 from unittest import mock
 
+import loopback
 from isic_server import _picture
 
 from melanet.datasets import _isic_api
@@ -57,14 +57,11 @@ def picture(i, size="full"):
     return _picture(i, DIAGNOSES[i % len(DIAGNOSES)] == "Malignant", 32 if size == "full" else 16)
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(loopback.Server):
     """Server of an archive of `n` images, `page` on a page at most."""
 
-    daemon_threads = True
-
     def __init__(self, n=N, page=5):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Handler)
         self.page = page
         self.reset(n)
 
@@ -95,9 +92,6 @@ class Server(http.server.ThreadingHTTPServer):
             rows = [i for i in rows if i % 4 in map(int, collections.split(","))]
         return rows
 
-    def handle_error(self, request, client_address):
-        pass  # clients that hang up
-
 
 def _has_diagnosis(i, name):
     clinical = item(i)["metadata"]["clinical"]
@@ -105,10 +99,7 @@ def _has_diagnosis(i, name):
     return any(v.startswith(name[:-1]) if name.endswith("*") else v == name for v in found)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
+class Handler(loopback.Quiet, http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         address = urllib.parse.urlsplit(self.path)
         asked = dict(urllib.parse.parse_qsl(address.query))
@@ -173,14 +164,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def running(n=N, page=5):
     """Run a server in the archive's place, with no pauses between attempts."""
-    with Server(n, page) as server, contextlib.ExitStack() as stack:
+    with loopback.serving(Server(n, page)) as server, contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(_isic_api, "API", f"{server.url}/api/v2"))
         stack.enter_context(mock.patch.object(_download, "_PAUSE", 0.0))
         stack.enter_context(mock.patch.dict("os.environ", {"NO_PROXY": "127.0.0.1"}))
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+        yield server

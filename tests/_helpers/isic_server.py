@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from unittest import mock
 
+import loopback
 from PIL import Image
 
 from melanet.datasets import _isic, _isic_catalogue, make_lesions
@@ -200,14 +201,11 @@ def small_table(n=N):
     }
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(loopback.Server):
     """Server of the challenges at /<any>/<year>/<file>."""
 
-    daemon_threads = True
-
     def __init__(self, n=N, port=0, image_size=32):
-        super().__init__(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Handler, port)
         self.mirror = f"{self.url}/mirror"
         self.files = {
             f"{year}/{name}": data
@@ -216,14 +214,8 @@ class Server(http.server.ThreadingHTTPServer):
         }
         self.plans, self.seen = {}, []
 
-    def handle_error(self, request, client_address):
-        pass  # clients that hang up
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
+class Handler(loopback.Quiet, http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         address, _, file = self.path.lstrip("/").partition("/")
@@ -267,19 +259,13 @@ def _tag(data):
 @contextlib.contextmanager
 def running(n=N, **options):
     """Run a server, with a catalogue of the same size and no pauses between attempts."""
-    with Server(n, **options) as server, contextlib.ExitStack() as stack:
+    with loopback.serving(Server(n, **options)) as server, contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(_isic_catalogue.CHALLENGES, small_table(n)))
         stack.enter_context(mock.patch.object(_download, "_PAUSE", 0.0))
         addresses = (f"{server.url}/new", f"{server.url}/old")
         stack.enter_context(mock.patch.object(_isic, "ADDRESSES", addresses))
         stack.enter_context(mock.patch.dict("os.environ", {"NO_PROXY": "127.0.0.1"}))
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+        yield server
 
 
 if __name__ == "__main__":

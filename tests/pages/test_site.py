@@ -3,15 +3,13 @@
 `nox -s slow` builds them and sets MELANET_SITE to their folder.
 """
 
-import functools
-import http.server
 import os
 import re
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from loopback import serving_folder
 
 SITE = os.environ.get("MELANET_SITE")
 PAGES = (
@@ -27,20 +25,10 @@ OPENED += [p for p in PAGES if p.startswith("gallery/")]
 OPENED += [f"generated/melanet.{name}.html" for name in ("GANOversampler", "MelaNet")]
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *words):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address():
-    handler = functools.partial(_Quiet, directory=SITE)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with serving_folder(SITE) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module", params=[(1280, 800), (390, 844)], ids=["desktop", "phone"])

@@ -1,4 +1,3 @@
-import contextlib
 import email.utils
 import errno
 import hashlib
@@ -9,6 +8,7 @@ import shutil
 import threading
 import time
 
+import loopback
 import numpy as np
 import pytest
 
@@ -19,24 +19,16 @@ BODY = np.random.default_rng(0).bytes(300_000)
 OTHER = np.random.default_rng(1).bytes(310_000)
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(loopback.Server):
     """A server on loopback that does what `plan` says, one entry a request, then serves well."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/file.bin"
+        super().__init__(Handler)
+        self.url += "/file.bin"
         self.body, self.tag, self.plan, self.seen = BODY, '"one"', [], []
 
-    def handle_error(self, request, client_address):
-        pass  # clients that hang up
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
+class Handler(loopback.Quiet, http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         server.seen.append(dict(self.headers))
@@ -79,16 +71,8 @@ def server(monkeypatch):
         yield server
 
 
-@contextlib.contextmanager
 def running():
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return loopback.serving(Server())
 
 
 @pytest.fixture

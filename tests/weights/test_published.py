@@ -3,17 +3,15 @@ import io
 import json
 import pickle
 import re
-import threading
 import warnings
 import zipfile
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import h5py
 import keras
 import numpy as np
 import pytest
 from keras2_files import unet, vgg_head
+from loopback import serving_folder
 from PIL import Image
 
 from melanet import CycleGAN, GANOversampler, UnpairedImages
@@ -43,19 +41,9 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def folder(tmp_path):
     """Yield a folder and the address where it is served."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
     (tmp_path / "served").mkdir()
-    handler = partial(Quiet, directory=str(tmp_path / "served"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield tmp_path / "served", f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving_folder(tmp_path / "served") as server:
+        yield tmp_path / "served", server.url
 
 
 def refused(path, match):
