@@ -134,30 +134,6 @@ def test_other_readers_of_files_read_them(small, tmp_path):
         BalancedBatches(twice, [0, 1, 1], {}, size=8)
 
 
-def test_encoded_pictures_may_be_stored_in_several_types(tmp_path):
-    jpeg = isic_server.pictures(2024, "train")[0]
-    (tmp_path / "x.jpg").write_bytes(jpeg)
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["opaque"] = np.void(jpeg)
-        file["text"] = np.bytes_(jpeg)
-        file["array"] = np.frombuffer(jpeg, "uint8")
-    first, *others = load_images(
-        [tmp_path / "x.jpg", *(tmp_path / "a.h5" / kind for kind in ("opaque", "text", "array"))], 8
-    )
-    assert all(np.array_equal(first, other) for other in others)
-
-
-def test_a_file_that_is_written_anew_is_read_anew(small, tmp_path):
-    file = small / "train-image.hdf5"
-    before = load_images([file / "ISIC_0000000"], 8)
-    jpeg = isic_server.pictures(2024, "train")[1]
-    new = tmp_path / "new.hdf5"
-    with h5py.File(new, "w") as other:
-        other["ISIC_0000000"] = np.void(jpeg)
-    new.replace(file)
-    assert not np.array_equal(load_images([file / "ISIC_0000000"], 8), before)
-
-
 def test_what_is_wrong_with_the_files_is_named(small, tmp_path):
     image, table = small / "train-image.hdf5", small / "train-metadata.csv"
     text = table.read_text()

@@ -2,17 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from melanet.metrics import (
-    PatchFeatures,
-    diversity_ratio,
     kernel_inception_distance,
     manifold_scores,
-    nearest_samples,
     two_sample_test,
 )
-from melanet.metrics._distances import distinct_share
 
 
 def _sets(seed, n, m, d, shift=0.0):
@@ -93,20 +88,6 @@ def test_expected_density_and_coverage_hold_for_one_distribution():
         assert abs(values.mean() - expected) < 3.5 * values.std(ddof=1) / 20
 
 
-def test_nearest_samples_equal_loops():
-    x, y = _sets(4, 7, 5, 3)
-    distances, rows = nearest_samples(x, y)
-    own_distances, own_rows = nearest_samples(x)
-    for i, point in enumerate(x):
-        to_y = [_distance(point, q) for q in y]
-        to_x = [_distance(point, q) if j != i else math.inf for j, q in enumerate(x)]
-        assert rows[i] == np.argmin(to_y)
-        assert own_rows[i] == np.argmin(to_x)
-        assert distances[i] == pytest.approx(min(to_y) / math.sqrt(3))
-        assert own_distances[i] == pytest.approx(min(to_x) / math.sqrt(3))
-    assert nearest_samples(x[:1])[1].tolist() == [-1]
-
-
 def test_two_sample_test_on_known_shifts():
     aucs = [two_sample_test(*_sets(s, 60, 60, 5), random_state=0)["auc"] for s in range(20)]
     assert abs(np.mean(aucs) - 0.5) < 0.08
@@ -123,38 +104,6 @@ def test_two_sample_test_on_known_shifts():
 def test_copies_lower_the_auc_below_one_half():
     x, _ = _sets(5, 40, 1, 30)
     assert two_sample_test(x, x, random_state=0)["auc"] < 0.3
-
-
-def test_diversity_and_distinct_share():
-    x, _ = _sets(6, 30, 1, 3)
-    assert diversity_ratio(x, 0.25 * x + 7) == pytest.approx(0.25)
-    assert diversity_ratio(x, np.repeat(x[:1], 5, axis=0)) == 0
-    assert math.isnan(diversity_ratio(x[:1], x))
-    assert distinct_share(np.concatenate([x, x[:10] + 1e-6]), 1e-5) == pytest.approx(0.75)
-
-
-def test_features_of_training_and_unseen_images_are_alike():
-    X, y = load_digits(return_X_y=True)
-    X = (X.reshape(-1, 8, 8, 1) / 8 - 1)[y == 8]
-    distances = []
-    for seed in range(6):
-        rows = np.random.default_rng(seed).permutation(len(X))
-        seen, unseen = X[rows[:60]], X[rows[60:120]]
-        network = PatchFeatures(seed=seed).fit(seen)
-        features = [network.transform(images) for images in (seen, unseen)]
-        np.testing.assert_array_equal(
-            features[0], PatchFeatures(seed=seed).fit(seen).transform(seen)
-        )
-        distances.append(kernel_inception_distance(*features)[0])
-    noise = np.random.default_rng(0).uniform(-1, 1, (60, 8, 8, 1))
-    assert abs(np.mean(distances)) < 0.3
-    assert kernel_inception_distance(features[0], network.transform(noise))[0] > 10
-
-
-def test_features_of_constant_and_tiny_images_are_finite():
-    for images in (np.zeros((3, 8, 8, 1)), np.full((2, 3, 2, 3), 0.5), np.ones((2, 1, 1, 1))):
-        features = PatchFeatures().fit(images).transform(images)
-        assert np.isfinite(features).all()
 
 
 @pytest.mark.parametrize(

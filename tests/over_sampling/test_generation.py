@@ -9,7 +9,7 @@ from melanet import CycleGAN
 from melanet.exceptions import TranslationWarning
 from melanet.over_sampling import PRESETS
 from melanet.over_sampling._generation import ClassGenerator, ClassReport, sample_weights
-from melanet.over_sampling._plans import check_needs, load_cyclegans, plan_classes
+from melanet.over_sampling._plans import plan_classes
 
 Y = np.repeat([0, 1], [8, 5])
 
@@ -40,18 +40,6 @@ def generate(samples, n, accepts=None, cyclegan=None, chunk=None, **settings):
         for name in ("samples", "rows", "kinds")
     )
     return made, rows, kinds, report
-
-
-def test_the_largest_other_class_is_translated_or_all_others():
-    y = np.array(list("aabbbccc"))
-    plans = plan_classes(y, {"a": 2, "b": 1}, seed=3)
-    assert [plan.source_rows.tolist() for plan in plans] == [[2, 3, 4], [5, 6, 7]]
-    assert [plan.target_rows.tolist() for plan in plans] == [[0, 1], [2, 3, 4]]
-    (every,) = plan_classes(y, {"a": 2}, seed=3, sources="all")
-    assert every.source_rows.tolist() == [2, 3, 4, 5, 6, 7]
-    # The seeds of a class do not depend on the other classes' needs.
-    assert every.generation_seed == plans[0].generation_seed != plans[1].generation_seed
-    assert every.training_seed == plans[0].training_seed != plans[1].training_seed
 
 
 def test_each_source_is_used_once_before_any_is_used_again(samples):
@@ -215,19 +203,3 @@ def test_a_chunk_does_not_depend_on_the_chunks_before_it(samples):
         generator.generate(places, generator.read(places), 0)
     np.testing.assert_array_equal(parts[0].samples, parts[1].samples)
     np.testing.assert_array_equal(parts[0].rows, parts[1].rows)
-
-
-def test_the_numbers_of_missing_samples_are_validated():
-    y = np.array([0, 0, 0, 1])
-    assert check_needs({0: 0, 1: 2.0}, y, {1: "a CycleGAN"}) == {1: 2}
-    with pytest.raises(ValueError, match="Class 1 has 1 sample"):
-        check_needs({1: 2}, y, {})
-    with pytest.raises(ValueError, match=r"whole numbers of samples. Received: 1.5 more"):
-        check_needs({0: 1.5}, y, {})
-
-
-def test_models_of_unknown_classes_are_rejected():
-    with pytest.raises(
-        ValueError, match=r"models .* classes of y, \['a', 'b'\]. Received: \['c'\]"
-    ):
-        load_cyclegans({"c": "nowhere.keras"}, "models", np.array(["a", "b"]))
