@@ -51,9 +51,10 @@ def test_classes_share_all_kernels_but_those_of_the_last_scores(generator, shape
 
 def test_at_first_classes_differ_by_codes_around_the_weights_that_were_given():
     given = values(four()[0])
-    model = ConditionalCycleGAN(*four(), n_classes=50)
+    model, again, other = (ConditionalCycleGAN(*four(), n_classes=5) for _ in range(3))
+    other.spread(seed=1)
     codes = []
-    for index in range(50):
+    for index in range(5):
         model.select(index)
         for ours, theirs in zip(values(model.generator_ab), given, strict=True):
             if ours.ndim > 1:
@@ -61,17 +62,11 @@ def test_at_first_classes_differ_by_codes_around_the_weights_that_were_given():
             else:
                 codes.append(ours - theirs)
     codes = np.concatenate(codes)
-    assert abs(codes.mean()) < 0.02
-    assert codes.std() == pytest.approx(0.2, rel=0.05)
-    again, other = (ConditionalCycleGAN(*four(), n_classes=50) for _ in range(2))
-    other.spread(seed=1)
-    for model_, equal in ((again, True), (other, False)):
-        model_.select(49)
-        same = [
-            np.array_equal(*pair)
-            for pair in zip(values(model.generator_ab), values(model_.generator_ab))
-        ]
-        assert all(same) == equal
+    assert abs(codes.mean()) < 0.03
+    assert codes.std() == pytest.approx(0.2, rel=0.1)
+    for first, equal, different in zip(*(m._tables["generator_ab"] for m in (model, again, other))):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (first, equal)))
+        assert (keras.ops.convert_to_numpy(first) != keras.ops.convert_to_numpy(different)).all()
 
 
 def test_a_selected_class_is_the_ordinary_cyclegan_with_its_weights(model):
