@@ -128,7 +128,8 @@ class ConditionalCycleGAN(CycleGAN):
 
 
 def _row(table, chosen):
-    return ops.sum(ops.reshape(chosen, (-1, *[1] * (len(table.shape) - 1))) * table, axis=0)
+    chosen = ops.reshape(chosen, (-1, *[1] * (len(table.shape) - 1)))
+    return ops.sum(ops.multiply(chosen, table), axis=0)
 
 
 class _OfClass:

@@ -50,6 +50,19 @@ def main():
     assert X_res.shape == (24, 9, 8, 1)
     assert sorted(np.unique(y_res, return_counts=True)[1]) == [12, 12]
 
+    # Two rare classes by one training.
+    three = np.repeat(["dark", "bright", "brightest"], [10, 4, 3])
+    made = []
+    for _ in range(2):
+        sampler = GANOversampler(
+            steps=6, generator="unet", reject=False, conditional=True, random_state=0
+        )
+        made.append(sampler.fit_resample(X, three)[0])
+        assert np.isfinite(sampler.history_["bright"]["loss"]).all()
+        assert len(sampler.translate(X[:3], "brightest")) == 3
+    np.testing.assert_array_equal(*made)
+    assert len(made[0]) == 30
+
     # Images of 32 pixels are edited, guided by small networks.
     large = np.concatenate([x.repeat(4, axis=1).repeat(4, axis=2) for x in (dark, bright[:5])])
     edited = []
