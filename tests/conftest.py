@@ -14,9 +14,15 @@ for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def freed_memory_is_returned():
-    """Return freed memory to the system, which glibc does not do by itself for small blocks."""
-    yield
+def little_memory_is_kept():
+    """Store no stacks of the models that tests compile, and return freed memory to the system.
+
+    The stacks below a test are deep; glibc does not return small blocks by itself.
+    """
+    from melanet.utils._keras import short_traces
+
+    with short_traces():
+        yield
     if sys.platform == "linux" and "tensorflow" in sys.modules:
         with contextlib.suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -99,8 +99,8 @@ def short_traces() -> Iterator[None]:
 
     For its error messages TensorFlow stores some sixty frames for each operation of a traced
     function until the process ends: three quarters of the memory that a compiled training step
-    takes (docs/decisions/compiled-models.md). In this scope only the frames of this package are
-    stored. The other backends need no change.
+    takes (docs/decisions/compiled-models.md). In this scope at most the frames of this
+    package are stored. The other backends need no change.
 
     Yields
     ------

@@ -3,8 +3,6 @@
 import numpy as np
 from scipy import ndimage
 
-from melanet.over_sampling._conditions import move_conditions
-
 
 def augment(images, rng):
     """Change tint, light and sharpness of every image at random.
@@ -53,5 +51,7 @@ def transfer(images, conditions):
     -------
     ndarray of the same shape, uint8
     """
+    from melanet.over_sampling._conditions import move_conditions
+
     moved = move_conditions(images / 127.5 - 1, conditions / 127.5 - 1)
     return np.rint((moved + 1) * 127.5).astype(np.uint8)
