@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         B,
         arguments.out,
         recipe,
-        guide=lambda a, b: guide_for(recipe, a, b, network, arguments.seed),
+        guide=lambda a, b: guide_for(recipe, a, b, network, arguments.seed, verbose=1),
         seed=arguments.seed,
         verbose=1,
     )

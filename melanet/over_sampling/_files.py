@@ -364,10 +364,13 @@ class _FolderWriter:
                 self.folder / f"class-{plan.code}", seconds=self.checkpoint_seconds
             )
             both = self.files.subset(plan.source_rows), self.files.subset(plan.target_rows)
+            guide = guide_for(
+                self.recipe, *both, self.network, plan.training_seed, verbose=self.verbose
+            )
             cyclegan, _ = train(
                 self.recipe,
                 *both,
-                guide=guide_for(self.recipe, *both, self.network, plan.training_seed),
+                guide=guide,
                 seed=plan.training_seed,
                 name=f"CycleGAN class {plan.label}",
                 callbacks=[checkpoint],

@@ -420,9 +420,7 @@ def fill_classes(
                     cyclegan = training.cyclegan
                 elif cyclegan is None and plan.n_translations:
                     both = samples[plan.source_rows], samples[plan.target_rows]
-                    if verbose and recipe.generator == "edit":
-                        print("Preparing the network that guides the training", flush=True)
-                    guide = guide_for(recipe, *both, network, plan.training_seed)
+                    guide = guide_for(recipe, *both, network, plan.training_seed, verbose=verbose)
                     training = stack.enter_context(
                         leased_training(
                             recipe,

@@ -58,7 +58,13 @@ def with_features(
 
 
 def guide_for(
-    recipe: Recipe, A: Any, B: Any, network: FeatureNetwork | None = None, seed: int = 0
+    recipe: Recipe,
+    A: Any,
+    B: Any,
+    network: FeatureNetwork | None = None,
+    seed: int = 0,
+    *,
+    verbose: int = 0,
 ) -> ClassGuide | None:
     """Fit the guide that a recipe's training needs; None if it needs none.
 
@@ -72,6 +78,8 @@ def guide_for(
         Frozen network, as `with_features` found it; None trains small ones.
     seed : int, default=0
         Seed.
+    verbose : int, default=0
+        1 prints a line before a guide is fitted, which takes longest with small networks.
 
     Returns
     -------
@@ -79,6 +87,8 @@ def guide_for(
     """
     if recipe.generator != "edit":
         return None
+    if verbose:
+        print("Preparing the network that guides the training", flush=True)
     options: dict[str, Any] = {"features": network, "flip": recipe.flip, "seed": seed}
     if recipe.edit_side is not None:
         options["side"] = recipe.edit_side

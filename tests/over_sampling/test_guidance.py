@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from melanet.over_sampling import resolve_recipe
+from melanet.over_sampling import _guidance, resolve_recipe
 from melanet.over_sampling._guidance import guide_for, with_features
 
 SHAPE = (32, 32, 1)
@@ -42,3 +42,14 @@ def test_features_that_do_not_exist_or_fit_are_refused(tmp_path):
         with_features(EDIT, SHAPE, tmp_path / "none.h5")
     with pytest.raises(ValueError, match=r"images of shape \(32, 32, 5\)"):
         with_features(EDIT, (32, 32, 5), "imagenet")
+
+
+@pytest.mark.parametrize(("recipe", "verbose"), [(EDIT, 1), (EDIT, 0), (REDRAW, 1)])
+def test_a_wait_for_the_guide_is_announced_before_it_begins(monkeypatch, capsys, recipe, verbose):
+    printed = []
+    monkeypatch.setattr(
+        _guidance, "fit_guide", lambda *_, **__: printed.append(capsys.readouterr().out)
+    )
+    guide_for(recipe, [], [], verbose=verbose)
+    assert [bool(text) for text in printed] == ([bool(verbose)] if recipe is EDIT else [])
+    assert not capsys.readouterr().out
