@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -349,7 +350,8 @@ class CycleGAN(keras.Model):
     def _build_optimizer(self):
         # Built before the first step, which TensorFlow otherwise traces twice.
         if not self._missing_networks() and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
+            with _distribution_scope(self):
+                self.optimizer.build(self.trainable_variables)
 
     def _missing_networks(self):
         return [name for name in NETWORKS if getattr(self, name) is None]
@@ -468,6 +470,11 @@ def predict_in_batches(model: keras.Model, x: np.ndarray, batch_size: int) -> np
         else:
             outputs[part] = model.predict_on_batch(x[part])
     return outputs
+
+
+def _distribution_scope(model):
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's
+    return contextlib.nullcontext() if strategy is None else strategy.scope()
 
 
 def _is_distributed(model):

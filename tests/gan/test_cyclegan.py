@@ -261,19 +261,27 @@ def test_prediction_in_batches_keeps_the_order(halving, n):
     np.testing.assert_array_equal(y, x / 2)
 
 
-def test_a_network_on_two_devices_predicts_each_sample_once():
+def test_networks_on_two_devices_predict_each_sample_once_and_train_by_adam():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("tf.distribute takes the TensorFlow backend")
     script = """
 import numpy as np, keras, tensorflow as tf
+from melanet import CycleGAN, UnpairedImages
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    gan = CycleGAN.from_shape((8, 8, 1), filters=2, discriminator_filters=2)
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Rescaling(0.5)(inputs))
 from melanet.gan._cyclegan import predict_in_batches
 x = np.arange(15, dtype="float32").reshape(5, 3)
 np.testing.assert_array_equal(predict_in_batches(model, x, 2), x / 2)
+before = gan.get_weights()
+images = np.linspace(-1, 1, 256).reshape(4, 8, 8, 1)
+gan.fit(UnpairedImages(images, -images, batch_size=2, steps=1), verbose=0)
+assert gan.optimizer.variables[0] == 1 and len(gan.optimizer.variables) > 2
+assert all(np.isfinite(w).all() for w in gan.get_weights())
+assert any((a != b).any() for a, b in zip(before, gan.get_weights()))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
