@@ -242,14 +242,17 @@ class Comparison:
         width = max(len(name) for name in self._remedies)
         lines = [f"estimator: {model}"]
         head = "".join(f"{titles[m]:>10}" for m in shown)
-        lines.append(f"{'':{width}}{head}{'s/fold':>9}{'folds':>7}")
+        lines.append(f"{'':{width}}{head}{'diff.':>10}{'s/fold':>9}{'folds':>7}")
         for row in self.rows(model):
             if not row["n_folds"]:
                 lines.append(f"{row['remedy']:{width}}  {row['note']}")
                 continue
             values = "".join(f"{row[m]:>10.3f}" for m in shown)
+            values += f"{row[f'{self._scoring}_difference']:>+10.3f}"
             seconds = f"{row['seconds']:.2g}" if row["seconds"] < 10 else f"{row['seconds']:.0f}"
             lines.append(f"{row['remedy']:{width}}{values}{seconds:>9}{row['n_folds']:>7}")
+        measure, reference = titles[self._scoring], self._remedies[0]
+        lines.append(f"diff.: of {measure} from {reference!r}, on the folds that both have")
         return "\n".join(lines)
 
     def _summarise(self):

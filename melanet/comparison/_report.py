@@ -68,8 +68,9 @@ def write_page(comparison: Comparison, summary: Summary, scoring: str, path: Pat
     for model in comparison.models:
         parts += [f"<h2>Scores before {_text(model)}</h2>", _table(comparison, model, scoring)]
     parts.append(
-        "<p class=small>Means over the folds; seconds are the median of one fold, resampling and "
-        "fit. A quarter of the training rows tunes the thresholds; test rows are untouched. "
+        "<p class=small>Means over the folds of a remedy; differences from the first remedy are on "
+        "the folds that both have. Seconds are the median of one fold, resampling and fit. A "
+        "quarter of the training rows tunes the thresholds; test rows are untouched. "
         "p-values: corrected resampled t-test (Nadeau and Bengio, 2003), then Holm's correction "
         "for the number of remedies. Green: named by the advice.</p>"
     )
@@ -101,7 +102,8 @@ def _table(comparison: Comparison, model: str, scoring: str) -> str:
     shown = [m for m in MEASURES if any(not math.isnan(row[m]) for row in rows)]
     chosen = (comparison.best_[model] or {}).values()
     heads = ["remedy", *(MEASURES[m] for m in shown)]
-    heads += [f"p, {MEASURES[scoring]}", "p, balanced accuracy", "seconds", "folds"]
+    heads += [f"{MEASURES[scoring]}, difference", f"p, {MEASURES[scoring]}"]
+    heads += ["p, balanced accuracy", "seconds", "folds"]
     lines = ["".join(f"<th>{_text(head)}</th>" for head in heads)]
     for row in rows:
         name = f"<td>{_text(row['remedy'])}</td>"
@@ -110,6 +112,7 @@ def _table(comparison: Comparison, model: str, scoring: str) -> str:
             lines.append(f"<tr>{name}{note}</tr>")
             continue
         cells = [*(_number(row[m]) for m in shown)]
+        cells.append(f"{row[f'{scoring}_difference']:+.3f}")
         cells += [_number(row[f"{m}_p_holm"]) for m in (scoring, DECISION)]
         cells += [f"{row['seconds']:.2g}" if row["seconds"] < 10 else f"{row['seconds']:.0f}"]
         cells += [str(row["n_folds"])]

@@ -30,6 +30,22 @@ def comparison():
     return Comparison(["m"], ["nothing", NASTY, "broken"], "auc", summary, store)
 
 
+def test_differences_are_on_the_folds_that_both_have(tmp_path):
+    store = Store(None, {})
+    for remedy, n_folds in (("nothing", 4), ("slow", 2)):
+        for fold in range(n_folds):  # the first two are easy
+            auc = 0.9 - 0.2 * (fold > 1) - 0.05 * (remedy == "slow")
+            fits = {"m": {**dict.fromkeys(MEASURES, auc), "seconds": 0.5}}
+            store.add({"remedy": remedy, "fold": fold, "seconds": 0.25, "fits": fits})
+    summary = Summary({"a": 40, "b": 10}, "b", 4, 1, 0.3, 5, "b", "rows", False)
+    found = Comparison(["m"], ["nothing", "slow"], "auc", summary, store)
+    (line,) = (line for line in str(found).splitlines() if line.startswith("slow"))
+    assert line.split()[1] == "0.850"  # of nothing 0.800
+    assert "-0.050" in line.split()
+    found.to_html(tmp_path / "report.html")
+    assert "<td>-0.050</td>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_page_is_well_formed_escaped_and_loads_nothing(comparison, tmp_path):
     comparison.to_html(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
