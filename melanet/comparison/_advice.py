@@ -156,7 +156,7 @@ def _for_model(comparison, model, choice, scoring, named):
         if others:
             gains = {r: comparison.paired(model, (r, scoring), rank)[0] for r in others}
             best = max(gains, key=lambda r: gains[r].mean)
-            text += f"; the largest difference is that of {best}, {_interval(gains[best])}"
+            text += f"; the best of the others is {best}, {_interval(gains[best])}"
         sentences.append(text)
     else:
         test, _ = comparison.paired(model, rank, (reference, scoring))

@@ -178,6 +178,7 @@ def _pictures(sources: np.ndarray, made: np.ndarray) -> str:
     return (
         f"<figure><img alt='sources, translations and edits' src='{data_url(grid)}'>"
         "<figcaption>From the training rows of the first fold. Above: sources. Middle: their "
-        "translations into the rare class. Below: the edits, red where a translation is brighter "
-        "and blue where it is darker.</figcaption></figure>"
+        "translations into the rare class, or copies of it where too few translations passed. "
+        "Below: the edits, red where a translation is brighter and blue where it is darker."
+        "</figcaption></figure>"
     )

@@ -54,8 +54,8 @@ class Augmentation:
         Largest relative change of scale.
     colour : float, default=0.05
         Largest relative change of contrast, and largest offset of each channel, in the units of
-        the image. Single-channel images keep their grey levels, since their black is often an
-        empty background.
+        the image. Grey images, in one channel or in equal ones, keep their grey levels, since
+        their black is often an empty background.
     flip : {"horizontal", "vertical", "both"} or None, default=None
         Directions in which images may be mirrored. Permit those in which a mirrored image still
         belongs to its class.
@@ -109,7 +109,7 @@ class Augmentation:
             n, channels = len(changed), changed.shape[-1]
             gain = 1 + rng.uniform(-self.colour, self.colour, (n, 1, 1, 1))
             offset = rng.uniform(-self.colour, self.colour, (n, 1, 1, channels))
-            changed = changed * gain + offset
+            changed = np.where(_are_grey(flipped), changed, changed * gain + offset)
         return np.clip(changed, -1, 1).astype("float32")
 
     def _draw_warp(self, shape, rng):
@@ -136,7 +136,7 @@ class Jitter:
     light : float, default=0.1
         Standard deviation of the relative change of contrast.
     tint : float, default=0.05
-        Standard deviation of the offset of each channel.
+        Standard deviation of the offset of each channel; grey images have one offset.
     noise : float, default=0.03
         Standard deviation of the noise of each value.
     flip : {"horizontal", "vertical", "both"} or None, default=None
@@ -180,10 +180,16 @@ class Jitter:
         if self.light:
             changed = changed * (1 + rng.normal(0, self.light, (n, 1, 1, 1)))
         if self.tint:
-            changed = changed + rng.normal(0, self.tint, (n, 1, 1, channels))
+            tint = rng.normal(0, self.tint, (n, 1, 1, channels))
+            changed = changed + np.where(_are_grey(images), tint[..., :1], tint)
         if self.noise:
             changed = changed + rng.normal(0, self.noise, changed.shape)
         return np.clip(changed, -1, 1).astype("float32")
+
+
+def _are_grey(images):
+    """Return whether the channels of each image are equal, of shape (n, 1, 1, 1)."""
+    return (images == images[..., :1]).all(axis=(1, 2, 3), keepdims=True)
 
 
 def _shift(images, share, rng):

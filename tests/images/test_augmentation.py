@@ -65,8 +65,18 @@ def test_rotation_turns_about_the_centre_by_at_most_its_limit():
 def test_colour_leaves_grey_images_alone(images):
     colour = Augmentation(rotation=0, shift=0, zoom=0, colour=0.2)
     np.testing.assert_allclose(colour(images, np.random.default_rng(0)), images, atol=1e-6)
-    changed = colour(np.repeat(images, 3, axis=-1) * 0.5, np.random.default_rng(0))
-    assert np.ptp(changed[:, 0, 0], axis=1).max() > 0.01  # channels move apart
+    tinted = np.repeat(images, 3, axis=-1) * 0.5 + np.float32([0, 0, 0.1])
+    moved = colour(tinted, np.random.default_rng(0)) - tinted
+    assert np.ptp(moved[:, 0, 0], axis=1).max() > 0.01  # channels move apart
+
+
+def test_grey_images_in_equal_channels_are_changed_as_in_one(images):
+    three = np.repeat(images, 3, axis=-1)
+    one, found = (Augmentation()(x, np.random.default_rng(0)) for x in (images, three))
+    np.testing.assert_allclose(found, np.repeat(one, 3, axis=-1), atol=1e-6)
+    jittered = Jitter(noise=0)(three, np.random.default_rng(0))
+    np.testing.assert_array_equal(jittered, np.repeat(jittered[..., :1], 3, axis=-1))
+    assert np.abs(jittered - three).max() > 0.01
 
 
 @pytest.mark.parametrize(("flip", "axes"), [("horizontal", [2]), ("vertical", [1])])
