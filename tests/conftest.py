@@ -1,8 +1,10 @@
 import contextlib
 import ctypes
+import gc
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,17 +15,25 @@ for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
     os.environ.setdefault(name, "1")
 
 
+_MUCH = 2048  # MiB of a worker, above which no compiled models are kept for the next module
+
+
 @pytest.fixture(autouse=True, scope="module")
 def little_memory_is_kept():
     """Store no stacks of the models that tests compile, and return freed memory to the system.
 
     The stacks below a test are deep; glibc does not return small blocks by itself.
     """
+    from melanet.utils import clear_compiled_models
     from melanet.utils._keras import short_traces
 
     with short_traces():
         yield
     if sys.platform == "linux" and "tensorflow" in sys.modules:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        if pages * os.sysconf("SC_PAGE_SIZE") > _MUCH * 2**20:
+            clear_compiled_models()
+            gc.collect()
         with contextlib.suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
