@@ -144,7 +144,6 @@ class _OfClass:
     """
 
     def __init__(self, network: keras.Model, weights: Sequence[Any]):
-        self.network = network
         self.stateless_call = network.stateless_call
         self.trainable_variables = network.trainable_variables
         self.non_trainable_variables = weights

@@ -98,8 +98,8 @@ def short_traces() -> Iterator[None]:
     """Keep TensorFlow from storing the Python stack of every operation of a graph.
 
     For its error messages TensorFlow stores some sixty frames for each operation of a traced
-    function until the process ends: three quarters of the memory that a compiled training step
-    takes (docs/decisions/compiled-models.md). In this scope at most the frames of this
+    function until the process ends: about half of the memory that a compiled training leaves
+    behind (docs/decisions/compiled-models.md). In this scope at most the frames of this
     package are stored. The other backends need no change.
 
     Yields
