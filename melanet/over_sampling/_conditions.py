@@ -81,6 +81,11 @@ def move_conditions(images: np.ndarray, conditions: np.ndarray) -> NDArray[np.fl
     .. [1] Yang, Y., & Soatto, S. (2020). FDA: Fourier domain adaptation for semantic
        segmentation. CVPR 2020.
     """
+    return np.clip(moved_values(images, conditions), -1, 1).astype("float32")
+
+
+def moved_values(images: np.ndarray, conditions: np.ndarray) -> NDArray[np.float64]:
+    """Return `move_conditions` of images of any range, neither clipped nor rounded."""
     values, others = images.astype("float64"), conditions.astype("float64")
     plane = _draw(_planes(others), others.shape)
     spectra = [
@@ -91,8 +96,7 @@ def move_conditions(images: np.ndarray, conditions: np.ndarray) -> NDArray[np.fl
     low = np.hypot(*np.meshgrid(*cycles, indexing="ij")) <= _LOWEST
     factor = np.abs(spectra[1]) / np.maximum(np.abs(spectra[0]), _TINY)
     spectrum = np.where(low[..., None], spectra[0] * factor, spectra[0])
-    moved = np.fft.ifft2(spectrum, axes=(1, 2)).real + plane
-    return np.clip(moved, -1, 1).astype("float32")
+    return np.fft.ifft2(spectrum, axes=(1, 2)).real + plane
 
 
 def _axes(shape):

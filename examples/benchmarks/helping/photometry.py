@@ -51,7 +51,6 @@ def transfer(images, conditions):
     -------
     ndarray of the same shape, uint8
     """
-    from melanet.over_sampling._conditions import move_conditions
+    from melanet.over_sampling._conditions import moved_values
 
-    moved = move_conditions(images / 127.5 - 1, conditions / 127.5 - 1)
-    return np.rint((moved + 1) * 127.5).astype(np.uint8)
+    return np.rint(np.clip(moved_values(images, conditions), 0, 255)).astype(np.uint8)
