@@ -2,7 +2,7 @@
 
 from melanet.gan._cyclegan import CycleGAN
 from melanet.gan._edit_gan import EditGAN
+from melanet.gan._recipe import TrainingRecipe
 from melanet.gan._unpaired_dataset import UnpairedFiles, UnpairedImages
-from melanet.gan.training import TrainingRecipe
 
 __all__ = ["CycleGAN", "EditGAN", "TrainingRecipe", "UnpairedFiles", "UnpairedImages"]

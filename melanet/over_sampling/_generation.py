@@ -12,13 +12,10 @@ from melanet.callbacks import TimeEstimate
 from melanet.exceptions import TranslationWarning
 from melanet.features import FeatureNetwork
 from melanet.gan import CycleGAN
+from melanet.gan._conditional_training import ConditionalTraining, leased_conditional_training
+from melanet.gan._leased_training import leased_training
 from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.gan.networks import edit_strength
-from melanet.gan.training import (
-    ConditionalTraining,
-    leased_conditional_training,
-    leased_training,
-)
 from melanet.images import Augmentation
 from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
 from melanet.over_sampling._guidance import guide_for

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from melanet.gan.training import TrainingRecipe
+from melanet.gan._recipe import TrainingRecipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ import pytest
 from sklearn.datasets import load_digits, load_wine
 
 from melanet import CycleGAN, GANOversampler
-from melanet.gan import training
+from melanet.gan._conditional_training import leased_conditional_training
+from melanet.gan._leased_training import leased_training
 from melanet.over_sampling import _generation
 
 
@@ -35,15 +36,14 @@ def fitted(digits):
 def trainings(monkeypatch):
     """Record the labels of each training, in a list of lists."""
     found = []
-    together, alone = training.leased_conditional_training, training.leased_training
 
     def conditional(recipe, A, classes, **options):
         found.append(list(classes))
-        return together(recipe, A, classes, **options)
+        return leased_conditional_training(recipe, A, classes, **options)
 
     def ordinary(*sets, name, **options):
         found.append([name])
-        return alone(*sets, name=name, **options)
+        return leased_training(*sets, name=name, **options)
 
     monkeypatch.setattr(_generation, "leased_conditional_training", conditional)
     monkeypatch.setattr(_generation, "leased_training", ordinary)
