@@ -294,7 +294,7 @@ def _counts(sampler):
         n = int((kinds == "copy").sum())
         lines.append(
             f"- of these, {len(kinds) - n} translations by a CycleGAN and {n} copies of real "
-            "images; the original of each is known (`source_indices_`)"
+            "images, exact or changed a little; the original of each is known (`source_indices_`)"
         )
     return "\n".join(lines)
 

@@ -87,7 +87,7 @@ def test_synthetic_images_are_described(classifier, sampler):
     copies = sampler.source_kind_.tolist().count("copy")
     assert f"class `1`: {made} generated" in body["Synthetic images"]
     assert f"{made - copies} translations" in body["Synthetic images"]
-    assert f"{copies} copies of real" in body["Synthetic images"]
+    assert f"{copies} copies of real images, exact or changed" in body["Synthetic images"]
     words = sections(model_card(classifier, synthetic="From another project.", **WORDS))
     assert words["Synthetic images"].strip() == "From another project."
 

@@ -152,6 +152,10 @@ class SetComparison:
     def _copies(self, code, own, made):
         distances, _ = nearest_samples(self.flat[1][made], self.flat[0][own])
         usual = self.usual[code]
+        copied = self._near(distances, code)
+        changed = math.nan
+        if self.sources is not None:
+            changed = _mean(~copied & (self.codes[self.sources[made]] == code))
         any_distances, any_rows = (values[made] for values in self.nearest_any)
         near = self._near(any_distances, self.codes[any_rows])
         listed = [
@@ -165,7 +169,8 @@ class SetComparison:
         ]
         return {
             "nearest": float(np.median(distances) / usual) if len(made) and usual else math.nan,
-            "copies": _mean(self._near(distances, code)),
+            "copies": _mean(copied),
+            "changed_copies": changed,
             "copies_real": _mean(self._near(self.nearest_own[own], code)),
             "copy_list": listed,
         }

@@ -56,6 +56,8 @@ def _format_class(label: object, m: Mapping[str, Any]) -> str:
         _line("nearest real, relative", m["nearest"], 1.0, "between real ones"),
         _line("near or exact copies", m["copies"], m["copies_real"], "real ones with a twin"),
     ]
+    if m["n_translations"] is not None:
+        lines.append(_line("changed copies", m["changed_copies"], "", "made from the class itself"))
     if m["n_translations"]:
         lines += [
             _line("like its source", m["identity"], 0.0, "share of those from other classes"),

@@ -180,7 +180,9 @@ def quality_report(
         - ``two_sample``: dict, see `two_sample_test`
         - ``nearest``: median distance to the nearest real sample of the class, divided by that
           between real samples; ``copies``: share of near or exact copies of those;
-          ``copies_real``: share of real samples that have such a twin
+          ``changed_copies``: share of others that were made from samples of the class (NaN without
+          sources), as augmented copies are; ``copies_real``: share of real samples that have such
+          a twin
         - ``copy_list``: a dict for each copy of any real sample, with ``index`` in X_synthetic,
           ``row`` of X, ``exact``, ``same_class``
         - ``identity``: share of translations that are near copies of their source; ``change``:

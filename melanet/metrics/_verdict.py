@@ -67,8 +67,6 @@ _RULES = (
           "the synthetic samples are {:.2f} times as diverse as the real ones"),
     _Rule("distinct", DISTINCT_AVOID, DISTINCT_CARE, True,
           "{:.0%} of the synthetic samples are distinct"),
-    _Rule("copies", None, COPIES_CARE, False,
-          "{:.0%} are copies of real samples of the class: little more than random over-sampling"),
 )  # fmt: skip
 
 
@@ -130,6 +128,8 @@ def judge_class(measures: Mapping[str, Any]) -> tuple[str, list[str]]:
             found.append((AVOID, rule.reason.format(value)))
         elif sign * value >= sign * rule.care:
             found.append((CARE, rule.reason.format(value)))
+    if measures.get("copies", math.nan) >= COPIES_CARE:
+        found.append((CARE, f"{_describe_copies(measures)}: little more than random over-sampling"))
     if measures["n_real"] < FEWEST_REAL:
         found.append((CARE, f"{measures['n_real']} real samples are too few to compare with"))
     elif measures.get("success_real", 1.0) < LEAST_RECOGNISED:
@@ -137,3 +137,13 @@ def judge_class(measures: Mapping[str, Any]) -> tuple[str, list[str]]:
         found.append((CARE, f"only {share:.0%} of the real samples themselves are recognised"))
     found.sort(key=lambda item: -VERDICTS.index(item[0]))
     return found[0][0] if found else USE, [reason for _, reason in found]
+
+
+def _describe_copies(measures: Mapping[str, Any]) -> str:
+    near, changed = measures["copies"], measures.get("changed_copies", math.nan)
+    if not changed > 0:
+        return f"{near:.0%} are copies of real samples of the class"
+    return (
+        f"{near + changed:.0%} are copies of real samples of the class ({near:.0%} exact or nearly "
+        f"so, {changed:.0%} changed)"
+    )

@@ -82,6 +82,29 @@ def test_random_over_sampling_is_named(digits):
     assert "random over-sampling" in str(report)
 
 
+def test_exact_and_changed_copies_are_told_apart_and_summed(digits):
+    X = digits[0]
+    rows = 100 + np.arange(80) % 20
+    made = X[rows]
+    made[1::2] = np.roll(made[1::2], 2, axis=2)  # half of them moved by two of eight pixels
+    report = _report(digits, made, source_indices=rows)
+    m = report.classes[8]
+    assert (m["copies"], m["changed_copies"], m["n_translations"]) == (0.5, 0.5, 0)
+    assert any(
+        "100% are copies of real samples of the class (50% exact or nearly so, 50% changed)" in text
+        for text in report.reasons
+    )
+    assert "  changed copies                       0.50            made from" in str(report)
+    unknown = _report(digits, made)
+    assert math.isnan(unknown.classes[8]["changed_copies"])
+    assert any(": 50% are copies" in reason for reason in unknown.reasons)
+    assert "changed copies" not in str(unknown)
+    # One in four is a translation, neither an exact nor a changed copy.
+    mixed = np.where(np.arange(80) % 4 == 1, np.arange(80), rows)
+    m = _report(digits, made, source_indices=mixed).classes[8]
+    assert (m["copies"], m["changed_copies"], m["n_translations"]) == (0.5, 0.25, 20)
+
+
 def test_identity_map_is_detected(digits):
     X = digits[0]
     made = np.clip(X[:100] + np.random.default_rng(0).normal(0, 0.2, (100, 8, 8)), 0, 16)
