@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from melanet import GANOversampler, MelaNet
-from melanet.gan import CycleGAN, training
+from melanet.gan import CycleGAN, _leased_training
 from melanet.utils import clear_compiled_models, reproducible
 
 
@@ -98,13 +98,13 @@ def test_learning_rate_and_budget_do_not_compile_anew(digits, monkeypatch):
     X, y = digits
     clear_compiled_models()
     built = []
-    build = training._build
+    build = _leased_training._build
 
     def noted(*args):
         built.append(args)
         return build(*args)
 
-    monkeypatch.setattr(training, "_build", noted)
+    monkeypatch.setattr(_leased_training, "_build", noted)
     for steps, rate in ((2, 1e-3), (4, 1e-2), (3, 1e-4)):
         quick(steps=steps, learning_rate=rate).fit_resample(X, y)
     assert len(built) == 1  # for two classes and three settings
