@@ -145,12 +145,11 @@ class _Weights:
                 raise ValueError(f"weight {name!r} lies in another file")
         return found
 
-    def values(self, dataset):
-        """Return a dataset's array in float32."""
-        self._left -= dataset.nbytes
+    def claim(self, datasets):
+        """Count the bytes of arrays that will be read, which the file must have."""
+        self._left -= sum(dataset.nbytes for dataset in datasets)
         if self._left < 0:
             raise ValueError("its weights claim more bytes than the file has")
-        return dataset[()].astype("float32")
 
     @staticmethod
     def _follow(group, name):
@@ -300,9 +299,10 @@ def _apply(layer, inputs, weights):
     # Before the call: it allocates what the settings ask for.
     if found != expected:
         raise ValueError(f"weights of shapes {expected} are needed, and the file has {found}")
+    weights.claim(stored.values())
     outputs = layer(inputs)
     for name, dataset in stored.items():
-        getattr(layer, name).assign(weights.values(dataset))
+        getattr(layer, name).assign(dataset[()].astype("float32"))
     return outputs
 
 

@@ -293,7 +293,10 @@ def test_wrong_or_external_weights_are_rejected(tmp_path, edit, match):
     assert_rejected(path, match)
 
 
-def test_weights_larger_than_the_file_are_rejected(tmp_path):
+def test_weights_larger_than_the_file_are_rejected_before_a_layer_is_built(tmp_path, monkeypatch):
+    def build(*arguments):
+        raise AssertionError("it was built")
+
     def grow(config):
         config["config"]["layers"][1]["config"].update(filters=1 << 20)
 
@@ -304,6 +307,7 @@ def test_weights_larger_than_the_file_are_rejected(tmp_path):
         # Declared but never written, so they take no space in the file.
         group.create_dataset("kernel:0", (3, 3, 3, 1 << 20), "f4", chunks=(3, 3, 3, 1))
         group.create_dataset("bias:0", (1 << 20,), "f4", chunks=(1,))
+    monkeypatch.setattr(keras.layers.Conv2D, "build", build)
     assert_rejected(path, "more bytes than the file has")
 
 
