@@ -11,6 +11,7 @@ from melanet.exceptions import TrainingDiverged
 from melanet.gan import training
 from melanet.gan._leased_training import unpaired_dataset
 from melanet.over_sampling import PRESETS
+from melanet.utils import clear_compiled_models
 
 
 @pytest.fixture
@@ -75,6 +76,7 @@ def test_a_file_that_cannot_be_written_at_the_end_is_written_by_the_next_call(
     steps = []
     monkeypatch.setattr(CycleGAN, "train_step", lambda *_: steps.append(1))
     training.train_and_save(*sets, path, recipe)
+    clear_compiled_models()  # of the one that keeps this step
     assert steps == []
     again = CycleGAN.from_pretrained(path)
     for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
