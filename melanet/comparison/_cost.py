@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn.base import clone
 
@@ -14,8 +15,9 @@ from melanet.comparison._data import Data
 from melanet.comparison._plan import Plan, make_plan
 from melanet.comparison._remedies import NOTHING, Remedy, gan_samplers
 from melanet.comparison._runs import plan_scope, run_fold, total_seconds
+from melanet.gan._leased_training import observed
 
-_SHORT, _LONG = 2, 22  # steps of the trainings that are timed
+_N_STEPS = 11  # of a training that is timed; a prime, which is not divided into epochs
 
 
 def estimate_seconds(X: Any, y: Any, estimator: Any = None, **options: Any) -> dict[str, float]:
@@ -113,18 +115,56 @@ def _time_gan(remedy: Remedy, plan: Plan) -> tuple[float, float]:
     data, rows = plan.data, plan.folds[0].fit
     once = each = 0.0
     for gan in gan_samplers(remedy.sampler):
-        seconds = []
-        for n_steps in (_SHORT, _SHORT, _LONG):
-            short = clone(gan).set_params(steps=n_steps, epochs=None, random_state=0, verbose=0)
-            start = time.perf_counter()
-            with warnings.catch_warnings():
+        totals = []
+        for _ in range(2):  # the first compiles
+            short = clone(gan).set_params(steps=_N_STEPS, epochs=None, random_state=0, verbose=0)
+            clock, start = _StepClock(), time.perf_counter()
+            with warnings.catch_warnings(), observed(clock):
                 warnings.simplefilter("ignore")
                 short.fit_resample(data.take(rows), data.labels[rows])
-            seconds.append(time.perf_counter() - start)
-        step = max(0.0, seconds[2] - seconds[1]) / (_LONG - _SHORT)
-        once += max(0.0, seconds[0] - seconds[1])
-        each += seconds[1] + step * (_n_steps(gan, data, rows) - _SHORT)
+            totals.append(time.perf_counter() - start)
+        once += max(0.0, totals[0] - totals[1])
+        n_steps = clock.n_trainings * _n_steps(gan, data, rows)
+        each += totals[1] - clock.seconds + n_steps * clock.seconds_per_step
     return once, each
+
+
+class _StepClock(keras.callbacks.Callback):
+    """Time the steps of trainings apart from the rest of a fit, which does not grow with them.
+
+    Attributes
+    ----------
+    n_trainings : int
+        Number of trainings.
+    seconds : float
+        Their whole time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_trainings, self.seconds = 0, 0.0
+        self._steps: list[float] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        self.n_trainings += 1
+        self._start = self._last = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the time of a step, unless it is the first, which sets up the data."""
+        now = time.perf_counter()
+        if batch:
+            self._steps.append(now - self._last)
+        self._last = now
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Stop the clock."""
+        self.seconds += time.perf_counter() - self._start
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Median time of a step, which a busy moment does not change; 0 without a training."""
+        return float(np.median(self._steps)) if self._steps else 0.0
 
 
 def _n_steps(gan: Any, data: Data, rows: np.ndarray) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,18 @@ from melanet.images import Augmentation, Jitter
 from melanet.preprocessing import PictureFiles
 from melanet.utils import reproducible
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
+
+_OBSERVERS: ContextVar[tuple[keras.callbacks.Callback, ...]] = ContextVar("observers", default=())
+
+
+@contextlib.contextmanager
+def observed(callback: keras.callbacks.Callback) -> Iterator[None]:
+    """Add a callback to all trainings inside the block, those that a sampler starts included."""
+    token = _OBSERVERS.set((*_OBSERVERS.get(), callback))
+    try:
+        yield
+    finally:
+        _OBSERVERS.reset(token)
 
 
 @dataclass
@@ -136,7 +149,7 @@ def leased_fit(
             cyclegan.optimizer, learning_rate=recipe.learning_rate, decay_steps=decay_steps
         )
         done = checkpoint.restore(cyclegan, batches) if checkpoint else 0
-        watchers: list[Any] = [StopOnNonFinite(name), *callbacks]
+        watchers: list[Any] = [StopOnNonFinite(name), *callbacks, *_OBSERVERS.get()]
         if recipe.max_seconds is not None:
             watchers.append(TimeLimit(recipe.max_seconds))
         bar = Progress(name, n_steps - done * len(batches)) if verbose else None
