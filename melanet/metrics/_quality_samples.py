@@ -76,7 +76,9 @@ class SampleSets:
         finite_synthetic = X_synthetic[kept]
         if isinstance(form, TableForm):
             real, synthetic = (x.astype("float64") for x in (X, finite_synthetic))
-            offset, scale = real.mean(axis=0), _nonzero(real.std(axis=0))
+            offset, spread = real.mean(axis=0), real.std(axis=0)
+            spread[np.ptp(real, axis=0) == 0] = 0  # not a rounding error of the mean
+            scale = _nonzero(spread)
             real, synthetic = (real - offset) / scale, (synthetic - offset) / scale
         else:
             real = form.encode(X)
