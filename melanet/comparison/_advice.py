@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # With fewer rare samples in a test fold, a score jumps by a third from one sample to the next.
 FEWEST_TESTED = 3
+WITH_THRESHOLD = " with a tuned threshold"
 _WANTED = 0.02  # difference of a score that would matter to most users
 
 Arm = tuple[str, str]  # remedy and measure
@@ -43,7 +44,7 @@ def name_arm(arm: Arm) -> str:
     remedy, measure = arm
     if measure != TUNED:
         return remedy
-    return THRESHOLD if remedy == NOTHING else f"{remedy} with a tuned threshold"
+    return THRESHOLD if remedy == NOTHING else f"{remedy}{WITH_THRESHOLD}"
 
 
 def choose(comparison: Comparison, model: str, scoring: str, summary: Summary) -> Choice | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from melanet import NOT_FOR_DIAGNOSIS
 from melanet._version import __version__
+from melanet.comparison._advice import WITH_THRESHOLD
 from melanet.comparison._measures import DECISION, MEASURES
 from melanet.images import data_url, difference_map, fit_cells, picture_grid
 from melanet.utils._files import atomic_path
@@ -100,7 +101,8 @@ def _text(value: object) -> str:
 def _table(comparison: Comparison, model: str, scoring: str) -> str:
     rows = comparison.rows(model)
     shown = [m for m in MEASURES if any(not math.isnan(row[m]) for row in rows)]
-    chosen = (comparison.best_[model] or {}).values()
+    best = (comparison.best_[model] or {}).values()
+    chosen = {name.removesuffix(WITH_THRESHOLD) for name in best}
     heads = ["remedy", *(MEASURES[m] for m in shown)]
     heads += [f"{MEASURES[scoring]}, difference", f"p, {MEASURES[scoring]}"]
     heads += ["p, balanced accuracy", "seconds", "folds"]
@@ -116,10 +118,7 @@ def _table(comparison: Comparison, model: str, scoring: str) -> str:
         cells += [_number(row[f"{m}_p_holm"]) for m in (scoring, DECISION)]
         cells += [f"{row['seconds']:.2g}" if row["seconds"] < 10 else f"{row['seconds']:.0f}"]
         cells += [str(row["n_folds"])]
-        marked = any(
-            one == row["remedy"] or one.startswith(f"{row['remedy']} with") for one in chosen
-        )
-        kind = " class=chosen" if marked else ""
+        kind = " class=chosen" if row["remedy"] in chosen else ""
         body = "".join(f"<td>{cell}</td>" for cell in cells)
         lines.append(f"<tr{kind}>{name}{body}</tr>")
     return f"<div class=wide><table><tr>{lines[0]}</tr>{''.join(lines[1:])}</table></div>"

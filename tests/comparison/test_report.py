@@ -71,6 +71,25 @@ def test_the_page_is_well_formed_escaped_and_loads_nothing(comparison, tmp_path)
     assert not opened
 
 
+@pytest.mark.parametrize(("tuned", "suffix"), [(-0.1, ""), (0.1, " with a tuned threshold")])
+def test_the_chosen_remedy_is_marked_and_not_one_whose_name_begins_alike(tmp_path, tuned, suffix):
+    store, names = Store(None, {}), ["nothing", "nothing, tuned threshold", "a", "a with b"]
+    rng = np.random.default_rng(0)
+    for fold in range(8):
+        for remedy, score in (("nothing", 0.5), ("a", 0.6), ("a with b", 0.8)):
+            values = dict.fromkeys(MEASURES, score) | {"balanced_accuracy_tuned": score + tuned}
+            fit = {name: v + rng.normal(0, 1e-3) for name, v in values.items()}
+            fits = {"m": {**fit, "seconds": 0.5}}
+            store.add({"remedy": remedy, "fold": fold, "seconds": 0.25, "fits": fits})
+    summary = Summary({"a": 40, "b": 10}, "b", 8, 1, 0.1, 5, "b", "rows", False)
+    found = Comparison(["m"], names, "auc", summary, store)
+    assert found.best_["m"]["ranking"] == "a with b"
+    found.to_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert re.findall("<tr class=chosen><td>(.*?)</td>", page) == ["a with b"]
+    assert found.best_["m"]["decision"] == f"a with b{suffix}"
+
+
 def test_intervals_are_drawn_for_every_remedy_that_ran(comparison, tmp_path):
     figure = comparison.plot(tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
