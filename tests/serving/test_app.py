@@ -5,19 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import requests
-from brightness import brightness_classifier
 from PIL import Image
 
-from melanet import CycleGAN, MelaNet
-from melanet.classifier import load_classifier
-from melanet.datasets import make_lesions
-from melanet.weights import _published
+from melanet import MelaNet
 
 pytest.importorskip("fastapi", reason='needs fastapi: pip install "melanet[app]"')
 pytest.importorskip("uvicorn", reason='needs uvicorn: pip install "melanet[app]"')
 
 from melanet.serving import create_app
-from melanet.serving._service import ModelService
 
 
 def post(url, picture, path="/api/predict", field="image", **query):
@@ -175,46 +170,3 @@ def test_classes_channels_and_range_of_fit_are_served(grey, serve, encoded):
     expected = grey.predict_proba(pixels[None] / 255 * 16)[0]
     got = [entry["probability"] for entry in body["predictions"]]
     np.testing.assert_allclose(got, expected, atol=1e-4)
-
-
-def test_samples_have_the_dtype_of_fit():
-    X, y = make_lesions(20, image_size=8, random_state=0)
-    wide = MelaNet(backbone="small", input_size=8, epochs=1, random_state=0)
-    wide.fit(X.astype("uint16") * 257, y)
-    sample = ModelService(wide).classifier_sample(X[0])
-    assert sample.dtype == np.uint16
-    np.testing.assert_array_equal(sample, X[0].astype(int) * 257)
-
-
-@pytest.mark.parametrize(
-    ("classes", "shown"),
-    [([0, 1], ["0", "1"]), (["cat", "dog"], ["cat", "dog"]), ([False, True], ["False", "True"])],
-)
-def test_only_published_weights_are_called_as_the_released_endpoint_calls_them(
-    tmp_path, monkeypatch, classes, shown
-):
-    model = brightness_classifier(tmp_path, classes)
-    assert ModelService(model).labels == shown
-    monkeypatch.setattr(_published, "fetch", lambda *_: tmp_path / "brightness.keras")
-    released = load_classifier("isic2016")
-    released.save(tmp_path / "saved")
-    for same in (released, load_classifier(tmp_path / "saved")):
-        assert ModelService(same).labels == ["Non-melanoma", "Melanoma"]
-        assert ModelService(same, labels={0: "no", 1: "yes"}).labels == ["no", "yes"]
-    assert ModelService(load_classifier(tmp_path / "brightness.keras")).labels == ["0", "1"]
-
-
-def test_labels_and_models_that_do_not_fit_are_rejected(model):
-    assert ModelService(model, labels=["no", "yes"]).labels == ["no", "yes"]
-    for labels in (["one"], ["same", "same"]):
-        with pytest.raises(ValueError, match="labels must name the 2 classes"):
-            create_app(model, labels=labels)
-    assert ModelService(model, labels={"malignant": "yes", "benign ": "no"}).labels == ["no", "yes"]
-    for labels, message in (
-        (["malignant", "benign"], "in the order"),
-        ({"2": "x"}, "the model's classes"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            create_app(model, labels=labels)
-    with pytest.raises(ValueError, match="translator must translate images"):
-        create_app(model, translator=CycleGAN.from_shape((5,)))
