@@ -46,7 +46,8 @@ class FeatureNetwork:
         For each of several independent networks, its columns of the pooled features. None means
         one network that has not seen the user's data.
     folds : sequence of pair of ndarray of int or None, default=None
-        For each independent network, the rows of the two classes that it has not seen.
+        For each independent network, the rows of the two classes that it has not seen, unless
+        the class has no more rows than there are networks.
     """
 
     name: str
