@@ -21,6 +21,7 @@ from melanet.classifier._base import FittedNetwork
 from melanet.classifier._dataset import ImageSubset, LabelledImages, hold_out
 from melanet.images import Augmentation
 from melanet.losses import focal_loss
+from melanet.utils._adam import FusedAdam
 from melanet.utils._groups import check_groups
 from melanet.utils._keras import keras_scope, untuned
 from melanet.utils._labels import match_keys
@@ -400,7 +401,7 @@ class MelaNet(FittedNetwork):
         pretrained = _backbones.starts_pretrained(self.backbone, self.backbone_weights)
         name = self.optimizer or ("adadelta" if pretrained else "adam")
         if name == "adam":
-            return keras.optimizers.Adam(self.learning_rate)
+            return FusedAdam(self.learning_rate)
         return keras.optimizers.Adadelta(self.learning_rate, rho=0.95, epsilon=1e-7)
 
     def _batches(self, training, validation, shape, class_weights, seed):

@@ -190,4 +190,8 @@ def read_synthetic(
                 f"synthetic must have been made of {source}. Received: "
                 f"{arguments.synthetic}, made of {row.source} and perhaps others that are not there"
             )
-    return load_rows(exclude(held_paths, rows, arguments.synthetic, folder), arguments.size)
+    kept = exclude(held_paths, rows, arguments.synthetic, folder)
+    if len(kept) < len(rows):
+        n = len(rows) - len(kept)
+        print(f"{n} of {len(rows)} synthetic images are left out: made of images that validate")
+    return load_rows(kept, arguments.size)

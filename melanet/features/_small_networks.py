@@ -12,6 +12,7 @@ from keras import layers
 from melanet.features._networks import WORKING_SIDE, FeatureNetwork, reduction
 from melanet.images._augmentation import Jitter
 from melanet.utils import reproducible, untuned
+from melanet.utils._adam import FusedAdam
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 
 N_NETWORKS = 3
@@ -68,7 +69,7 @@ def train_small_networks(
                 for images, fold in zip((A, B), folds)
             ]
             batches = _Batches(seen[0], seen[1], steps, [seed, i], Jitter(flip=flip))
-            served, callbacks = untuned(batches)
+            served, callbacks = untuned(batches, static=True)
             try:
                 model.fit(served, epochs=1, shuffle=False, callbacks=callbacks, verbose=0)
             finally:
@@ -148,7 +149,7 @@ def _build(shape, side, seed, name="network"):
 def _compiled(shape, side):
     model = _build(shape, side, 0)
     model.compile(
-        optimizer=keras.optimizers.Adam(_LEARNING_RATE),
+        optimizer=FusedAdam(_LEARNING_RATE),
         loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=2 * _SMOOTHING),
     )
     model.optimizer.build(model.trainable_variables)

@@ -13,6 +13,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from melanet.gan import networks
+from melanet.gan._unpaired_dataset import UnpairedDataset
 from melanet.gan.losses import PrecomputedLoss, absolute_error, adam, discriminator_losses
 from melanet.utils import untuned
 from melanet.utils._chunks import default_batch_size, samples_that_fit
@@ -342,7 +343,7 @@ class CycleGAN(keras.Model):
         self._check_complete()
         self._build_optimizer()
         if not shuffle and not isinstance(callbacks, keras.callbacks.CallbackList):
-            x, first = untuned(x)
+            x, first = untuned(x, static=isinstance(x, UnpairedDataset))
             callbacks = [*first, *keras.tree.flatten(callbacks or [])]
         with short_traces():
             return super().fit(x, *args, shuffle=shuffle, callbacks=callbacks, **kwargs)

@@ -5,9 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from melanet.utils._adam import FusedAdam
+
 
 @keras.saving.register_keras_serializable("melanet")
-class LinearDecayAdam(keras.optimizers.Adam):
+class LinearDecayAdam(FusedAdam):
     """Adam whose learning rate may fall linearly to zero.
 
     Rate and number of steps are variables, unlike those of a Keras schedule: a compiled training

@@ -13,6 +13,7 @@ from melanet.images import Augmentation
 from melanet.images._transform import downscale
 from melanet.preprocessing import SampleSource
 from melanet.utils import reproducible, untuned
+from melanet.utils._adam import FusedAdam
 from melanet.utils._chunks import chunk_slices
 from melanet.utils._model_store import STORE, copy_variables, reset_optimizer
 from melanet.utils._typing import PathLike
@@ -117,7 +118,7 @@ def _lease(network):
     def build():
         model = _build_network(shape, n_classes, 0)
         model.compile(
-            optimizer=keras.optimizers.Adam(_LEARNING_RATE),
+            optimizer=FusedAdam(_LEARNING_RATE),
             loss="sparse_categorical_crossentropy",
             # Keras on torch takes one step at a time.
             steps_per_execution=1 if keras.backend.backend() == "torch" else _STEPS_AT_ONCE,
@@ -188,7 +189,7 @@ class Judge:
         with _lease(network) as model:
             reset_optimizer(model.optimizer, learning_rate=_LEARNING_RATE)
             try:
-                served, callbacks = untuned(batches)
+                served, callbacks = untuned(batches, static=True)
                 model.fit(served, epochs=1, shuffle=False, callbacks=callbacks, verbose=0)
             finally:
                 batches.images = None  # TensorFlow keeps the data set alive

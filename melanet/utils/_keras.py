@@ -140,7 +140,7 @@ def _is_not_about_retracing(record: logging.LogRecord) -> bool:
     return "retracing" not in record.getMessage()
 
 
-def untuned(batches: Any) -> tuple[Any, list[keras.callbacks.Callback]]:
+def untuned(batches: Any, static: bool = False) -> tuple[Any, list[keras.callbacks.Callback]]:
     """Wrap batches so that TensorFlow serves them without its tuner.
 
     Keras turns a ``PyDataset`` into a ``tf.data`` pipeline, which TensorFlow tunes in a thread
@@ -155,6 +155,9 @@ def untuned(batches: Any) -> tuple[Any, list[keras.callbacks.Callback]]:
     ----------
     batches : keras.utils.PyDataset
         Data set of known length, with arrays in tuples, lists or dicts.
+    static : bool, default=False
+        Whether all batches have the shapes of the first. The graph of a training step then needs
+        no operations that compute shapes, a tenth of all.
 
     Returns
     -------
@@ -186,7 +189,7 @@ def untuned(batches: Any) -> tuple[Any, list[keras.callbacks.Callback]]:
     def read_tensors(index: Any) -> Any:
         tensors = tf.numpy_function(read, [index], [array.dtype for array in arrays])
         for tensor, array in zip(tensors, arrays, strict=True):
-            tensor.set_shape((None, *array.shape[1:]))
+            tensor.set_shape(array.shape if static else (None, *array.shape[1:]))
         return tf.nest.pack_sequence_as(structure, tensors)
 
     served = tf.data.Dataset.range(len(batches)).map(read_tensors).prefetch(1)

@@ -53,7 +53,7 @@ def sources(work):
     yield "above", table(work, ".", lambda path: path.relative_to(work))
 
 
-def test_pictures_made_of_validation_pictures_are_left_out_however_they_are_named(work):
+def test_pictures_made_of_validation_pictures_are_left_out_however_they_are_named(work, capsys):
     paths = sorted((work / "src").rglob("*.png"))
     benign = [path for path in paths if path.parent.name == "benign"]
     held = [*benign[::2], paths[-1]]
@@ -68,6 +68,7 @@ def test_pictures_made_of_validation_pictures_are_left_out_however_they_are_name
         X, y, _ = read_synthetic(arguments, kept, held)
         assert 0 < n_kept < 8
         assert len(X) == n_kept, name
+        assert f"{8 - n_kept} of 8 synthetic images are left out" in capsys.readouterr().out
         assert {int(image[0, 0, 0]) for image in X} <= allowed, name
         assert set(y.tolist()) == {"malignant"}
 
