@@ -217,9 +217,12 @@ def list_source(source: str | Path, subset: str = "train", groups: str | None = 
 
 
 def load_pictures(
-    paths: np.ndarray, size: int | Sequence[int], value_range: tuple[float, float] | None
+    paths: np.ndarray,
+    size: int | Sequence[int],
+    value_range: tuple[float, float] | None,
+    channels: int = 3,
 ) -> np.ndarray:
-    """Load images; see `melanet.images.load_images`.
+    """Load images in colour, or in one channel; see `melanet.images.load_images`.
 
     Warns
     -----
@@ -232,7 +235,7 @@ def load_pictures(
     from melanet.images import Depth, check_size, likely_range, read_pictures
 
     depth = Depth(len(paths))
-    images = read_pictures(list(paths), check_size(size), value_range, depth)
+    images = read_pictures(list(paths), check_size(size), value_range, depth, channels=channels)
     brightest = int(images.max(initial=0))
     if not depth.n_deep and likely_range(8, 0, brightest) is not None:
         warnings.warn(

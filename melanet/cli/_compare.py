@@ -79,6 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     from melanet import NOT_FOR_DIAGNOSIS, compare
     from melanet.comparison import estimate_seconds
     from melanet.comparison._cost import describe_estimate
+    from melanet.images import count_channels
     from melanet.utils._files import check_writable
 
     out = Path(arguments.out)
@@ -103,7 +104,8 @@ def run(arguments: argparse.Namespace) -> None:
     if source.groups is not None:
         n = len(np.unique(source.groups))
         print(f"Folds split by {' and '.join(source.group_columns)}: {n} groups")
-    X = load_pictures(source.paths, arguments.size, arguments.value_range)
+    channels = count_channels(source.paths, arguments.size)
+    X = load_pictures(source.paths, arguments.size, arguments.value_range, channels)
     if arguments.dry_run:
         needed = estimate_seconds(X, y, estimator, **options)
         print(f"Estimate: {describe_estimate(needed)}")

@@ -38,16 +38,19 @@ def add_arguments(add: Callable[..., Any]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train and save; see `melanet.gan.training.train_and_save`."""
     from melanet.gan.training import train_and_save
+    from melanet.images import count_channels
     from melanet.over_sampling import guide_for, resolve_recipe, with_features
     from melanet.utils._files import check_writable
 
     paths, y = list_folder(arguments.source)
     counts = count_classes(y, arguments.source)
     check_outside("--out", arguments.out, arguments.source)  # image grids are written beside it
-    sides = {Path(file).parent.name for file in paths} == {"trainA", "trainB"}
-    source, target = choose_classes(counts, arguments.from_class, arguments.to_class, sides)
+    by_side = {Path(file).parent.name for file in paths} == {"trainA", "trainB"}
+    source, target = choose_classes(counts, arguments.from_class, arguments.to_class, by_side)
     features = parse_features(arguments.features)
-    shape = (arguments.size, arguments.size, 3)
+    sides = [paths[y == name].tolist() for name in (source, target)]
+    channels = count_channels(sides[0] + sides[1], arguments.size)
+    shape = (arguments.size, arguments.size, channels)
     recipe = resolve_recipe(
         arguments.preset,
         shape,
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     recipe, network = with_features(recipe, shape, features)
     check_writable(arguments.out)
-    A, B = _read_sides(paths, y, (source, target), arguments.size, arguments.value_range)
+    A, B = _read_sides(sides, arguments.size, arguments.value_range, channels)
     train_and_save(
         A,
         B,
@@ -71,13 +74,12 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"Wrote {arguments.out}: a CycleGAN from {source} to {target}")
 
 
-def _read_sides(paths, y, classes, size, value_range):
+def _read_sides(sides, size, value_range, channels):
     """Return the images of two classes, whose depth is checked together."""
     from melanet.images import Depth, check_size, read_pictures
 
-    files = [paths[y == name].tolist() for name in classes]
-    size, depth = check_size(size), Depth(sum(map(len, files)))
-    return [read_pictures(part, size, value_range, depth) for part in files]
+    size, depth = check_size(size), Depth(sum(map(len, sides)))
+    return [read_pictures(files, size, value_range, depth, channels=channels) for files in sides]
 
 
 def choose_classes(

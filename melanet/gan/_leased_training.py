@@ -221,8 +221,8 @@ def unpaired_dataset(
     epochs, options = batch_options(recipe, seed)
     if isinstance(A, PictureFiles) and isinstance(B, PictureFiles):
         sides = A.paths.tolist(), B.paths.tolist()
-        files = UnpairedFiles(*sides, A.sample_shape[:2], value_range=A.value_range, **options)
-        return files, epochs
+        *size, options["channels"] = A.sample_shape
+        return UnpairedFiles(*sides, size, value_range=A.value_range, **options), epochs
     return UnpairedImages(np.asarray(A), np.asarray(B), **options), epochs
 
 

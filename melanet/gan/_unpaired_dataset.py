@@ -265,6 +265,8 @@ class UnpairedFiles(UnpairedDataset):
         Applied to both sets.
     value_range : (float, float) or None, default=None
         Limits of the values of grey files of more than 8 bits, see `melanet.datasets.load_images`.
+    channels : {3, 1}, default=3
+        Channels of the images: colours, or grey.
     workers : int, default=2
         Number of reading threads.
     **kwargs
@@ -303,12 +305,13 @@ class UnpairedFiles(UnpairedDataset):
         flip: str | None = None,
         augment: Augment | None = None,
         value_range: Iterable[float] | None = None,
+        channels: int = 3,
         workers: int = 2,
         **kwargs: Any,
     ):
         A, B = check_paths(A, "A"), check_paths(B, "B")
         depth = Depth(len(A) + len(B))
-        a, b = (PictureFiles(paths, size, value_range, depth) for paths in (A, B))
+        a, b = (PictureFiles(paths, size, value_range, depth, channels) for paths in (A, B))
         for name, files in (("A", a), ("B", b)):
             if not len(files):
                 raise ValueError(f"{name} must hold at least one file. Received: none")

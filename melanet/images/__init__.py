@@ -2,6 +2,7 @@
 
 from melanet.images._augmentation import FLIPS, Augmentation, Jitter, flip_images
 from melanet.images._depth import Depth, likely_range
+from melanet.images._grey import count_channels
 from melanet.images._io import (
     check_paths,
     check_size,
@@ -27,6 +28,7 @@ __all__ = [
     "Jitter",
     "check_paths",
     "check_size",
+    "count_channels",
     "data_url",
     "describe_error",
     "difference_map",

@@ -153,19 +153,25 @@ def read_pictures(
     value_range: Iterable[float] | None,
     depth: Depth,
     n_jobs: int | None = None,
+    channels: int = 3,
 ) -> NDArray[np.uint8]:
-    """Decode files of a set, whose depth is checked over several calls; see `load_images`."""
+    """Decode files of a set, whose depth is checked over several calls; see `load_images`.
+
+    With ``channels=1`` the images are grey, of shape (n, height, width, 1).
+    """
     height, width = size
     limits = None if value_range is None else check_value_range(value_range)
     check_memory(
-        3 * len(paths) * height * width,
+        channels * len(paths) * height * width,
         f"{len(paths)} images of size=({height}, {width})",
         "Choose a smaller size, or read the files in parts",
     )
-    images = np.empty((len(paths), height, width, 3), dtype=np.uint8)
+    images = np.empty((len(paths), height, width, channels), dtype=np.uint8)
 
     def load(i: int) -> None:
-        images[i] = np.asarray(read_picture(paths[i], size, limits, depth))
+        picture = read_picture(paths[i], size, limits, depth)
+        pixels = np.asarray(picture if channels == 3 else picture.convert("L"))
+        images[i] = pixels.reshape(images.shape[1:])
 
     for_each(load, paths, n_jobs)
     depth.check(len(paths))

@@ -13,12 +13,11 @@ from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.over_sampling._generation import ClassGenerator
 from melanet.over_sampling._plans import (
     check_sample_shapes,
-    image_size,
     load_cyclegans,
+    open_pictures,
     plan_classes,
 )
 from melanet.over_sampling._presets import resolve_recipe
-from melanet.preprocessing import PictureFiles
 from melanet.utils._labels import check_spelling
 from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import Augment, PathLike
@@ -133,7 +132,7 @@ class BalancedBatches(keras.utils.PyDataset):
         check_spelling("y", y)
         check_distinct_files("paths", paths)
         models = load_cyclegans(cyclegans, "cyclegans", y)
-        self.files = PictureFiles(paths, image_size(size, models), value_range)
+        self.files = open_pictures(paths, size, value_range, models)
         shape = self.files.sample_shape
         check_sample_shapes(models, "cyclegans", shape, "Leave size out, or give the model's")
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
@@ -178,6 +177,7 @@ class BalancedBatches(keras.utils.PyDataset):
             synthetic = np.flatnonzero((rows < 0) & (codes == code))
             synthetic = synthetic[np.argsort(-1 - rows[synthetic])]
             images[synthetic] = self._generate(code, -1 - rows[synthetic])
+        images = np.repeat(images, 3 // images.shape[-1], axis=-1)  # grey ones, too
         if self.augment is not None:
             images = self.augment(images, rng)
         return (images + 1) / 2, np.eye(len(self._rows), dtype="float32")[codes]

@@ -37,8 +37,8 @@ from melanet.over_sampling._plans import (
     ClassPlan,
     check_needs,
     check_sample_shapes,
-    image_size,
     load_cyclegans,
+    open_pictures,
     plan_classes,
 )
 from melanet.over_sampling._presets import Recipe, names_features, resolve_recipe
@@ -115,7 +115,8 @@ def oversample_files(
         to `destination`), source label, group of the source, kind ("translation", or "copy",
         possibly augmented), weight (as `sample_weight_` of `melanet.GANOversampler`), model and
         seed. ``recipe.json`` holds the settings, with the checksum of pretrained features. All is
-        written atomically.
+        written atomically. Where all images are grey, so are the synthetic ones, and the CycleGANs
+        work in one channel, unless one of `models` takes three.
     names : sequence of str or None, default=None
         Names of the sources in the manifest, one for each path; None takes `paths`. A name that
         is not UTF-8 is written byte for byte: read with ``errors="surrogateescape"``.
@@ -197,7 +198,7 @@ def oversample_files(
     names = _check_names(paths if names is None else names, len(paths))
     groups = check_groups(groups, len(paths))
     cyclegans = load_cyclegans(models, "models", y)
-    files = PictureFiles(paths, image_size(size, cyclegans), value_range)
+    files = open_pictures(paths, size, value_range, cyclegans)
     remedy = "Leave size out, or give the model's"
     check_sample_shapes(cyclegans, "models", files.sample_shape, remedy)
     needs = _needs(sampling_strategy, y, cyclegans)
@@ -398,13 +399,15 @@ def write_images(images: np.ndarray, paths: Sequence[Path]) -> None:
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, 3), uint8
-        Images.
+    images : ndarray of shape (n, height, width, 3) or (n, height, width, 1), uint8
+        Images; those of one channel are written as grey files.
     paths : sequence of Path
         Files to write.
     """
     for folder in {path.parent for path in paths}:
         folder.mkdir(parents=True, exist_ok=True)
+    if images.shape[-1] == 1:
+        images = images[..., 0]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda pair: Image.fromarray(pair[0]).save(pair[1]), zip(images, paths)))
 

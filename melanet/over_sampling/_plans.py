@@ -1,13 +1,15 @@
 """Plans of over-sampling: which classes need samples, made from which rows, by which models."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from melanet.gan import CycleGAN
+from melanet.images import count_channels
+from melanet.preprocessing import PictureFiles
 from melanet.utils._labels import match_keys
 from melanet.utils._typing import PathLike
 from melanet.utils._validation import to_python
@@ -150,6 +152,22 @@ def image_size(
     if size is not None:
         return size
     return next((gan.sample_shape[:2] for gan in cyclegans.values()), 256)
+
+
+def open_pictures(
+    paths: Sequence[PathLike],
+    size: int | Sequence[int] | None,
+    value_range: Iterable[float] | None,
+    cyclegans: Mapping[Any, CycleGAN],
+) -> PictureFiles:
+    """Return image files as they are translated: at `image_size`, grey ones in one channel.
+
+    Grey images keep three channels if a CycleGAN takes three.
+    """
+    size = image_size(size, cyclegans)
+    in_colour = any(gan.sample_shape[-1] == 3 for gan in cyclegans.values())
+    channels = 3 if in_colour else count_channels(paths, size)
+    return PictureFiles(paths, size, value_range, channels=channels)
 
 
 def check_sample_shapes(

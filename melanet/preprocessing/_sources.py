@@ -112,15 +112,17 @@ class PictureFiles:
         Limits of the values of grey files of more than 8 bits, see `melanet.datasets.load_images`.
     depth : melanet.images.Depth or None, default=None
         Record of the bits that files of more than 8 bits use, shared by parts of a set.
+    channels : {3, 1}, default=3
+        Channels of the images: colours, or grey; see `melanet.images.count_channels`.
 
     Attributes
     ----------
     shape : tuple of int
-        (n, height, width, 3).
+        (n, height, width, channels).
     paths : ndarray of str of shape (n,)
         Image files.
     sample_shape : tuple of int
-        (height, width, 3).
+        (height, width, channels).
     form : ImageForm
         Form of the decoded images: uint8 in [0, 255].
 
@@ -144,9 +146,10 @@ class PictureFiles:
         size: int | Sequence[int],
         value_range: Iterable[float] | None = None,
         depth: Depth | None = None,
+        channels: int = 3,
     ):
         self.paths = np.array(check_paths(paths))
-        self.sample_shape = (*check_size(size), 3)
+        self.sample_shape = (*check_size(size), channels)
         self.shape = (len(self.paths), *self.sample_shape)
         self.form = ImageForm(self.sample_shape, self.sample_shape, "uint8", (0, 255))
         self.value_range = None if value_range is None else check_value_range(value_range)
@@ -171,7 +174,7 @@ class PictureFiles:
 
         Returns
         -------
-        ndarray of shape (number of rows, height, width, 3), float32
+        ndarray of shape (number of rows, height, width, channels), float32
             Images in [-1, 1].
 
         Raises
@@ -181,9 +184,11 @@ class PictureFiles:
         """
         chosen = rows if isinstance(rows, (slice, np.ndarray)) else list(rows)
         paths = self.paths[chosen].tolist()
-        size = self.sample_shape[:2]
-        return self.form.encode(read_pictures(paths, size, self.value_range, self.depth, n_jobs))
+        size, channels = self.sample_shape[:2], self.sample_shape[2]
+        images = read_pictures(paths, size, self.value_range, self.depth, n_jobs, channels)
+        return self.form.encode(images)
 
     def subset(self, rows: Rows) -> "PictureFiles":
         """Return the files in some rows as a source of their own."""
-        return PictureFiles(self.paths[rows], self.sample_shape[:2], self.value_range, self.depth)
+        size, channels = self.sample_shape[:2], self.sample_shape[2]
+        return PictureFiles(self.paths[rows], size, self.value_range, self.depth, channels)

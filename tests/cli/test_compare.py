@@ -3,9 +3,12 @@
 import json
 import re
 
+import joblib
 import keras
+import numpy as np
 import pytest
 from commands import read_rows, run, run_failing, write_classes
+from PIL import Image
 
 from melanet.cli._compare import parse_remedies
 from melanet.features._networks import VGG16_FILE
@@ -69,6 +72,19 @@ def test_a_dry_run_estimates_and_writes_nothing(folder, weights, tmp_path, capsy
         r"^Estimate: (under )?\d+ s in all: nothing (under )?\d+ s$", capsys.readouterr().out, re.M
     )
     assert not out.exists()
+
+
+def test_grey_images_in_colour_files_are_compared_in_one_channel(folder, weights, tmp_path):
+    for path in sorted(folder.rglob("*.png")):
+        out = tmp_path / "grey" / path.relative_to(folder)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(path).convert("L").convert("RGB").save(out)
+    command = ["--out", tmp_path / "out", "--size", 16, "--remedies", "nothing", "--repeats", 1]
+    run("compare", tmp_path / "grey", *command)
+    settings = json.loads((tmp_path / "out" / "work" / "settings.json").read_text())
+    files = sorted((tmp_path / "grey").rglob("*.png"))
+    X = np.stack([np.asarray(Image.open(file).convert("L"))[..., None] for file in files])
+    assert settings["X"] == joblib.hash(X)
 
 
 def test_a_csv_file_splits_by_its_groups(folder, weights, tmp_path, capsys):

@@ -44,7 +44,17 @@ def test_the_named_sides_are_used(tmp_path, monkeypatch, capsys, options, levels
     run("train-gan", write_sides(tmp_path / "ab"), "--out", tmp_path / "x.keras", *options)
     ((A, B),) = calls
     assert (A.min(), A.max(), B.min(), B.max()) == (*levels[:1] * 2, *levels[1:] * 2)
+    assert A.shape == B.shape == (2, 256, 256, 1)  # grey, in colour files
     assert f"from {'AB'[levels[0] > 0]} to {'AB'[levels[1] > 0]}" in capsys.readouterr().out
+
+
+def test_one_image_in_colour_makes_three_channels(tmp_path, monkeypatch):
+    shapes = []
+    monkeypatch.setattr(training, "train_and_save", lambda A, B, *_, **__: shapes.append(A.shape))
+    folder = write_sides(tmp_path / "ab")
+    Image.new("RGB", (8, 8), (255, 255, 200)).save(folder / "trainB" / "1.png")
+    run("train-gan", folder, "--out", tmp_path / "x.keras", "--size", 8)
+    assert shapes == [(2, 8, 8, 3)]
 
 
 def test_classes_that_do_not_exist_are_refused(tmp_path, capsys):

@@ -43,6 +43,17 @@ def test_an_epoch_holds_every_real_image_once_and_translations_for_the_rest(tmp_
     assert orders[0] != orders[1]
 
 
+def test_networks_of_one_channel_translate_grey_images_for_classifiers_of_three(tmp_path):
+    paths, labels, _ = write_colours(tmp_path, {"common": 12, "rare": 3})
+    found = [
+        BalancedBatches(paths, labels, {"rare": negative((8, 8, n))}, 6, match=False, guard=False)
+        for n in (1, 3)
+    ]
+    for one, three in zip(found[0], found[1]):
+        assert one[0].shape == (6, 8, 8, 3)
+        np.testing.assert_array_equal(one[0], three[0])
+
+
 def test_the_guard_replaces_unchanged_translations_by_copies(tmp_path):
     paths, labels, colours = write_colours(tmp_path, {"common": 8, "rare": 2})
     gan = negative()

@@ -60,6 +60,31 @@ def test_images_are_translations_of_the_sources_in_the_manifest(tmp_path, monkey
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
+def test_grey_images_become_grey_files_by_networks_of_one_channel(tmp_path, monkeypatch):
+    use_small_recipe(monkeypatch)
+    paths, labels, _ = write_colours(tmp_path / "in", {"a": 8, "b": 4})
+    for path in paths[::2]:  # the others are grey in colour files
+        with Image.open(path) as image:
+            grey = image.convert("L")
+        grey.save(path)
+    oversample_files(paths, labels, tmp_path / "trained", size=8)
+    by_model = tmp_path / "negative"
+    models = {"b": negative((8, 8, 1))}
+    oversample_files(paths, labels, by_model, models=models, preset="paper")
+    for folder in (tmp_path / "trained", by_model):
+        files = [folder / row["file"] for row in rows(folder / "manifest.csv")]
+        assert [Image.open(file).mode for file in files] == ["L"] * 4
+    for row in rows(by_model / "manifest.csv"):
+        assert colour(by_model / row["file"]) == 255 - colour(row["source"]).min()
+    # A model of three channels is given what it takes, and an image in colour decides for all.
+    options = {"models": {"b": negative()}, "preset": "paper"}
+    oversample_files(paths, labels, tmp_path / "three", **options)
+    assert {Image.open(file).mode for file in (tmp_path / "three").rglob("*.png")} == {"RGB"}
+    Image.new("RGB", (8, 8), (9, 0, 0)).save(paths[-1])
+    with pytest.raises(ValueError, match=r"shape \(8, 8, 1\). Received: .* shape \(8, 8, 3\)"):
+        oversample_files(paths, labels, tmp_path / "x", models=models, preset="paper")
+
+
 def test_beyond_the_limit_images_are_exact_copies(tmp_path, monkeypatch):
     monkeypatch.setattr(_files, "_MAX_CHUNK", 4)
     paths, labels, _ = write_colours(tmp_path / "in", {"a": 14, "b": 4})
