@@ -80,7 +80,8 @@ def leased_conditional_training(
     >>> import numpy as np
     >>> from melanet.gan._conditional_training import leased_conditional_training
     >>> from melanet.over_sampling import PRESETS
-    >>> recipe = replace(PRESETS["default"], steps=4, filters=2, discriminator_filters=2)
+    >>> small = {"generator": "unet", "filters": 2, "discriminator_filters": 2}
+    >>> recipe = replace(PRESETS["default"], steps=4, **small)
     >>> A, b, c = (np.full((4, 8, 8, 1), value) for value in (-0.5, 0, 0.5))
     >>> with leased_conditional_training(recipe, A, {"b": b, "c": c}) as trainings:
     ...     cyclegans = {label: trainings.select(label).copy() for label in "bc"}
