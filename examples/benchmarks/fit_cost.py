@@ -18,13 +18,21 @@ import warnings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+def default_recipe(side):
+    """Return the default's settings for images of a side."""
+    from melanet.over_sampling import resolve_recipe
+
+    return resolve_recipe("default", (side, side, 3))
+
+
 def measure(side, steps, n_images, features):
     """Return the processor seconds of a fit, and the sampler."""
     from melanet import GANOversampler
     from melanet.datasets import make_lesions
 
     X, y = make_lesions(n_images, image_size=side, weights=(0.8, 0.2), random_state=0)
-    sampler = GANOversampler(steps=steps, features=features, random_state=0)
+    guide = {"features": features} if default_recipe(side).generator == "edit" else {}
+    sampler = GANOversampler(steps=steps, random_state=0, **guide)
     start = time.process_time()
     sampler.fit_resample(X, y)
     return time.process_time() - start, sampler
@@ -42,15 +50,13 @@ def main():
     if not 1 <= few < more:
         parser.error(f"--steps must be two numbers, the first smaller. Received: {few} {more}")
     warnings.simplefilter("ignore")  # such trainings are too short
-    from melanet.over_sampling import resolve_recipe
-
     print("side, generator, CPU s of a step, CPU s of a default fit, peak MiB so far")
     for side in arguments.sides:
         first, sampler = measure(side, few, arguments.images, arguments.weights)
         second, _ = measure(side, more, arguments.images, arguments.weights)
         again, _ = measure(side, few, arguments.images, arguments.weights)  # without compilation
         step = (second - again) / (more - few)
-        total = first + step * (resolve_recipe("default", (side, side, 3)).steps - few)
+        total = first + step * (default_recipe(side).steps - few)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         generator = sampler.recipe_.generator
         print(f"{side:4} {generator:7} {step:7.3f} {total:7.0f} {peak:7,}", flush=True)
