@@ -14,7 +14,7 @@ class OverlapWarning(UserWarning):
 
 
 class TranslationWarning(UserWarning):
-    """Many translations into a class were rejected and replaced by copies of real samples."""
+    """Translations are doubtful: many were replaced by copies, or no pretrained network guides."""
 
 
 class ScaleWarning(UserWarning):

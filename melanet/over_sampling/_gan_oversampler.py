@@ -430,7 +430,7 @@ class GANOversampler(BaseOverSampler):
             to_learn = labels_to_learn(plans, pretrained)
         network = None
         if to_learn:
-            recipe, network = with_features(recipe, form.tensor_shape, self.features)
+            recipe, network = with_features(recipe, form.tensor_shape, self.features, 6)
         if isinstance(form, TableForm):
             warn_of_hopeless_classes(samples[:], y, needs)
         result = Extended(X, sum(needs.values()), form.dtype)

@@ -1,9 +1,11 @@
 """The guide of an edit GAN, as a recipe asks for it."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from melanet.exceptions import TranslationWarning
 from melanet.features import (
     DEFAULT_STEPS,
     WORKING_SIDE,
@@ -16,7 +18,7 @@ from melanet.over_sampling._presets import Recipe, names_features
 
 
 def with_features(
-    recipe: Recipe, shape: Sequence[int], features: Any = "auto"
+    recipe: Recipe, shape: Sequence[int], features: Any = "auto", stacklevel: int = 2
 ) -> tuple[Recipe, FeatureNetwork | None]:
     """Find the frozen network that guides a recipe's training, and record it in the recipe.
 
@@ -28,6 +30,8 @@ def with_features(
         Shape of a sample.
     features : {"auto", "imagenet"}, path-like, keras.Model or None, default="auto"
         See `melanet.features.find_features`.
+    stacklevel : int, default=2
+        As in `warnings.warn`; 1 is the caller's line.
 
     Returns
     -------
@@ -42,6 +46,11 @@ def with_features(
         If the recipe needs no guide and features are given, or they do not fit the images.
     FileNotFoundError
         If there is no such file.
+
+    Warns
+    -----
+    TranslationWarning
+        If "auto" finds no pretrained network, without which edits are less like the class.
     """
     if recipe.generator != "edit":
         if names_features(features):
@@ -53,6 +62,15 @@ def with_features(
         return recipe, None
     network = find_features(features, shape, recipe.edit_side or WORKING_SIDE)
     if network is None:
+        if features is not None and shape[-1] in (1, 3):  # others have no such network
+            warnings.warn(
+                "No ImageNet weights lie in Keras' cache, and features='auto' never downloads: small "
+                "networks that are trained on these images guide the edits, which are then less "
+                "like real images of the class. Pass features='imagenet' to download VGG16's "
+                "weights once (59 MB), or features=None to do without them",
+                TranslationWarning,
+                stacklevel=stacklevel + 1,
+            )
         return replace(recipe, features="small"), None
     return replace(recipe, features=network.name, features_sha256=network.sha256), network
 

@@ -1,9 +1,11 @@
+import warnings
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
+from melanet.exceptions import TranslationWarning
 from melanet.over_sampling import _guidance, resolve_recipe
 from melanet.over_sampling._guidance import guide_for, with_features
 
@@ -26,6 +28,18 @@ def test_the_network_is_recorded_in_the_recipe():
     assert with_features(EDIT, SHAPE, found)[1] is found
     # The checksum tells networks of equal form apart.
     assert with_features(EDIT, SHAPE, network())[0].features_sha256 != recipe.features_sha256
+
+
+def test_missing_weights_are_told_unless_small_networks_are_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.warns(TranslationWarning, match="No ImageNet weights lie in Keras' cache") as found:
+        assert with_features(EDIT, SHAPE, stacklevel=1)[0].features == "small"
+    assert found[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with_features(EDIT, SHAPE, None)
+        with_features(EDIT, (32, 32, 5))
+        with_features(REDRAW, SHAPE)
 
 
 def test_a_recipe_that_redraws_takes_no_features_and_no_guide():
