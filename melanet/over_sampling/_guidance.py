@@ -64,9 +64,9 @@ def with_features(
     if network is None:
         if features is not None and shape[-1] in (1, 3):  # others have no such network
             warnings.warn(
-                "No ImageNet weights lie in Keras' cache, and features='auto' never downloads: small "
-                "networks that are trained on these images guide the edits, which are then less "
-                "like real images of the class. Pass features='imagenet' to download VGG16's "
+                "No ImageNet weights lie in Keras' cache, and features='auto' never downloads: "
+                "small networks that are trained on these images guide the edits, which are then "
+                "less like real images of the class. Pass features='imagenet' to download VGG16's "
                 "weights once (59 MB), or features=None to do without them",
                 TranslationWarning,
                 stacklevel=stacklevel + 1,
