@@ -362,6 +362,9 @@ class GANOversampler(BaseOverSampler):
             If `pretrained` has a CycleGAN of a class that needs no samples, or of every class that
             does and parameters of the training are given. CycleGANs of the previous fit are
             exempt, since that used these parameters.
+        TranslationWarning
+            If translations of a class were refused, or images are edited without a pretrained
+            network because ``features="auto"`` finds none.
         """
         refuse_missing_labels(y)
         targets = Targets(y)
