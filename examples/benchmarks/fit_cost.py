@@ -1,4 +1,4 @@
-"""What a default fit costs at each image size, in processor seconds of one class.
+"""Estimate the processor seconds of a default fit at each image size, for one class.
 
     python examples/benchmarks/fit_cost.py --sides 28 64 128 256 512 --weights WEIGHTS
 

@@ -227,6 +227,7 @@ def unpaired_dataset(
 
 
 def batch_options(recipe, seed):
+    """Return the number of epochs, and a recipe's options of an `UnpairedDataset`."""
     epochs, steps = recipe.schedule()
     options: dict[str, Any] = {
         "batch_size": recipe.batch_size,

@@ -10,9 +10,8 @@ from keras import ops
 class FusedAdam(keras.optimizers.Adam):
     """Keras' Adam, which on TensorFlow updates a variable by one operation instead of dozens.
 
-    In networks for small images those are a third of the operations of a training step, which
-    take longer to trace than to run (docs/decisions/compiled-models.md). The other backends take
-    Keras' own steps, and so do sparse gradients and ``amsgrad=True``.
+    That shortens the compilation of a training (docs/decisions/compiled-models.md). The other
+    backends take Keras' own steps, and so do sparse gradients and ``amsgrad=True``.
 
     Parameters
     ----------
