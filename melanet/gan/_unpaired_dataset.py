@@ -12,7 +12,7 @@ from melanet.images._augmentation import FLIPS, flip_images
 from melanet.preprocessing import PictureFiles
 from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import Augment, PathLike
-from melanet.utils._validation import as_symmetric, check_positive_integer
+from melanet.utils._validation import as_symmetric, check_batch, check_positive_integer
 
 
 def balanced_draws(n: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -91,6 +91,7 @@ class UnpairedDataset(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, np.ndarray]]:
         """Return batch `index` of the current epoch as ``((a, b),)``."""
+        check_batch(index, self)
         rng = np.random.default_rng([self.seed, self.epoch, index])
         rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
         a, b = (self._read(x, order[rows]) for x, order in zip((self.A, self.B), self._order))

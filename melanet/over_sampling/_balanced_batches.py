@@ -21,7 +21,7 @@ from melanet.over_sampling._presets import resolve_recipe
 from melanet.utils._labels import check_spelling
 from melanet.utils._paths import check_distinct_files
 from melanet.utils._typing import Augment, PathLike
-from melanet.utils._validation import check_positive_integer, check_unmasked
+from melanet.utils._validation import check_batch, check_positive_integer, check_unmasked
 
 
 class BalancedBatches(keras.utils.PyDataset):
@@ -166,6 +166,7 @@ class BalancedBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `index` of the current epoch as ``(x, y)``."""
+        check_batch(index, self)
         rng = np.random.default_rng([self.seed, self.epoch, index, len(self._rows)])
         places = np.arange(index * self.batch_size, (index + 1) * self.batch_size)
         codes, turns = places % len(self._rows), places // len(self._rows)

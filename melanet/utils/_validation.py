@@ -1,6 +1,6 @@
 """Checks of single parameters, with errors that name the parameter and its value."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from numbers import Integral
 from typing import Any
 
@@ -25,6 +25,17 @@ def check_positive_integer(name: str, value: Any, optional: bool = False) -> Non
     """Raise ValueError unless `value` is a positive integer, or None if `optional`."""
     if not (optional and value is None):
         check_integer(name, value, 1)
+
+
+def check_batch(index: int, batches: Sized) -> None:
+    """Raise IndexError unless an epoch has batch `index`.
+
+    A loop over a ``PyDataset`` ends by it: in Keras 3.9 the class has no ``__iter__``.
+    """
+    if not 0 <= index < len(batches):
+        raise IndexError(
+            f"An epoch has batches from 0 to {len(batches) - 1}. Received: index={index}"
+        )
 
 
 def as_symmetric(name: str, x: Any) -> np.ndarray:

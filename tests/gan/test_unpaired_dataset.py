@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from negatives import write_colours
@@ -26,6 +28,14 @@ def test_an_epoch_shows_all_of_the_smaller_set_once():
     assert len(batches) == 7
     np.testing.assert_allclose(np.sort(-b * 100), np.arange(1, 8), rtol=1e-6)
     assert len(np.unique(a)) == 7
+
+
+def test_a_loop_over_the_batches_ends_with_the_epoch():
+    batches = UnpairedImages(numbered(11), numbered(7, -1), batch_size=2)
+    assert len(list(itertools.islice(batches, 9))) == len(batches) == 4
+    for index in (4, -1):
+        with pytest.raises(IndexError, match=rf"from 0 to 3.*index={index}"):
+            batches[index]
 
 
 def test_batches_have_the_same_size_if_the_set_is_not_divisible():

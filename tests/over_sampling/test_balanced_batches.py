@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -41,6 +43,14 @@ def test_an_epoch_holds_every_real_image_once_and_translations_for_the_rest(tmp_
         np.testing.assert_array_equal(batches[2][0], batches[2][0])
         batches.on_epoch_end()
     assert orders[0] != orders[1]
+
+
+def test_a_loop_over_the_batches_ends_with_the_epoch(tmp_path):
+    paths, labels, _ = write_colours(tmp_path, {"common": 6, "rare": 2})
+    batches = BalancedBatches(paths, labels, {}, 5)
+    assert len(list(itertools.islice(batches, 9))) == len(batches) == 3
+    with pytest.raises(IndexError, match=r"from 0 to 2. Received: index=3"):
+        batches[3]
 
 
 def test_networks_of_one_channel_translate_grey_images_for_classifiers_of_three(tmp_path):
