@@ -125,10 +125,17 @@ class CycleGAN(keras.Model):
         """
         super().compile(optimizer=adam() if optimizer is None else optimizer, **kwargs)
 
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return the settings of ``compile``, and whether the optimizer has a state."""
+        return {**super().get_compile_config(), "built": self.optimizer.built}
+
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with the settings of a saved model."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self._build_optimizer()
+        settings = dict(config)
+        with_state = settings.pop("built", True)  # files of 0.2.0 do not say
+        self.compile(**keras.saving.deserialize_keras_object(settings))
+        if with_state:  # else Keras would warn that the file holds none
+            self._build_optimizer()
 
     @classmethod
     def from_shape(

@@ -1,6 +1,9 @@
+import copy
+import pickle
 import random
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -160,6 +163,18 @@ def test_file_round_trip_keeps_outputs_optimizer_and_training(tmp_path, rng, sha
         ]
     assert histories[0] == pytest.approx(histories[1], rel=1e-5)
     assert again.optimizer.iterations == model.optimizer.iterations == 4
+
+
+def test_a_model_without_an_optimizer_state_is_read_in_silence(tmp_path, sets):
+    model = tiny()
+    assert not model.optimizer.built
+    model.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        again = [keras.models.load_model(tmp_path / "model.keras"), copy.deepcopy(model)]
+        again.append(pickle.loads(pickle.dumps(model)))
+    for other in again:
+        np.testing.assert_array_equal(model.translate(sets[0]), other.translate(sets[0]))
 
 
 def test_translate_is_the_generator_in_batches(sets):
