@@ -166,14 +166,26 @@ def smote(draw, synthetic, rng, flip):
     return _append(draw, *_smote(draw, rng))
 
 
-def conditions_moved(draw, synthetic, rng, flip):
-    """Give copies the colour, light and low frequencies of images of the largest class."""
-    labels = missing_labels(draw.y)
+def _moved(draw, rows, rng):
+    """Return images with the colour, light and low frequencies of the largest class's images."""
     classes, counts = np.unique(draw.y, return_counts=True)
     majority = np.flatnonzero(draw.y == classes[counts.argmax()])
-    copies = draw.X[draw_rows(draw.y, labels, rng)]
-    return _append(draw, photometry.transfer(copies, draw.X[rng.choice(majority, len(labels))]),
-                   labels)  # fmt: skip
+    return photometry.transfer(draw.X[rows], draw.X[rng.choice(majority, len(rows))])
+
+
+def conditions_moved(draw, synthetic, rng, flip):
+    labels = missing_labels(draw.y)
+    return _append(draw, _moved(draw, draw_rows(draw.y, labels, rng), rng), labels)
+
+
+def copies_moved(draw, synthetic, rng, flip, exact=False):
+    """Move the conditions of a sampler's changed copies, which then are not warped; or of all."""
+    X, copied = synthetic.X.copy(), np.flatnonzero(synthetic.kinds == "copy")
+    if not exact:
+        sources = draw.X[synthetic.sources[copied]]
+        copied = copied[(X[copied] != sources).reshape(len(copied), -1).any(axis=1)]
+    X[copied] = _moved(draw, synthetic.sources[copied], rng)
+    return _append(draw, X, synthetic.y)
 
 
 def true_mark(draw, synthetic, rng, flip):
@@ -278,4 +290,6 @@ ARMS = {
     **sampler_arms("default"),
     "default, half copies": Arm(half_copies, "default", 0.5),
     "default, half SMOTE": Arm(half_smote, "default", 0.5),
+    "default, copies moved": Arm(copies_moved, "default"),
+    "default, all copies moved": Arm(partial(copies_moved, exact=True), "default"),
 }
