@@ -173,18 +173,19 @@ def _moved(draw, rows, rng):
     return photometry.transfer(draw.X[rows], draw.X[rng.choice(majority, len(rows))])
 
 
-def conditions_moved(draw, synthetic, rng, flip):
+def conditions_moved(draw, synthetic, rng, flip, warped=False):
     labels = missing_labels(draw.y)
-    return _append(draw, _moved(draw, draw_rows(draw.y, labels, rng), rng), labels)
+    copies = _moved(draw, draw_rows(draw.y, labels, rng), rng)
+    return _append(draw, warps.augment(copies, rng, flip=flip) if warped else copies, labels)
 
 
-def copies_moved(draw, synthetic, rng, flip, exact=False):
-    """Move the conditions of a sampler's changed copies, which then are not warped; or of all."""
+def copies_moved(draw, synthetic, rng, flip, warped=False):
+    """Move the conditions of the copies that a sampler has changed."""
     X, copied = synthetic.X.copy(), np.flatnonzero(synthetic.kinds == "copy")
-    if not exact:
-        sources = draw.X[synthetic.sources[copied]]
-        copied = copied[(X[copied] != sources).reshape(len(copied), -1).any(axis=1)]
-    X[copied] = _moved(draw, synthetic.sources[copied], rng)
+    sources = draw.X[synthetic.sources[copied]]
+    changed = copied[(X[copied] != sources).reshape(len(copied), -1).any(axis=1)]
+    copies = _moved(draw, synthetic.sources[changed], rng)
+    X[changed] = warps.augment(copies, rng, flip=flip) if warped else copies
     return _append(draw, X, synthetic.y)
 
 
@@ -272,6 +273,7 @@ PLAIN_ARMS = {
     "Remix": Arm(partial(plain, mix="Remix")),
     "SMOTE": Arm(smote),
     "conditions moved": Arm(conditions_moved),
+    "conditions moved, warped": Arm(partial(conditions_moved, warped=True)),
 }
 
 
@@ -291,5 +293,5 @@ ARMS = {
     "default, half copies": Arm(half_copies, "default", 0.5),
     "default, half SMOTE": Arm(half_smote, "default", 0.5),
     "default, copies moved": Arm(copies_moved, "default"),
-    "default, all copies moved": Arm(partial(copies_moved, exact=True), "default"),
+    "default, copies moved and warped": Arm(partial(copies_moved, warped=True), "default"),
 }
