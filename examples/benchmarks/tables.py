@@ -68,8 +68,8 @@ MIXED = {
     "lymphography-normal-fibrosis": "imbalanced",
 }
 QUICK = ("glass-0-4_vs_5", "saheart")
-COPIES = "default, no translations"  # exact copies
-BETWEEN = "default, rows between"  # nearly all between a real row and a near one of the class
+GAN = "CycleGAN"  # which the default no longer trains for a table
+COPIES = "CycleGAN, no translations"  # exact copies in their place
 ARMS = (
     "nothing",
     "class weights",
@@ -77,8 +77,8 @@ ARMS = (
     "SMOTE",
     "ADASYN",
     "default",
+    GAN,
     COPIES,
-    BETWEEN,
     "paper",
     "CTGAN",
 )
@@ -220,9 +220,9 @@ def resample(arm, X, y, seed, steps):
     if arm == "CTGAN":
         return resample_by_ctgan(X, y, categorical, seed)
     options = {
-        "default": {"steps": steps},
+        "default": {},
+        GAN: {"copies": 0, "steps": steps},
         COPIES: {"max_translations": 0},
-        BETWEEN: {"copies": 0.999, "steps": 1},
         "paper": {"preset": "paper"},
     }
     if arm in options:

@@ -16,6 +16,7 @@ from melanet.comparison._plan import Plan, make_plan
 from melanet.comparison._remedies import NOTHING, Remedy, gan_samplers
 from melanet.comparison._runs import plan_scope, run_fold, total_seconds
 from melanet.gan._leased_training import observed
+from melanet.over_sampling import Recipe
 
 _N_STEPS = 11  # of a training that is timed; a prime, which is not divided into epochs
 
@@ -116,15 +117,17 @@ def _time_gan(remedy: Remedy, plan: Plan) -> tuple[float, float]:
     once = each = 0.0
     for gan in gan_samplers(remedy.sampler):
         totals = []
+        recipe = gan._resolve_recipe(data.form.tensor_shape)
         for _ in range(2):  # the first compiles
-            short = clone(gan).set_params(steps=_N_STEPS, epochs=None, random_state=0, verbose=0)
+            short = clone(gan).set_params(steps=_N_STEPS, epochs=None, copies=recipe.copies)
+            short.set_params(random_state=0, verbose=0)
             clock, start = _StepClock(), time.perf_counter()
             with warnings.catch_warnings(), observed(clock):
                 warnings.simplefilter("ignore")
                 short.fit_resample(data.take(rows), data.labels[rows])
             totals.append(time.perf_counter() - start)
         once += max(0.0, totals[0] - totals[1])
-        n_steps = clock.n_trainings * _n_steps(gan, data, rows)
+        n_steps = clock.n_trainings * _n_steps(recipe, data, rows)
         each += totals[1] - clock.seconds + n_steps * clock.seconds_per_step
     return once, each
 
@@ -167,10 +170,10 @@ class _StepClock(keras.callbacks.Callback):
         return float(np.median(self._steps)) if self._steps else 0.0
 
 
-def _n_steps(gan: Any, data: Data, rows: np.ndarray) -> int:
+def _n_steps(recipe: Recipe, data: Data, rows: np.ndarray) -> int:
     """Return the steps of one training."""
-    recipe = gan._resolve_recipe(data.form.tensor_shape)
     if recipe.steps is not None:
         return int(recipe.steps)
     smaller = int(np.bincount(data.codes[rows]).min())
+    assert recipe.epochs is not None  # one of the two is
     return int(recipe.epochs) * max(1, smaller // recipe.batch_size)

@@ -87,9 +87,14 @@ def warn_of_unused(
             f"{idle}, but samples are made of {shown}",
             stacklevel=stacklevel + 1,
         )
-    if given and sampler.max_translations == 0:
+    none = [
+        f"{name}={n}"
+        for name, n in (("max_translations", 0), ("copies", 1))
+        if getattr(sampler, name) == n
+    ]
+    if given and none:
         warnings.warn(
-            "pretrained is of no use without translations. Received: max_translations=0 and "
+            f"pretrained is of no use without translations. Received: {none[0]} and "
             f"CycleGANs of {[to_python(label) for label in given]}",
             stacklevel=stacklevel + 1,
         )

@@ -79,8 +79,10 @@ class GANOversampler(BaseOverSampler):
 
     For every class that needs samples, a GAN learns to translate samples of the majority class
     (or of all other classes) into it. A translation keeps the variety of its source (pose, light,
-    background) and takes on the look of the rare class. Small images and rows of a table are
-    redrawn by a CycleGAN; images of 32 pixels or more are edited (`melanet.gan.EditGAN`).
+    background) and takes on the look of the rare class. Small images are redrawn by a CycleGAN;
+    images of 32 pixels or more are edited (`melanet.gan.EditGAN`). For rows of a table new rows
+    lie between those of the class, and a CycleGAN is trained only if it is asked for, see
+    `copies`.
 
     Parameters
     ----------
@@ -132,8 +134,13 @@ class GANOversampler(BaseOverSampler):
         Whether translated images get the sharpness and the pixel values of the class's real ones
         (see `melanet.over_sampling.Matching`). On in the default preset.
     copies : float or None, default=None
-        Share of the synthetic samples, in [0, 1), planned as copies of real samples of the class.
-        Every second copied image is augmented a little.
+        Share of the synthetic samples, in [0, 1], planned as copies of real samples of the class.
+        Of copied images every second is changed: below 32 pixels it takes over the colour, light
+        and low frequencies of a source, and larger ones are rotated, shifted and zoomed a little.
+        Copied rows of a table lie between two rows of the class. None is .5 for redrawn images,
+        .25 for edited ones, and 1 for tables, where a CycleGAN gains nothing (docs/tables.md):
+        it is trained if `pretrained`, `max_translations`, `conditional` or a setting of the
+        training is given, or ``copies=0``.
     max_translations : float or None, default=None
         Greatest number of translations for each real sample of the class, such as 5. The samples
         that are then missing, also from the share of `copies`, are exact copies, so that
@@ -252,7 +259,7 @@ class GANOversampler(BaseOverSampler):
         "augment": ["boolean", Interval(Real, 0, 1, closed="both"), None],
         "flip": [StrOptions(set(FLIPS)), "boolean", None],
         "match": ["boolean", None],
-        "copies": [Interval(Real, 0, 1, closed="left"), None],
+        "copies": [Interval(Real, 0, 1, closed="both"), None],
         "max_translations": [Interval(Real, 0, None, closed="left"), None],
         "reject": ["boolean", None],
         "guard": ["boolean", None],
@@ -488,6 +495,9 @@ class GANOversampler(BaseOverSampler):
                 "conditional is for classes that share their sources, and with sources='all' each "
                 "has others. Received: conditional=True and sources='all'. Leave one out"
             )
+        copies = self.copies
+        if copies is None and self.pretrained and len(shape) == 1:
+            copies = 0.0  # models are given to be used
         return resolve_recipe(
             self.preset,
             shape,
@@ -501,7 +511,7 @@ class GANOversampler(BaseOverSampler):
             augment=self.augment,
             flip=self.flip,
             match=self.match,
-            copies=self.copies,
+            copies=copies,
             max_translations=self.max_translations,
             reject=self.reject,
             guard=self.guard,

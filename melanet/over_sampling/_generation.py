@@ -17,6 +17,7 @@ from melanet.gan._leased_training import leased_training
 from melanet.gan._unpaired_dataset import balanced_draws
 from melanet.gan.networks import edit_strength
 from melanet.images import Augmentation
+from melanet.over_sampling._conditions import move_conditions
 from melanet.over_sampling._guard import Guard, describe_failures, reasons_to_refuse
 from melanet.over_sampling._guidance import guide_for
 from melanet.over_sampling._judge import Judge
@@ -72,11 +73,11 @@ class ClassGenerator:
 
     The plan says how many are translations, each source used as often as the others. The others,
     the last ones, are copies of real samples of the class. A translation that guard or judge
-    rejects twice is replaced by a copy. Every second copy of an image is augmented a little,
-    except for the plan's exact copies, the very last:
-    exact copies suit a classifier that is trained with augmentation, changed ones any other
-    (docs/does-it-help.md). A part depends on the seed, its position and the number of copies
-    before it.
+    rejects twice is replaced by a copy. Every second copy of an image is changed, except for the
+    plan's exact copies, the very last: it takes over the conditions of a source, or is augmented
+    a little, as the recipe says. Exact copies suit a classifier that is trained with
+    augmentation, changed ones any other (docs/does-it-help.md). A part depends on the seed, its
+    position and the number of copies before it.
 
     Before the first part, up to 200 sources are translated. On them the matching is measured and
     collapse is decided; they are not translated again.
@@ -214,11 +215,15 @@ class ClassGenerator:
         )
 
     def _copies(self, originals, exact, rng, first):
-        """Return copies of which, if they are images and not exact, every second is augmented."""
+        """Return copies of which, if they are images and not exact, every second is changed."""
         copies = originals.copy()
         changed = ~exact & ((first + np.arange(len(copies))) % 2 == 1)
         if copies.ndim > 2 and changed.any():
-            copies[changed] = Augmentation(flip=self.recipe.flip)(copies[changed], rng)
+            if self.recipe.move:
+                rows = rng.choice(self.plan.source_rows, int(changed.sum()))
+                copies[changed] = move_conditions(copies[changed], self.samples[rows])
+            else:
+                copies[changed] = Augmentation(flip=self.recipe.flip)(copies[changed], rng)
         return copies
 
 

@@ -76,7 +76,7 @@ def plan_classes(
         Whether samples of the largest other class are translated, or those of all others. Of
         equally large classes the first is taken.
     copies : float, default=0
-        Share of the samples, in [0, 1), planned as copies.
+        Share of the samples, in [0, 1], planned as copies.
     max_translations : float or None, default=None
         Greatest number of translations for each real sample of the class.
 

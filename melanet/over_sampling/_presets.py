@@ -20,7 +20,11 @@ class Recipe(TrainingRecipe):
     match : bool
         Whether translations get the sharpness and the pixel values of the class's real images.
     copies : float
-        Share of the synthetic samples, in [0, 1), planned as copies of real samples.
+        Share of the synthetic samples, in [0, 1], planned as copies of real samples. With 1
+        nothing is trained.
+    move : bool, default=False
+        Whether changed copies take over the colour, light and low frequencies of the sources,
+        instead of being rotated, shifted and zoomed a little.
     max_translations : float or None, default=None
         Greatest number of translations for each real sample of the class.
     reject : bool
@@ -47,6 +51,7 @@ class Recipe(TrainingRecipe):
     copies: float
     reject: bool
     guard: bool
+    move: bool = False
     max_translations: float | None = None
     conditional: bool = False
     reason: str = ""
@@ -71,6 +76,7 @@ PRESETS: dict[str, Recipe] = {
         stretch=False,
         match=True,
         copies=0.5,
+        move=True,
         reject=True,
         guard=True,
     ),
@@ -113,6 +119,7 @@ _EDIT: dict[str, Any] = {
     "edit_side": 64,
     "match": False,
     "copies": 0.25,
+    "move": False,  # photographs lose colours that belong to the class
 }
 _STEPS = {"edit": {"draft": 150, "high": 1000}, "resnet": {"draft": 200, "high": 1500}}
 _HIGH_SIDE = 128
@@ -125,6 +132,9 @@ _IMAGES_ONLY: dict[str, Any] = {
     "stretch": False,
     "match": False,
 }
+# In a table a GAN gains nothing over rows between real rows (docs/tables.md), so it is trained only
+# if one of these is chosen.
+_OF_A_GAN = {"steps", "epochs", "max_seconds", "batch_size", "learning_rate", "max_translations"}
 _FOR_TABLES: dict[str, dict[str, Any]] = {
     "default": {
         **_IMAGES_ONLY,
@@ -132,7 +142,8 @@ _FOR_TABLES: dict[str, dict[str, Any]] = {
         "discriminator_filters": 128,
         "steps": 300,
         "batch_size": 64,
-        "copies": 0.0,
+        "copies": 1.0,
+        "move": False,
     },
     "paper": {**_IMAGES_ONLY, "filters": 128, "discriminator_filters": 128},
 }
@@ -208,6 +219,8 @@ def resolve_recipe(
     changes: dict[str, Any] = {}
     if len(shape) == 1:
         changes = dict(_FOR_TABLES[preset])
+        if _OF_A_GAN & chosen.keys() or chosen.get("conditional"):
+            changes["copies"] = 0.0
         unfit = {name: value for name, value in chosen.items() if name in _IMAGES_ONLY and value}
         if unfit:
             raise ValueError(
@@ -245,7 +258,7 @@ def _for_images(shape, generator, quality):
         )
     else:
         reason = f"generator={generator!r} as given"
-    changes = dict(_EDIT) if generator == "edit" else {}
+    changes = dict(_EDIT) if generator == "edit" else {"move": side < MIN_EDITED}
     budget = _STEPS["edit" if generator == "edit" else "resnet"]
     if quality in budget:
         changes["steps"] = budget[quality]

@@ -34,3 +34,22 @@ def test_waiting_before_the_steps_is_not_taken_for_steps():
     taken = time.perf_counter() - start
     # Of the second fit's two seconds nothing was multiplied.
     assert 2 + taken / 4 < found["mine"] / 2 < 2 + 3 * taken
+
+
+class Noted(GANOversampler):
+    """Sampler that notes which classes it trained a CycleGAN for."""
+
+    trained = []
+
+    def fit_resample(self, X, y):
+        result = super().fit_resample(X, y)
+        Noted.trained += self.cyclegans_
+        return result
+
+
+def test_nothing_is_trained_to_time_a_sampler_that_trains_nothing():
+    remedies = dict.fromkeys(set(REMEDIES) - {NOTHING})
+    for mine, trained in ((Noted(random_state=0), False), (Noted(copies=0, steps=20), True)):
+        options = {"remedies": {"mine": mine, **remedies}, "cv": (2, 1), "random_state": 0}
+        assert estimate_seconds(X, Y, GaussianNB(), **options)["mine"] > 0
+        assert bool(Noted.trained) == trained

@@ -83,6 +83,21 @@ def test_the_planned_copies_come_last_and_every_second_is_augmented(
     np.testing.assert_array_equal(made[: n - copies], -samples[rows[: n - copies]])
 
 
+def test_changed_copies_take_over_the_colour_of_sources_if_the_recipe_says_so(samples):
+    bright = 0.2 * samples
+    bright[:8] += 0.6
+    bright[8:] -= 0.6
+    colours = {}
+    for move in (True, False):
+        made, rows, kinds, _ = generate(bright, 16, copies=0.5, move=move, guard=False)
+        copies, originals = made[kinds == "copy"], bright[rows[kinds == "copy"]]
+        np.testing.assert_array_equal(copies[::2], originals[::2])
+        colours[move] = copies[1::2].mean(axis=(1, 2, 3))
+    of_sources = bright[:8].mean(axis=(1, 2, 3))
+    assert np.abs(colours[True][:, None] - of_sources).min(axis=1).max() < 1e-3
+    assert (colours[False] < -0.3).all()
+
+
 @pytest.mark.parametrize("chunk", [None, 4])
 @pytest.mark.parametrize(
     ("most", "share", "translations", "mixed"),

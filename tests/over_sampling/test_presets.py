@@ -58,6 +58,21 @@ def test_recipes_of_tables_have_no_image_settings():
         resolve_recipe("default", (20,), flip="horizontal")
 
 
+def test_a_table_gets_a_gan_only_if_a_setting_of_one_is_given():
+    assert resolve_recipe("default", (20,), guard=False, conditional=False).copies == 1
+    for given in ({"steps": 3}, {"max_translations": 0}, {"conditional": True}, {"copies": 0}):
+        assert resolve_recipe("default", (20,), **given).copies == 0
+    assert resolve_recipe("default", (20,), steps=3, copies=0.5).copies == 0.5
+    assert resolve_recipe("paper", (20,)).copies == 0
+
+
+def test_changed_copies_take_over_conditions_below_32_pixels_alone():
+    found = {side: resolve_recipe("default", (side, 40, 3)).move for side in (8, 31, 32)}
+    assert found == {8: True, 31: True, 32: False}
+    assert not resolve_recipe("default", (64, 64, 3), generator="resnet").move
+    assert not resolve_recipe("default", (20,)).move
+
+
 def test_invalid_settings_are_rejected():
     with pytest.raises(ValueError, match="Received: flip=True"):
         resolve_recipe("default", (8, 8, 1), flip=True)

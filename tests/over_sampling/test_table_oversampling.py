@@ -191,18 +191,46 @@ def test_plain_arrays_do_not_need_pandas(monkeypatch):
     assert set(asked.fit_resample(X, y)[0][:, 0]) == {0.0, 1.0}
 
 
+def assert_between_rows_of_the_class(made, sources, rare):
+    for row, source in zip(made, sources):
+        # On the line from the source to another row of the class, so no detour.
+        detour = np.linalg.norm(row - source) + cdist(rare, row[None])[:, 0]
+        direct = cdist(rare, source[None])[:, 0]
+        assert np.isclose(detour, direct)[direct > 0].any()
+
+
+def test_by_default_all_rows_lie_between_rows_of_the_class_and_nothing_is_trained():
+    X, y = numbers()
+    sampler = GANOversampler(random_state=0)
+    result, labels = sampler.fit_resample(X, y)
+    assert np.bincount(labels).tolist() == [45, 45]
+    assert (sampler.cyclegans_, sampler.recipe_.copies) == ({}, 1)
+    assert set(sampler.source_kind_) == {"copy"}
+    assert_between_rows_of_the_class(result[60:], X[sampler.source_indices_], X[45:])
+    assert len(np.unique(result, axis=0)) == 90
+    again = GANOversampler(random_state=0).fit_resample(X, y)[0]
+    np.testing.assert_array_equal(result, again)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"copies": 0, "epochs": 1}, {"steps": 2}, {"max_translations": 9, "epochs": 1}]
+)
+def test_what_belongs_to_a_cyclegan_asks_for_one(asked):
+    X, y = numbers()
+    sampler = GANOversampler(random_state=0, reject=False, guard=False, **asked)
+    sampler.fit_resample(X, y)
+    assert list(sampler.cyclegans_) == [1]
+    assert set(sampler.source_kind_) == {"translation"}
+
+
 def test_rejected_rows_are_replaced_by_interpolated_copies():
     X, y = numbers()
     sampler = without_training(3)
     result, _ = sampler.fit_resample(X, y)
     copies = np.flatnonzero(sampler.source_kind_ == "copy")
     assert len(copies)
-    rare = X[45:]
-    for row, source in zip(result[60 + copies], X[sampler.source_indices_[copies]]):
-        # On the line from the source to another row of the class, so no detour.
-        detour = np.linalg.norm(row - source) + cdist(rare, row[None])[:, 0]
-        direct = cdist(rare, source[None])[:, 0]
-        assert np.isclose(detour, direct)[direct > 0].any()
+    sources = X[sampler.source_indices_[copies]]
+    assert_between_rows_of_the_class(result[60 + copies], sources, X[45:])
 
 
 def test_beyond_the_limit_rows_are_exact_copies():
