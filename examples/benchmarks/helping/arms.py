@@ -173,19 +173,24 @@ def _moved(draw, rows, rng):
     return photometry.transfer(draw.X[rows], draw.X[rng.choice(majority, len(rows))])
 
 
-def conditions_moved(draw, synthetic, rng, flip, warped=False):
+def conditions_moved(draw, synthetic, rng, flip):
     labels = missing_labels(draw.y)
-    copies = _moved(draw, draw_rows(draw.y, labels, rng), rng)
-    return _append(draw, warps.augment(copies, rng, flip=flip) if warped else copies, labels)
+    return _append(draw, _moved(draw, draw_rows(draw.y, labels, rng), rng), labels)
 
 
-def copies_moved(draw, synthetic, rng, flip, warped=False):
-    """Move the conditions of the copies that a sampler has changed."""
+def _changed(draw, rows, rng, flip):
+    """Return changed copies, as the default makes them: small images are moved, others warped."""
+    if draw.X.shape[1] < FEATURES_SIDE:
+        return _moved(draw, rows, rng)
+    return warps.augment(draw.X[rows], rng, flip=flip)
+
+
+def copies_warped(draw, synthetic, rng, flip):
+    """Warp the copies that a sampler has changed in another way."""
     X, copied = synthetic.X.copy(), np.flatnonzero(synthetic.kinds == "copy")
     sources = draw.X[synthetic.sources[copied]]
-    changed = copied[(X[copied] != sources).reshape(len(copied), -1).any(axis=1)]
-    copies = _moved(draw, synthetic.sources[changed], rng)
-    X[changed] = warps.augment(copies, rng, flip=flip) if warped else copies
+    changed = (X[copied] != sources).reshape(len(copied), -1).any(axis=1)
+    X[copied[changed]] = warps.augment(sources[changed], rng, flip=flip)
     return _append(draw, X, synthetic.y)
 
 
@@ -220,9 +225,9 @@ def half_smote(draw, synthetic, rng, flip):
 
 def without_translations(draw, synthetic, rng, flip):
     X, translated = synthetic.X.copy(), np.flatnonzero(synthetic.kinds == "translation")
-    copies = draw.X[draw_rows(draw.y, synthetic.y[translated], rng)]
-    # As in the default's own copies, every second one is augmented.
-    copies[1::2] = warps.augment(copies[1::2], rng, flip=flip)
+    rows = draw_rows(draw.y, synthetic.y[translated], rng)
+    copies = draw.X[rows]
+    copies[1::2] = _changed(draw, rows[1::2], rng, flip)  # as among the default's own copies
     X[translated] = copies
     return _append(draw, X, synthetic.y)
 
@@ -260,7 +265,7 @@ REFERENCE, UPPER_BOUND = "random", "true mark"
 WITHOUT = ", no translations"
 # Increase a version if melanet's code changes a sampler's output without changing its recipe: the
 # recipe is part of a result's key, the code is not.
-VERSIONS = {"default": 2, "paper": 1}
+VERSIONS = {"default": 3, "paper": 1}
 PLAIN_ARMS = {
     "nothing": Arm(plain),
     "prior-corrected": Arm(partial(plain, prior_corrected=True)),
@@ -273,7 +278,6 @@ PLAIN_ARMS = {
     "Remix": Arm(partial(plain, mix="Remix")),
     "SMOTE": Arm(smote),
     "conditions moved": Arm(conditions_moved),
-    "conditions moved, warped": Arm(partial(conditions_moved, warped=True)),
 }
 
 
@@ -281,7 +285,7 @@ def sampler_arms(name):
     """Return the arms of a sampler: its samples, and the same without their translations."""
     return {
         name: Arm(translations, name),
-        name + WITHOUT: Arm(without_translations, name, 0.0, version=2),
+        name + WITHOUT: Arm(without_translations, name, 0.0, version=3),
     }
 
 
@@ -292,6 +296,5 @@ ARMS = {
     **sampler_arms("default"),
     "default, half copies": Arm(half_copies, "default", 0.5),
     "default, half SMOTE": Arm(half_smote, "default", 0.5),
-    "default, copies moved": Arm(copies_moved, "default"),
-    "default, copies moved and warped": Arm(partial(copies_moved, warped=True), "default"),
+    "default, copies warped": Arm(copies_warped, "default"),
 }
