@@ -2,8 +2,9 @@
 A table with categories
 =======================
 
-Rows of a table are translated like images, by a CycleGAN of dense networks. Numbers stay within the
-range of the training data, integers stay integers, and categories stay categories.
+Rows of a table are translated like images, by a CycleGAN of dense networks, if one is asked for,
+here by its number of steps. Numbers stay within the range of the training data, integers stay
+integers, and categories stay categories.
 
 The data are scikit-learn's Wisconsin breast cancer measurements: 200 benign samples, and only 50 of
 the 212 malignant ones. The data set has no categories, so one of its columns is divided into three.
@@ -42,8 +43,8 @@ X_res.tail(4)
 
 # %%
 # A random forest, trained on the real rows, checks each translation. One that is rejected twice is
-# replaced by a row between two similar real ones, called a copy here. With 300 steps, the default
-# for tables, there are more copies.
+# replaced by a row between two similar real ones, called a copy here. With fewer steps there are
+# more copies, and without ``steps`` all rows are made so.
 kinds, counts = np.unique(sampler.source_kind_, return_counts=True)
 print(dict(zip(kinds.tolist(), counts.tolist())))
 

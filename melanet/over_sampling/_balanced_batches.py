@@ -58,7 +58,7 @@ class BalancedBatches(keras.utils.PyDataset):
     guard : bool, default=True
         Whether translations that hardly differ from their source, are constant, or all look
         alike are replaced by copies of real images of the class, of which every second is
-        augmented a little.
+        changed, see `copies` of `melanet.GANOversampler`.
     value_range : (float, float) or None, default=None
         Limits of the values of grey files of more than 8 bits, see `melanet.datasets.load_images`.
     **kwargs
