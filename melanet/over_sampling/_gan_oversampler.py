@@ -138,7 +138,7 @@ class GANOversampler(BaseOverSampler):
         Of copied images every second is changed: below 32 pixels it takes over the colour, light
         and low frequencies of a source, and larger ones are rotated, shifted and zoomed a little.
         Copied rows of a table lie between two rows of the class. None is .5 for redrawn images,
-        .25 for edited ones, and 1 for tables, where a CycleGAN gains nothing (docs/tables.md):
+        .25 for edited ones, and 1 for tables, where a CycleGAN shows no gain (docs/tables.md):
         it is trained if `pretrained`, `max_translations`, `conditional` or a setting of the
         training is given, or ``copies=0``.
     max_translations : float or None, default=None

@@ -132,7 +132,7 @@ _IMAGES_ONLY: dict[str, Any] = {
     "stretch": False,
     "match": False,
 }
-# In a table a GAN gains nothing over rows between real rows (docs/tables.md), so it is trained only
+# In a table a GAN shows no gain over rows between real rows (docs/tables.md), so it is trained only
 # if one of these is chosen.
 _OF_A_GAN = {"steps", "epochs", "max_seconds", "batch_size", "learning_rate", "max_translations"}
 _FOR_TABLES: dict[str, dict[str, Any]] = {
