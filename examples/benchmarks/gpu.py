@@ -48,6 +48,8 @@ def main():
     parser.add_argument("--not-compiled", action="store_true", help="skip torch.compile")
     parser.add_argument("--quick", action="store_true", help="smallest scale, to test the script")
     arguments = parser.parse_args()
+    # The initial weights are built in this process; TensorFlow need not be installed.
+    os.environ["KERAS_BACKEND"] = arguments.backends[0]
     if arguments.device == "cpu":
         os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     if arguments.quick:
