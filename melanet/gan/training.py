@@ -44,7 +44,7 @@ def train(
     ----------
     recipe : TrainingRecipe
         Settings, such as a preset of `melanet.over_sampling`.
-    A, B : ndarray of shape (n, *sample_shape), float32, or PictureFiles
+    A, B : ndarray of shape (n, ...), float32, or PictureFiles
         Samples of the two sets, in [-1, 1].
     guide : Guide or None, default=None
         Frozen features and their scores, for ``generator="edit"``.
