@@ -329,7 +329,17 @@ class ApplyEdit(keras.layers.Layer):
         return ops.clip(image + edit, -1.0, 1.0)
 
     def divisor(self, image: Any) -> Any:
-        """Return the divisor of each pixel's edit, of shape (n, H, W, 1)."""
+        """Return the divisor of each pixel's edit.
+
+        Parameters
+        ----------
+        image : tensor of shape (n, H, W, C)
+            Images in [-1, 1].
+
+        Returns
+        -------
+        tensor of shape (n, H, W, 1), float32
+        """
         white = ops.matmul(ops.cast(image, "float32") - self.mean, self.whitening)
         distance = ops.sum(ops.square(white), axis=-1, keepdims=True)
         return ops.clip(distance / self._usual, 1.0, _MOST_DAMPED)

@@ -59,6 +59,17 @@ class Comparison:
 
     ``str(comparison)`` is a table and the advice.
 
+    Parameters
+    ----------
+    models, remedies : sequence of str
+        Names of the estimators and of the remedies, in their order.
+    scoring : str
+        Measure of the ranking.
+    summary : Summary
+        Facts about the data and the folds.
+    store : Store
+        Records of all fits.
+
     Attributes
     ----------
     results_ : pandas.DataFrame or dict of ndarray
@@ -119,7 +130,17 @@ class Comparison:
         return list(self._models)
 
     def values(self, model: str, remedy: str, measure: str) -> dict[int, float]:
-        """Return fold -> value of a measure, for the folds that were run."""
+        """Return fold -> value of a measure, for the folds that were run.
+
+        Parameters
+        ----------
+        model, remedy, measure : str
+            Names of an estimator, a remedy and a measure.
+
+        Returns
+        -------
+        dict
+        """
         source = NOTHING if remedy == THRESHOLD else remedy
         if remedy == THRESHOLD and measure == DECISION:
             measure = TUNED
@@ -133,18 +154,51 @@ class Comparison:
     def paired(
         self, model: str, first: tuple[str, str], second: tuple[str, str]
     ) -> tuple[Paired, np.ndarray]:
-        """Return the test of the differences of two pairs (remedy, measure) on common folds."""
+        """Return the test of the differences of two pairs (remedy, measure) on common folds.
+
+        Parameters
+        ----------
+        model : str
+            Name of an estimator.
+        first, second : (str, str)
+            Names of a remedy and a measure.
+
+        Returns
+        -------
+        test : Paired
+        differences : ndarray of shape (n_folds,)
+        """
         a, b = self.values(model, *first), self.values(model, *second)
         differences = np.array([a[fold] - b[fold] for fold in a if fold in b])
         return corrected_t_test(differences, self._summary.ratio), differences
 
     def records(self, remedy: str) -> list[Record]:
-        """Return the records of a remedy, by fold."""
+        """Return the records of a remedy, by fold.
+
+        Parameters
+        ----------
+        remedy : str
+            Name of the remedy.
+
+        Returns
+        -------
+        list of dict
+        """
         source = NOTHING if remedy == THRESHOLD else remedy
         return [r for (name, _), r in sorted(self._records.items()) if name == source]
 
     def seconds_of(self, model: str, remedy: str) -> float:
-        """Return the median seconds of a remedy's resampling and fit on a fold."""
+        """Return the median seconds of a remedy's resampling and fit on a fold.
+
+        Parameters
+        ----------
+        model, remedy : str
+            Names of an estimator and a remedy.
+
+        Returns
+        -------
+        float
+        """
         found = [
             record["seconds"] + record["fits"][model]["seconds"]
             for record in self.records(remedy)
@@ -226,7 +280,17 @@ class Comparison:
         return panels
 
     def rows(self, model: str) -> list[dict[str, Any]]:
-        """Return the rows of `results_` of an estimator."""
+        """Return the rows of `results_` of an estimator.
+
+        Parameters
+        ----------
+        model : str
+            Name of the estimator.
+
+        Returns
+        -------
+        list of dict
+        """
         return [row for row in self._rows if row["estimator"] == model]
 
     def __str__(self) -> str:

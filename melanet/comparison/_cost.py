@@ -28,7 +28,7 @@ def estimate_seconds(X: Any, y: Any, estimator: Any = None, **options: Any) -> d
 
     Parameters
     ----------
-    X, y, estimator
+    X, y, estimator : object
         As in `melanet.compare`.
     **options
         Further arguments of `melanet.compare` that decide what is run: `remedies`, `groups`, `cv`,

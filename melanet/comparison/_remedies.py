@@ -245,6 +245,15 @@ def _key(name):
 def find_remedy(name: Any) -> str:
     """Return the name of a built-in remedy, given in any case.
 
+    Parameters
+    ----------
+    name : str
+        Name.
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     ValueError

@@ -46,10 +46,16 @@ def fetch_isic2024(
         A table with a part of the rows gives a part of the images.
     subset : {"train", "permissive"}, default="train"
         Download all images (CC-BY-NC), or the 217,477 that are CC-BY.
-    data_home, download_if_missing, mirror, verbose
+    data_home : str, path-like or None, default=None
         For the download; as in `fetch_isic2016`.
+    download_if_missing : bool, default=True
+        For the download.
     return_X_y : bool, default=False
         Whether to return ``(paths, target)``.
+    mirror : str or None, default=None
+        For the download.
+    verbose : int, default=0
+        For the download.
 
     Returns
     -------

@@ -78,7 +78,13 @@ class ClassGuide:
         return features, scorer
 
     def assign(self, features: keras.Model, scorer: keras.Model) -> None:
-        """Copy the weights into models that `build` returned."""
+        """Copy the weights into models that `build` returned.
+
+        Parameters
+        ----------
+        features, scorer : keras.Model
+            The two models.
+        """
         places = dict(zip([f"scale{i}" for i in range(len(self.scales))], self.scales))
         own = iter(self.network.model.variables)
         for layer in features.layers:
@@ -93,7 +99,17 @@ class ClassGuide:
         scorer.layers[-1].set_weights([weights, self.biases])
 
     def logits(self, images: np.ndarray) -> NDArray[np.float32]:
-        """Return the mean logit of class B of each image, an ndarray of shape (n,)."""
+        """Return the mean logit of class B of each image.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, H, W, C), float32
+            Images in [-1, 1].
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+        """
         values: NDArray[np.float32] = self.network.pooled(images) @ self.weights + self.biases
         return values.mean(axis=1)
 

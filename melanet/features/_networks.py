@@ -70,7 +70,17 @@ class FeatureNetwork:
             yield model
 
     def maps(self, images: np.ndarray) -> list[NDArray[np.float32]]:
-        """Return the maps of images, each of shape (n, h, w, c)."""
+        """Return the maps of images.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, H, W, C), float32
+            Images in [-1, 1].
+
+        Returns
+        -------
+        list of ndarray of shape (n, h, w, c), float32
+        """
         with self._lease() as model:
             parts = [
                 keras.tree.flatten(model.predict_on_batch(images[i : i + _BATCH_SIZE]))

@@ -113,7 +113,15 @@ class EditGAN(CycleGAN):
         self.class_weight, self.edit_weight = class_weight, edit_weight
 
     def set_colours(self, mean: Any, whitening: Any) -> None:
-        """Set the usual colours; edits of others are damped, see `melanet.layers.ApplyEdit`."""
+        """Set the usual colours; edits of others are damped, see `melanet.layers.ApplyEdit`.
+
+        Parameters
+        ----------
+        mean : array-like of shape (C,)
+            Mean colour of both classes.
+        whitening : array-like of shape (C, C)
+            Matrix that whitens the colours.
+        """
         layer = self.generator_ab.layers[-1]
         layer.mean.assign(mean)
         layer.whitening.assign(whitening)

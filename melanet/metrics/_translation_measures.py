@@ -42,7 +42,7 @@ def translation_measures(
 
     Parameters
     ----------
-    real, others, translations, sources, random_state
+    real, others, translations, sources, random_state : object
         As for `class_evidence`.
 
     Returns
@@ -181,7 +181,7 @@ def realism(
 
     Parameters
     ----------
-    real, others, translations, sources, random_state
+    real, others, translations, sources, random_state : object
         As for `class_evidence`.
 
     Returns

@@ -250,7 +250,13 @@ class ClassReport:
     gate: str = ""
 
     def add(self, part: Generated) -> None:
-        """Add the counts of a part."""
+        """Add the counts of a part.
+
+        Parameters
+        ----------
+        part : Generated
+            A part of the samples.
+        """
         self.n_samples += len(part.samples)
         self.n_copies += part.n_copies
         self.n_attempts += part.n_attempts

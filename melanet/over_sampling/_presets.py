@@ -15,6 +15,10 @@ class Recipe(TrainingRecipe):
 
     Parameters
     ----------
+    generator, filters, discriminator_filters, steps, epochs, batch_size, learning_rate, decay, \
+identity_weight, augment, flip, shift, class_weight, edit_weight, edit_strength, edit_side, \
+max_seconds : object
+        The settings of the training, see `melanet.gan.TrainingRecipe`.
     stretch : bool
         Whether each translation is stretched to the full range of values, as in the paper.
     match : bool
@@ -22,15 +26,15 @@ class Recipe(TrainingRecipe):
     copies : float
         Share of the synthetic samples, in [0, 1], planned as copies of real samples. With 1
         nothing is trained.
+    reject : bool
+        Whether translations must pass a judge.
+    guard : bool
+        Whether unchanged, constant and collapsed translations are replaced by copies.
     move : bool, default=False
         Whether changed copies take over the colour, light and low frequencies of the sources,
         instead of being rotated, shifted and zoomed a little.
     max_translations : float or None, default=None
         Greatest number of translations for each real sample of the class.
-    reject : bool
-        Whether translations must pass a judge.
-    guard : bool
-        Whether unchanged, constant and collapsed translations are replaced by copies.
     conditional : bool, default=False
         Whether the classes that share their sources are trained together.
     reason : str, default=""
@@ -40,10 +44,6 @@ class Recipe(TrainingRecipe):
         trained on the data. None if there was none.
     features_sha256 : str or None, default=None
         Checksum of its pretrained weights.
-
-    See Also
-    --------
-    melanet.gan.TrainingRecipe : The settings of the training, which come first.
     """
 
     stretch: bool
