@@ -13,6 +13,7 @@ import http.client
 import io
 import multiprocessing
 import os
+import tempfile
 import threading
 import time
 
@@ -25,12 +26,19 @@ BOUNDARY = "----melanet"
 
 
 def build(backbone, size):
-    """Return a MelaNet after one epoch of training; its speed does not depend on its weights."""
+    """Return a MelaNet after one epoch of training, read from its file as by `melanet serve`.
+
+    Its speed does not depend on its weights.
+    """
     from melanet import MelaNet
 
     X, y = make_lesions(8, weights=(0.5, 0.5), image_size=size, random_state=0)
     options = {"backbone_weights": None, "epochs": 1, "validation_fraction": 0.5}
-    return MelaNet(backbone=backbone, input_size=size, random_state=0, **options).fit(X, y)
+    model = MelaNet(backbone=backbone, input_size=size, random_state=0, **options).fit(X, y)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "classifier.melanet")
+        model.save(path)
+        return MelaNet.load(path)
 
 
 def released_app(model):

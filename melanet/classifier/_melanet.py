@@ -308,6 +308,7 @@ class MelaNet(FittedNetwork):
         batches = self._batches(training, validation, shape, class_weights, batch_seed)
         structure = self._structure_of(network)
         with self._lease(network, structure) as model:
+            reset_optimizer(model.optimizer, learning_rate=self.learning_rate)
             history = self._train(model, *batches)
             copy_variables(model, network)
         self._structure = structure
@@ -376,7 +377,7 @@ class MelaNet(FittedNetwork):
 
     @contextlib.contextmanager
     def _lease(self, network, structure):
-        """Lease a compiled model with the weights of a network and a new optimizer."""
+        """Lease a compiled model with the weights of a network."""
 
         def build():
             alpha = _validation.check_alpha(self.alpha, network.output_shape[-1])
@@ -388,7 +389,6 @@ class MelaNet(FittedNetwork):
 
         with STORE.lease(structure, build) as model:
             copy_variables(network, model)
-            reset_optimizer(model.optimizer, learning_rate=self.learning_rate)
             yield model
 
     def _compiled(self, model):
