@@ -70,9 +70,7 @@ def test_reused_rows_of_a_table_are_jittered():
 
 @pytest.mark.parametrize("chunk", [None, 3])
 @pytest.mark.parametrize(("share", "n", "copies"), [(0.5, 16, 8), (0.25, 8, 2), (0.5, 1, 0)])
-def test_the_planned_copies_come_last_and_every_second_is_changed(
-    samples, share, n, copies, chunk
-):
+def test_the_planned_copies_come_last_and_every_second_is_changed(samples, share, n, copies, chunk):
     made, rows, kinds, _ = generate(samples, n, copies=share, chunk=chunk)
     assert list(kinds) == ["translation"] * (n - copies) + ["copy"] * copies
     copied_rows = rows[n - copies :]
